@@ -1,0 +1,34 @@
+/**
+ * A session store for Express apps that live in one process: sessions in
+ * memory, under a byte limit that holds, expired on time.
+ *
+ * ```ts
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ *
+ * const Lembro = lembro(session);
+ * const store = new Lembro({ maxSize: "4M" });
+ * const middleware = session({
+ *   store,
+ *   secret: "change me",
+ *   resave: false,
+ *   saveUninitialized: false,
+ * });
+ * store.close();
+ * ```
+ *
+ * @module
+ */
+export { lembro as default } from "./src/lembro.ts";
+export type { LembroOptions, Options, Serializer } from "./src/options.ts";
+export type {
+  LembroEvented,
+  LembroEvents,
+  LembroStats,
+  LembroStore,
+  SessionModule,
+  Store,
+  StoreClass,
+  StoreConstructor,
+} from "./src/types.ts";
+export type { Rank } from "./src/vault.ts";
