@@ -3,6 +3,7 @@ import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
 import { defer, every, now } from "./janitor.ts";
+import { Lineage, merge } from "./lineage.ts";
 import { type LembroOptions, type Options, readOptions, show } from "./options.ts";
 import { expiryOf, recordOf, REDUCED_SHARE, touched } from "./record.ts";
 import { pretty } from "./sizes.ts";
@@ -14,7 +15,7 @@ import type {
   StoreClass,
   StoreConstructor,
 } from "./types.ts";
-import { type Entry, type Reason, Vault } from "./vault.ts";
+import { type Entry, GONE, type Reason, Vault } from "./vault.ts";
 
 type Callback<Result = void> = (error: unknown, result?: Result) => void;
 
@@ -49,12 +50,15 @@ export function lembro<Base extends StoreClass>(
   class Lembro extends storeOf(session) implements LembroStore {
     declare readonly options: Options;
     readonly #vault: Vault;
+    readonly #lineage = new Lineage();
     readonly #stopPurging: () => void;
     readonly #counters = {
       hits: 0,
       misses: 0,
       saves: 0,
       touches: 0,
+      merges: 0,
+      lateWrites: 0,
       expired: 0,
       evicted: { newcomers: 0, returning: 0, protected: 0 },
       rejected: 0,
@@ -116,7 +120,10 @@ export function lembro<Base extends StoreClass>(
     }
 
     clear(callback?: Callback): Answer {
-      return answer(callback, () => this.#vault.clear());
+      return answer(callback, () => {
+        this.#vault.clear();
+        this.#lineage.end();
+      });
     }
 
     reduce(callback?: Callback): Answer {
@@ -156,14 +163,21 @@ export function lembro<Base extends StoreClass>(
       return parsed(this.#vault.live(now), this.options);
     }
 
+    override createSession(req: unknown, session: SessionData): SessionData {
+      const made = super.createSession!(req, session);
+      this.#lineage.copied(session, made);
+      return made;
+    }
+
     #read(sid: string): SessionData | undefined {
       const entry = this.#vault.find(sid, now());
       if (!entry) {
         this.#counters.misses++;
         return undefined;
       }
-      const session = this.options.serializer.parse(entry.text);
       this.#vault.use(entry);
+      const session = this.options.serializer.parse(entry.text);
+      this.#lineage.loaded(session, entry);
       this.#counters.hits++;
       return session;
     }
@@ -172,29 +186,38 @@ export function lembro<Base extends StoreClass>(
     // throw, or call the store: they come first, what the store does about it after.
     #save(sid: string, session: SessionData): void {
       const time = now();
-      const expires = expiryOf(session, sid, time, this.options.ttl);
+      const origin = this.#lineage.of(session, sid);
+      if (origin?.entry.version === GONE) {
+        this.#counters.lateWrites++;
+        return;
+      }
+      const { ttl, protect, serializer } = this.options;
+      const expires = expiryOf(session, sid, time, ttl);
       if (expires <= time) return this.#destroy(sid);
-      const record = recordOf(session, expires, this.options);
-      const isProtected = Boolean(this.options.protect(session, sid));
-      const entry = this.#vault.keep(sid, record, isProtected);
+      const kept = this.#vault.find(sid, time);
+      const overtaken = origin && kept && origin.version !== kept.version
+        ? merge(session, origin.text, kept.text, serializer)
+        : undefined;
+      const saved = overtaken?.merged ?? session;
+      const record = recordOf(saved, expires, this.options);
+      const isProtected = Boolean(protect(saved, sid));
+      const entry = this.#vault.keep(sid, record, isProtected, this.#lineage.takeDeparted(sid));
+      this.#lineage.saved(session, entry, overtaken?.text);
       this.#counters.saves++;
+      if (overtaken) this.#counters.merges++;
       this.#limit(entry);
     }
 
     #touch(sid: string, session: SessionData): void {
       const time = now();
       const entry = this.#vault.find(sid, time);
-      if (!entry) return;
-      const { text } = entry;
+      if (!entry || this.#lineage.of(session, sid)?.entry.version === GONE) return;
+      const { text, version } = entry;
       const expires = expiryOf(session, sid, time, this.options.ttl);
       if (expires <= time) return this.#destroy(sid);
-      const record = recordOf(
-        touched(text, session, this.options),
-        expires,
-        this.options,
-      );
+      const record = recordOf(touched(text, session, this.options), expires, this.options);
       // One of those functions saved or destroyed the session itself: that is newer.
-      if (this.#vault.find(sid, time) !== entry || entry.text !== text) return;
+      if (this.#vault.find(sid, time) !== entry || entry.version !== version) return;
       this.#vault.replace(entry, record);
       this.#counters.touches++;
       this.#limit(entry);
@@ -203,6 +226,7 @@ export function lembro<Base extends StoreClass>(
     #destroy(sid: string): void {
       const entry = this.#vault.find(sid, now());
       if (entry) this.#vault.remove(entry, "destroy");
+      else this.#lineage.end(sid);
     }
 
     #limit(saved: Entry): void {
@@ -219,11 +243,14 @@ export function lembro<Base extends StoreClass>(
       this.#announce("reduce", { before, after, evicted });
     }
 
-    #left({ sid, rank }: Entry, reason: Reason): void {
+    #left(entry: Entry, reason: Reason): void {
+      const { sid, rank } = entry;
       if (reason === "expire") {
+        this.#lineage.departed(entry);
         this.#counters.expired++;
         this.#announce("expire", sid);
       } else if (reason === "evict") {
+        this.#lineage.departed(entry);
         this.#counters.evicted[rank]++;
         this.#announce("evict", sid, rank);
       }
@@ -240,31 +267,25 @@ export function lembro<Base extends StoreClass>(
 
     // A listener runs after the call like a callback: one that throws, or that
     // calls the store, can't come between two steps of the store's own work.
-    #announce<E extends keyof LembroEvents>(
-      event: E,
-      ...args: LembroEvents[E]
-    ): void {
-      const emitter = this as Partial<Emitter>;
-      if (typeof emitter.emit !== "function") return;
-      if (event !== "error" && emitter.listenerCount?.(event) === 0) return;
-      defer(() => emitter.emit?.(event, ...args));
+    #announce<E extends keyof LembroEvents>(event: E, ...args: LembroEvents[E]): void {
+      if (typeof this.emit !== "function") return;
+      if (event !== "error" && this.listenerCount?.(event) === 0) return;
+      defer(() => this.emit?.(event, ...args));
     }
   }
 
   return Lembro as unknown as StoreConstructor<InstanceType<Base>>;
 }
 
-/** What the store uses of an EventEmitter, where its `Store` is one. */
-interface Emitter {
-  emit(event: string, ...args: unknown[]): unknown;
-  listenerCount(event: string): number;
+/** What the store uses of its `Store`, where the `Store` has it. */
+interface BaseStore {
+  createSession?(req: unknown, session: SessionData): SessionData;
+  emit?(event: string, ...args: unknown[]): unknown;
+  listenerCount?(event: string): number;
 }
 
-function storeOf(session: SessionModule): new () => object {
-  const from = session as
-    | { Store?: unknown; session?: { Store?: unknown } }
-    | null
-    | undefined;
+function storeOf(session: SessionModule): new () => BaseStore {
+  const from = session as { Store?: unknown; session?: { Store?: unknown } } | null | undefined;
   const Store = from?.Store ?? from?.session?.Store;
   if (typeof Store !== "function" || !Store.prototype) {
     throw new TypeError(
@@ -273,7 +294,7 @@ function storeOf(session: SessionModule): new () => object {
       }`,
     );
   }
-  return Store as new () => object;
+  return Store as new () => BaseStore;
 }
 
 function* parsed(

@@ -38,6 +38,10 @@ export interface LembroStats {
   saves: number;
   /** How many touches were kept. */
   touches: number;
+  /** How many saves were merged with one that had overtaken them. */
+  merges: number;
+  /** How many saves came after their session was destroyed, and wrote nothing. */
+  lateWrites: number;
   /** How many sessions were forgotten because they had expired. */
   expired: number;
   /** How many sessions were evicted to keep to `maxSize`, by rank. */

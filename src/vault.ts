@@ -13,18 +13,25 @@ export type Reason = "clear" | "destroy" | "evict" | "expire";
 /** A session in the vault. Only the vault changes it. */
 export interface Entry {
   readonly sid: string;
-  /** Grows with each new entry: an iterator stops at those younger than itself. */
-  readonly serial: number;
+  /** The version it was made as: an iterator stops at entries younger than itself. */
+  made: number;
+  /** Another one after each save, and {@linkcode GONE} once it is destroyed. */
+  version: number;
   text: string;
   /** In bytes. */
   size: number;
   /** In milliseconds since the epoch. */
   expires: number;
   rank: Rank;
+  /** Whether a live session may come from it: see lineage.ts. */
+  hasHeirs: boolean;
   /** The neighbours in the rank: the one to be evicted before, and after. */
   before: Entry | undefined;
   after: Entry | undefined;
 }
+
+/** The version of an entry that was destroyed, or cleared with all others. */
+export const GONE = 0;
 
 /** The share of the limit that newcomers may take from the other ranks. */
 const NEWCOMERS_SHARE = 1 / 8;
@@ -51,6 +58,7 @@ class Queue {
     else this.first = entry.after;
     if (entry.after) entry.after.before = entry.before;
     else this.last = entry.before;
+    entry.before = entry.after = undefined;
     this.bytes -= entry.size;
     this.count--;
   }
@@ -69,7 +77,7 @@ export class Vault {
     returning: new Queue(),
     protected: new Queue(),
   };
-  #serial = 0;
+  #version = GONE;
 
   /**
    * @param maxSize The limit, in bytes.
@@ -107,7 +115,7 @@ export class Vault {
 
   /** The live entries there are now, each once; those that expired are forgotten. */
   live(clock: () => number): Generator<Entry, void, undefined> {
-    return this.#liveUpTo(this.#serial, clock);
+    return this.#liveUpTo(this.#version, clock);
   }
 
   /** Notes that `entry` was asked for: it is no newcomer any more, and the last of its rank to go. */
@@ -115,27 +123,36 @@ export class Vault {
     this.#move(entry, entry.rank === "newcomers" ? "returning" : entry.rank);
   }
 
-  /** Keeps `record` under `sid`. What that takes over the limit is for {@linkcode reduce} to mend. */
-  keep(sid: string, record: SessionRecord, guarded: boolean): Entry {
-    const known = this.#entries.get(sid);
-    if (known) {
-      this.replace(known, record);
-      if (guarded) this.#move(known, "protected");
-      else if (known.rank === "protected") this.#move(known, "returning");
-      return known;
+  /**
+   * Keeps `record` under `sid`, in `former` if that is how the session was
+   * kept before it left. What this takes over the limit is for
+   * {@linkcode reduce} to mend.
+   */
+  keep(sid: string, record: SessionRecord, isProtected: boolean, former?: Entry): Entry {
+    const version = ++this.#version;
+    let entry = this.#entries.get(sid);
+    if (entry) {
+      this.replace(entry, record);
+      if (isProtected) this.#move(entry, "protected");
+      else if (entry.rank === "protected") this.#move(entry, "returning");
+    } else {
+      const rank = isProtected ? "protected" : "newcomers";
+      entry = Object.assign(
+        former ?? { hasHeirs: false, before: undefined, after: undefined },
+        {
+          sid,
+          made: version,
+          version,
+          text: record.text,
+          size: record.size,
+          expires: record.expires,
+          rank,
+        } as const,
+      );
+      this.#entries.set(sid, entry);
+      this.#queues[rank].append(entry);
     }
-    const entry: Entry = {
-      sid,
-      serial: ++this.#serial,
-      text: record.text,
-      size: record.size,
-      expires: record.expires,
-      rank: guarded ? "protected" : "newcomers",
-      before: undefined,
-      after: undefined,
-    };
-    this.#entries.set(sid, entry);
-    this.#queues[entry.rank].append(entry);
+    entry.version = version;
     return entry;
   }
 
@@ -152,6 +169,8 @@ export class Vault {
   remove(entry: Entry, reason: Reason): void {
     this.#entries.delete(entry.sid);
     this.#queues[entry.rank].remove(entry);
+    entry.text = "";
+    if (reason === "destroy" || reason === "clear") entry.version = GONE;
     this.#onLeave(entry, reason);
   }
 
@@ -204,12 +223,9 @@ export class Vault {
     this.#queues[rank].append(entry);
   }
 
-  *#liveUpTo(
-    serial: number,
-    clock: () => number,
-  ): Generator<Entry, void, undefined> {
+  *#liveUpTo(youngest: number, clock: () => number): Generator<Entry, void, undefined> {
     for (const entry of this.#entries.values()) {
-      if (entry.serial > serial) return;
+      if (entry.made > youngest) return;
       if (this.#live(entry, clock())) yield entry;
     }
   }
