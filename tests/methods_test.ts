@@ -1,0 +1,241 @@
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { LembroStore } from "express-lembro";
+import { called, Lembro, type SessionData, sessionOf, settled } from "./setup.ts";
+
+describe("get and set", () => {
+  it("give back what was saved, as JSON would", async () => {
+    using store = new Lembro();
+    const session = sessionOf({
+      name: "Ada",
+      when: new Date(0),
+      nothing: undefined,
+      list: [1, [2]],
+    });
+    await store.set("a", session);
+    assertEquals(await store.get("a"), JSON.parse(JSON.stringify(session)));
+  });
+
+  it("give a fresh copy each time", async () => {
+    using store = new Lembro();
+    await store.set("a", sessionOf({ list: [1] }));
+    const one = await store.get("a") as unknown as { list: number[] };
+    one.list.push(2);
+    const other = await store.get("a") as unknown as { list: number[] };
+    assertEquals(other.list, [1]);
+  });
+
+  it("keep a copy of what was saved", async () => {
+    using store = new Lembro();
+    const list = [1];
+    await store.set("a", sessionOf({ list }));
+    list.push(2);
+    assertEquals((await store.get("a") as unknown as { list: number[] }).list, [1]);
+  });
+
+  it("give undefined for what is absent", async () => {
+    using store = new Lembro();
+    const answer = await new Promise<unknown[]>((resolve) =>
+      store.get("nobody", (...args) => resolve(args))
+    );
+    assertStrictEquals(answer[0], null);
+    assertStrictEquals(answer[1], undefined);
+  });
+
+  it("give back a session without a cookie as it was", async () => {
+    using store = new Lembro();
+    await store.set("a", { name: "Ada" } as unknown as SessionData);
+    assertEquals(await store.get("a"), { name: "Ada" } as unknown as SessionData);
+    assertEquals(store.stats().sessions, 1);
+  });
+
+  it("change the store before they return", () => {
+    using store = new Lembro();
+    void store.set("a", sessionOf());
+    assertEquals(store.stats().sessions, 1);
+    void store.destroy("a");
+    assertEquals(store.stats().sessions, 0);
+  });
+
+  for (
+    const sid of ["", "__proto__", "constructor", "hasOwnProperty", "\ud800", "\udfff\ud800", "0"]
+  ) {
+    it(`take the id ${JSON.stringify(sid)}`, async () => {
+      using store = new Lembro();
+      assertEquals(await store.get(sid), undefined);
+      await store.set(sid, sessionOf({ sid }));
+      assertEquals((await store.get(sid) as unknown as { sid: string }).sid, sid);
+      assertEquals(await store.ids(), [sid]);
+      assertEquals(Object.keys(await store.all()), [sid]);
+      await store.destroy(sid);
+      assertEquals(await store.length(), 0);
+    });
+  }
+
+  it("turn the id into a string", async () => {
+    using store = new Lembro();
+    await store.set(7 as unknown as string, sessionOf());
+    assertNotEquals(await store.get("7"), undefined);
+    assertNotEquals(await store.get({ toString: () => "7" } as unknown as string), undefined);
+  });
+
+  it("tell lone surrogates apart", async () => {
+    using store = new Lembro();
+    await store.set("\ud800", sessionOf());
+    assertEquals(await store.get("\ud801"), undefined);
+  });
+});
+
+describe("touch", () => {
+  it("replaces the cookie and leaves the data alone", async () => {
+    using store = new Lembro();
+    await store.set("a", sessionOf({ name: "Ada" }, { path: "/", maxAge: 1000 }));
+    await store.touch("a", sessionOf({ name: "Eve" }, { path: "/x", maxAge: 2000 }));
+    assertEquals(await store.get("a"), sessionOf({ name: "Ada" }, { path: "/x", maxAge: 2000 }));
+  });
+
+  it("does nothing to an absent session", async () => {
+    using store = new Lembro();
+    await store.touch("a", sessionOf());
+    assertEquals(await store.length(), 0);
+    assertEquals(store.stats().touches, 0);
+  });
+});
+
+describe("destroy and clear", () => {
+  it("forget one, and all", async () => {
+    using store = new Lembro();
+    for (const sid of "abc") await store.set(sid, sessionOf());
+    await store.destroy("b");
+    assertEquals(await store.ids(), ["a", "c"]);
+    await store.destroy("nobody");
+    await store.clear();
+    assertEquals(await store.ids(), []);
+    assertEquals(store.stats().bytes, 0);
+  });
+});
+
+describe("all, length, ids and entries", () => {
+  it("tell of the live sessions", async () => {
+    using store = new Lembro();
+    const sessions = {
+      a: sessionOf({ n: 1 }, { path: "/" }),
+      b: sessionOf({ n: 2 }, { path: "/" }),
+    };
+    for (const [sid, session] of Object.entries(sessions)) await store.set(sid, session);
+    const all = await store.all();
+    assertStrictEquals(Object.getPrototypeOf(all), null);
+    assertEquals<unknown>({ ...all }, sessions);
+    assertEquals(await store.length(), 2);
+    assertEquals(await store.ids(), ["a", "b"]);
+    assertEquals([...store.entries()], Object.entries(sessions));
+  });
+
+  it("entries can be held while the store works", async () => {
+    using store = new Lembro();
+    for (const sid of "abcd") await store.set(sid, sessionOf());
+    const entries = store.entries();
+    const seen = [entries.next().value![0]];
+    // "a" was seen, "b" goes, "c" is used and saved again, "d" stays, "e" is new.
+    await store.destroy("b");
+    await store.get("c");
+    await store.set("c", sessionOf({ again: true }));
+    await store.set("a", sessionOf({ again: true }));
+    await store.set("e", sessionOf());
+    for (const [sid] of entries) seen.push(sid);
+    assertEquals(seen, ["a", "c", "d"]);
+  });
+
+  it("entries are those there are at the call", async () => {
+    using store = new Lembro();
+    await store.set("a", sessionOf());
+    const entries = store.entries();
+    await store.set("b", sessionOf());
+    assertEquals([...entries].map(([sid]) => sid), ["a"]);
+  });
+
+  it("entries end when the store is cleared", async () => {
+    using store = new Lembro();
+    for (const sid of "abc") await store.set(sid, sessionOf());
+    const entries = store.entries();
+    entries.next();
+    await store.clear();
+    assert(entries.next().done);
+  });
+});
+
+// Each method with its arguments before the callback, and what it gives.
+const CALLS: [name: string, call: (store: LembroStore, callback?: never) => unknown][] = [
+  ["get", (store, callback) => store.get("a", callback!)],
+  ["set", (store, callback) => store.set("b", sessionOf(), callback)],
+  ["touch", (store, callback) => store.touch("a", sessionOf(), callback)],
+  ["destroy", (store, callback) => store.destroy("b", callback)],
+  ["all", (store, callback) => store.all(callback!)],
+  ["length", (store, callback) => store.length(callback!)],
+  ["ids", (store, callback) => store.ids(callback!)],
+  ["reduce", (store, callback) => store.reduce(callback)],
+  ["purge", (store, callback) => store.purge(callback)],
+  ["close", (store, callback) => store.close(callback)],
+  ["clear", (store, callback) => store.clear(callback)],
+];
+
+describe("every method", () => {
+  for (const [name, call] of CALLS) {
+    it(`${name} calls back later, never inside the call, and gives nothing then`, async () => {
+      using store = new Lembro();
+      await store.set("a", sessionOf());
+      const log: string[] = [];
+      const result = call(store, ((error: unknown) => log.push(`called ${error}`)) as never);
+      log.push("returned");
+      await settled();
+      assertEquals(log, ["returned", "called null"]);
+      assertStrictEquals(result, undefined);
+    });
+
+    it(`${name} gives a promise of the same without a callback`, async () => {
+      using one = new Lembro();
+      using other = new Lembro();
+      const session = sessionOf();
+      await one.set("a", session);
+      await other.set("a", session);
+      const promised = await call(one);
+      const given = await called((callback) => void call(other, callback as never));
+      assertEquals(promised, given);
+    });
+  }
+
+  it("get, set, touch and destroy call back in the order of the calls", async () => {
+    using store = new Lembro();
+    const order: number[] = [];
+    const expected: number[] = [];
+    const four = CALLS.slice(0, 4);
+    for (let i = 0; i < 40; i++) {
+      expected.push(i);
+      four[(i * 7) % 4][1](store, (() => order.push(i)) as never);
+    }
+    await settled();
+    assertEquals(order, expected);
+  });
+
+  it("gives the error to the promise", async () => {
+    using store = new Lembro();
+    await assertRejects(() => store.set("a", undefined as unknown as SessionData), TypeError);
+  });
+
+  it("keeps the async context of the caller", async () => {
+    const { AsyncLocalStorage } = await import("node:async_hooks");
+    const context = new AsyncLocalStorage<string>();
+    using store = new Lembro();
+    const seen = await context.run(
+      "mine",
+      () => new Promise((resolve) => store.get("a", () => resolve(context.getStore()))),
+    );
+    assertEquals(seen, "mine");
+  });
+});

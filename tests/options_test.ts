@@ -1,0 +1,141 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { LembroOptions } from "express-lembro";
+import { Lembro, sessionOf } from "./setup.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+describe("options left out", () => {
+  it("are six minutes, 4 megabytes, a day, Passport's logins and JSON", () => {
+    using store = new Lembro();
+    assertEquals(store.options.interval, 6 * 60 * 1000);
+    assertEquals(store.options.maxSize, 4 * MEGABYTE);
+    assertEquals(store.options.ttl, 24 * 60 * 60 * 1000);
+    assert(store.options.protect(sessionOf({ passport: { user: 0 } }), "a"));
+    assert(!store.options.protect(sessionOf({ passport: { user: null } }), "a"));
+    assert(!store.options.protect(sessionOf({ passport: {} }), "a"));
+    assert(!store.options.protect(sessionOf(), "a"));
+    assertEquals(store.options.serializer, JSON);
+  });
+
+  it("undefined is left out too", () => {
+    using store = new Lembro({ maxSize: undefined, interval: undefined, ttl: undefined });
+    assertEquals(store.options.maxSize, 4 * MEGABYTE);
+  });
+});
+
+describe("options in force", () => {
+  for (
+    const [maxSize, bytes] of [
+      ["512K", 512 * 1024],
+      ["4M", 4 * MEGABYTE],
+      ["4MB", 4 * MEGABYTE],
+      ["4mb", 4 * MEGABYTE],
+      ["1G", 1024 * MEGABYTE],
+      ["1000", 1000],
+      [1000, 1000],
+      [1000.7, 1000],
+      [1, 1],
+      [Infinity, Infinity],
+    ] as const
+  ) {
+    it(`maxSize: ${JSON.stringify(maxSize)} is ${bytes} bytes`, () => {
+      using store = new Lembro({ maxSize });
+      assertEquals(store.options.maxSize, bytes);
+    });
+  }
+
+  it("are read-only", () => {
+    using store = new Lembro();
+    const writable = store as unknown as { options: { maxSize: number } };
+    assertThrows(() => writable.options.maxSize = 1, TypeError);
+    assertThrows(() => writable.options = { maxSize: 1 }, TypeError);
+  });
+
+  it("Infinity keeps all", async () => {
+    using store = new Lembro({ maxSize: Infinity });
+    for (let i = 0; i < 1000; i++) await store.set(`${i}`, sessionOf({ text: "x".repeat(5000) }));
+    await store.reduce();
+    assertEquals(store.stats().sessions, 1000);
+    assert(store.stats().bytes > 4 * MEGABYTE);
+  });
+
+  it("the longest interval is accepted", () => {
+    using store = new Lembro({ interval: 2_147_483_647 });
+    assertEquals(store.options.interval, 2_147_483_647);
+  });
+});
+
+describe("a bad option is refused, with its name, what it received and what it takes", () => {
+  const rows: [options: unknown, Kind: ErrorConstructor, ...parts: string[]][] = [
+    [{ maxSize: "lots" }, RangeError, "maxSize", '"lots"', '"512K"'],
+    [{ maxSize: "1.5M" }, RangeError, "maxSize", '"1.5M"', '"512K"'],
+    [{ maxSize: "" }, RangeError, "maxSize", '""'],
+    [{ maxSize: "-4M" }, RangeError, "maxSize", '"-4M"'],
+    [{ maxSize: "0" }, RangeError, "maxSize", '"0"'],
+    [{ maxSize: -1 }, RangeError, "maxSize", "-1"],
+    [{ maxSize: 0 }, RangeError, "maxSize", "received 0"],
+    [{ maxSize: 0.5 }, RangeError, "maxSize", "0.5"],
+    [{ maxSize: NaN }, RangeError, "maxSize", "NaN"],
+    [{ maxSize: -Infinity }, RangeError, "maxSize", "-Infinity"],
+    [{ maxSize: null }, TypeError, "maxSize", "null"],
+    [{ maxSize: true }, TypeError, "maxSize", "true"],
+    [{ maxSize: ["4M"] }, TypeError, "maxSize", "an array"],
+    [{ interval: 0 }, RangeError, "interval", "received 0", "2147483647"],
+    [{ interval: -5 }, RangeError, "interval", "-5", "milliseconds"],
+    [{ interval: NaN }, RangeError, "interval", "NaN"],
+    [{ interval: 2_147_483_648 }, RangeError, "interval", "2147483648"],
+    [{ interval: Infinity }, RangeError, "interval", "Infinity"],
+    [{ interval: "soon" }, TypeError, "interval", '"soon"'],
+    [{ interval: null }, TypeError, "interval", "null"],
+    [{ ttl: 0 }, RangeError, "ttl", "received 0"],
+    [{ ttl: -1 }, RangeError, "ttl", "-1"],
+    [{ ttl: NaN }, RangeError, "ttl", "NaN"],
+    [{ ttl: "1d" }, TypeError, "ttl", '"1d"', "milliseconds"],
+    [{ protect: true }, TypeError, "protect", "true", "(session, sid) => boolean"],
+    [{ serializer: {} }, TypeError, "serializer", "an object", "stringify", "parse"],
+    [{ serializer: null }, TypeError, "serializer", "null"],
+    [{ serializer: { parse() {} } }, TypeError, "serializer", "stringify"],
+    [{ maxsize: "4M" }, TypeError, '"maxsize"', "interval, maxSize, ttl, protect, serializer"],
+    [{ toString: 1 }, TypeError, '"toString"'],
+    ["4M", TypeError, "options", '"4M"', "object"],
+    [4, TypeError, "options", "4"],
+  ];
+  for (const [options, Kind, ...parts] of rows) {
+    const name = typeof options === "object"
+      ? Object.entries(options!).map(([key, value]) => `${key}: ${String(value)}`).join()
+      : JSON.stringify(options);
+    it(name, () => {
+      const error = assertThrows(() => new Lembro(options as LembroOptions));
+      assertInstanceOf(error, Kind);
+      for (const part of parts) assertStringIncludes(error.message, part);
+    });
+  }
+});
+
+describe("serializer", () => {
+  it("makes the text that is kept and measured, and reads it back", async () => {
+    using store = new Lembro({
+      serializer: {
+        stringify: (session) => `>>${JSON.stringify(session)}`,
+        parse: (text) => JSON.parse(text.slice(2)),
+      },
+    });
+    const session = sessionOf({ name: "Ada" }, { path: "/" });
+    await store.set("a", session);
+    assertEquals(await store.get("a"), session);
+    assertEquals(store.stats().bytes, 2 * `>>${JSON.stringify(session)}`.length);
+    await store.touch("a", sessionOf({}, { path: "/longer" }));
+    assertEquals(await store.get("a"), sessionOf({ name: "Ada" }, { path: "/longer" }));
+    assertEquals(
+      store.stats().bytes,
+      2 * `>>${JSON.stringify(sessionOf({ name: "Ada" }, { path: "/longer" }))}`.length,
+    );
+  });
+});

@@ -1,0 +1,51 @@
+/**
+ * What the tests share: the real express-session with its types, a class of
+ * stores on it, and sessions to keep there.
+ *
+ * @module
+ */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import session, { type SessionData } from "express-session";
+import lembro, { type LembroStore } from "express-lembro";
+import sizeomatic from "sizeomatic";
+
+export { lembro, session };
+export type { SessionData };
+
+/** A class of stores on the real `express-session`. */
+export const Lembro = lembro(session);
+
+/** A session with express-session's default cookie, which has no expiry, and `data`. */
+export function sessionOf(data: Record<string, unknown> = {}, cookie?: unknown): SessionData {
+  return { cookie: cookie ?? new session.Cookie(), ...data } as unknown as SessionData;
+}
+
+/** A session that takes exactly `bytes`: at least 100, and an even number. */
+export function sessionOfSize(bytes: number): SessionData {
+  const empty = sessionOf({ fill: "" }, { path: "/" });
+  return { ...empty, fill: "x".repeat((bytes - sizeOf(empty)) / 2) } as unknown as SessionData;
+}
+
+/** The size of a session, in bytes, by the contract's own words. */
+export function sizeOf(value: unknown): number {
+  return sizeomatic.getSize(JSON.stringify(value));
+}
+
+/** The size of all live sessions, in bytes, by the contract's own words. */
+export function sizeOfAll(store: LembroStore): number {
+  return [...store.entries()].reduce((sum, [, session]) => sum + sizeOf(session), 0);
+}
+
+/** Lets what the store has deferred run. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The result of a method that was called with a callback, as a promise. */
+export function called<Result>(
+  call: (callback: (error: unknown, result?: Result) => void) => void,
+): Promise<Result | undefined> {
+  return new Promise((resolve, reject) =>
+    call((error, result) => error ? reject(error) : resolve(result))
+  );
+}
