@@ -1,0 +1,96 @@
+/**
+ * A real Express app on 127.0.0.1, and visitors who keep their cookies.
+ *
+ * @module
+ */
+// @ts-types="npm:@types/express@^5.0.0"
+import express, { type Express, type Request } from "express";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { Lembro, session } from "./setup.ts";
+
+export type { Request };
+
+/** The session of a request, with whatever the app keeps there. */
+export type Kept = Request["session"] & Record<string, unknown>;
+
+/** An app with sessions from a store of its own, listening on a free port. */
+export class Site implements AsyncDisposable {
+  readonly store: InstanceType<typeof Lembro>;
+  readonly app: Express = express();
+  readonly #server: ReturnType<Express["listen"]>;
+
+  constructor(
+    options: Partial<session.SessionOptions> = {},
+    store: InstanceType<typeof Lembro> = new Lembro(),
+  ) {
+    this.store = store;
+    this.app.use(session({
+      store,
+      secret: "a secret of the tests",
+      resave: false,
+      saveUninitialized: false,
+      ...options,
+    }));
+    this.#server = this.app.listen(0, "127.0.0.1");
+  }
+
+  /** Adds a route whose answer is what `work` gives, as JSON. */
+  on(path: string, work: (kept: Kept, request: Request) => unknown): void {
+    this.app.get(path, async (request, response) => {
+      response.json(await work(request.session as Kept, request) ?? null);
+    });
+  }
+
+  /** A browser without any cookie yet. */
+  async visitor(): Promise<Visitor> {
+    if (!this.#server.listening) await once(this.#server, "listening");
+    return new Visitor(`http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.store.close(() => {});
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, "close");
+  }
+}
+
+/** A browser: keeps the cookie it is given, and sends it along. */
+export class Visitor {
+  /** The cookie to send, as `name=value`. */
+  cookie: string | undefined;
+  /** The attributes of the last cookie that was set. */
+  attributes: string | undefined;
+  /** How many answers have set a cookie. */
+  cookies = 0;
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** Gets a page; the answer has to be 200. */
+  async get<T = unknown>(path: string): Promise<T> {
+    const response = await fetch(this.#url + path, {
+      headers: this.cookie ? { cookie: this.cookie } : {},
+    });
+    const [set] = response.headers.getSetCookie();
+    if (set) {
+      const [cookie, ...attributes] = set.split("; ");
+      this.cookie = cookie;
+      this.attributes = attributes.join("; ");
+      this.cookies++;
+    }
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** Another tab of the same browser. */
+  tab(): Visitor {
+    const tab = new Visitor(this.#url);
+    tab.cookie = this.cookie;
+    return tab;
+  }
+}
