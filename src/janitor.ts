@@ -13,6 +13,7 @@ interface Runtime {
   clearInterval: (timer: unknown) => void;
 }
 
+// dnt-shim-ignore: dnt would put a proxy here, and a browser refuses timers that are called on one.
 const runtime = globalThis as unknown as Runtime;
 
 /** Now, in milliseconds since the epoch. */
