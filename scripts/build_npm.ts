@@ -1,0 +1,159 @@
+/**
+ * Writes the npm package to `npm/`, or to the folder that is given.
+ *
+ *     deno task build:npm [folder]
+ *
+ * @module
+ */
+import { build, emptyDir } from "@deno/dnt";
+import { join, resolve } from "node:path";
+import config from "../deno.json" with { type: "json" };
+
+/** The compiler's complaint about `import … from "@types/…"`; see {@linkcode importTypesByName}. */
+const IMPORTS_TYPES_PACKAGE = 6137;
+
+const outDir = resolve(Deno.args[0] ?? "npm");
+Deno.chdir(new URL("..", import.meta.url));
+
+const manifest = {
+  name: "express-lembro",
+  version: config.version,
+  description:
+    "A session store for Express apps that live in one process: in memory, under a byte limit that holds, expired on time.",
+  keywords: [
+    "express",
+    "express-session",
+    "session",
+    "session-store",
+    "sessions",
+    "store",
+    "memory",
+    "memory-store",
+    "connect",
+    "middleware",
+    "deno",
+  ],
+  author: "Scott Offen",
+  homepage: "https://github.com/scottoffen/express-lembro#readme",
+  repository: { type: "git", url: "git+https://github.com/scottoffen/express-lembro.git" },
+  license: config.license,
+  bugs: { url: "https://github.com/scottoffen/express-lembro/issues" },
+  exports: {
+    ...Object.fromEntries(
+      Object.entries(config.exports).map(([name, path]) => [name, conditions(path)]),
+    ),
+    "./package.json": "./package.json",
+  },
+  type: "commonjs",
+  engines: { node: ">=20" },
+  // The store is built on the express-session of the app, and imports nothing but its types.
+  peerDependencies: { "express-session": "^1.17.0" },
+  sideEffects: false,
+};
+
+await emptyDir(outDir);
+await build({
+  entryPoints: Object.entries(config.exports).map(([name, path]) => ({ name, path })),
+  outDir,
+  importMap: "deno.json",
+  shims: {},
+  test: false,
+  typeCheck: "both",
+  declaration: "inline",
+  declarationMap: false,
+  skipSourceOutput: true,
+  // Any other target brings polyfills, which would change the globals of the user.
+  compilerOptions: { target: "Latest", lib: ["ES2022", "DOM", "ESNext.Disposable"] },
+  filterDiagnostic: ({ code }) => code !== IMPORTS_TYPES_PACKAGE,
+  package: {
+    ...manifest,
+    // For the type check.
+    devDependencies: { "@types/debug": "^4.1.12", "@types/express-session": "^1.18.0" },
+  },
+});
+await importTypesByName();
+await makeRequireCallable();
+await writeManifest();
+for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) {
+  await Deno.copyFile(file, join(outDir, file));
+}
+// They served the type check.
+await Deno.remove(join(outDir, "node_modules"), { recursive: true });
+await Deno.remove(join(outDir, "package-lock.json"));
+
+/** Where the package keeps the module at `path`, for `import` and for `require`. */
+function conditions(path: string) {
+  const file = path.replace(/^\.\/(.*)\.ts$/, "$1");
+  return {
+    import: { types: `./esm/${file}.d.ts`, default: `./esm/${file}.js` },
+    require: { types: `./script/${file}.d.ts`, default: `./script/${file}.js` },
+  };
+}
+
+/**
+ * Some versions of dnt follow the comment `@ts-types` of a type-only import to
+ * `@types/…`. TypeScript wants the name of the package that the types are about.
+ */
+async function importTypesByName() {
+  for (const folder of ["esm/src", "script/src"].map((path) => join(outDir, path))) {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (!name.endsWith(".d.ts")) continue;
+      const text = await Deno.readTextFile(join(folder, name));
+      await Deno.writeTextFile(join(folder, name), text.replaceAll('from "@types/', 'from "'));
+    }
+  }
+}
+
+/** Makes `require("express-lembro")` the factory itself, as in 1.x: it was under `.default`. */
+async function makeRequireCallable() {
+  const code = join(outDir, "script/mod.js");
+  await Deno.writeTextFile(
+    code,
+    "\nmodule.exports = exports.default;\nmodule.exports.default = module.exports;\n",
+    { append: true },
+  );
+
+  const types = join(outDir, "script/mod.d.ts");
+  const factory = await Deno.readTextFile(join(outDir, "script/src/lembro.d.ts"));
+  await Deno.writeTextFile(types, callable(await Deno.readTextFile(types), factory));
+}
+
+/**
+ * The declarations of an entry whose default export is the function `lembro` of
+ * `factory`, as those of a module that is this function. What TypeScript calls
+ * `export =` has room for nothing else, so the types go into a namespace that
+ * merges with the function, which has to be declared in the same file.
+ */
+function callable(entry: string, factory: string): string {
+  const declared = factory.match(
+    /(\/\*\*(?:(?!\*\/)[^])*\*\/\n)export (declare function lembro[^]*?;\n)/,
+  );
+  const exported = [...entry.matchAll(/^export type \{ (.*?),? \} from .*\n/gm)];
+  const rest = exported.reduce((text, [line]) => text.replace(line, ""), entry)
+    .replace('export { lembro as default } from "./src/lembro.js";\n', "");
+  if (!declared || !/^\/\*\*(?:(?!\*\/)[^])*\*\/\n$/.test(rest)) {
+    throw new Error(
+      `Cannot declare what require gives: only a default export and types are expected: received ${rest}`,
+    );
+  }
+  const names = exported.flatMap(([, names]) => names.split(", "));
+  return [
+    rest,
+    ...exported.map(([line]) => line.replace("export", "import")),
+    ...declared.slice(1),
+    "declare namespace lembro {\n",
+    `    export { lembro as default, ${names.join(", ")} };\n`,
+    "}\n",
+    "export = lembro;\n",
+  ].join("");
+}
+
+/** Writes the manifest with the dependencies that dnt found, less what only a type check needs. */
+async function writeManifest() {
+  const path = join(outDir, "package.json");
+  const { main, module, dependencies } = JSON.parse(await Deno.readTextFile(path));
+  const needed = Object.entries(dependencies)
+    .filter(([name]) => !name.startsWith("@types/") && !(name in manifest.peerDependencies));
+  const published = { ...manifest, main, module, dependencies: Object.fromEntries(needed) };
+  await Deno.writeTextFile(path, JSON.stringify(published, undefined, 2) + "\n");
+}
