@@ -1,0 +1,17 @@
+import session = require("express-session");
+import lembro = require("express-lembro");
+
+const options: lembro.LembroOptions = { interval: 60_000, maxSize: "4M" };
+const Lembro: lembro.StoreConstructor<session.Store> = lembro(session);
+const store: lembro.Store<session.Store> = new Lembro(options, () => {});
+session({ store, secret: "change me" });
+store.on("evict", (_sid: string, _rank: lembro.Rank) => {});
+
+// @ts-expect-error There is no such option.
+new Lembro({ maxsize: "4M" });
+// @ts-expect-error A number or a text.
+new Lembro({ maxSize: true });
+// @ts-expect-error There is no such type.
+type None = lembro.None;
+
+export = Lembro;
