@@ -109,20 +109,15 @@ if (missing && !Deno.env.has("CI")) {
       assertEquals(await node("exit.cjs"), "set\n");
     });
 
-    it("has types for import and for require, in ES modules and in CommonJS", async () => {
-      const files = ["import.mts", "require.mts", "import.cts", "require.cts"];
-      await compiles(["--module", "nodenext"], files);
-    });
-
-    it("has types for CommonJS with esModuleInterop", async () => {
-      await compiles(
-        ["--module", "commonjs", "--moduleResolution", "node10", "--esModuleInterop"],
-        ["import.ts"],
-      );
-    });
-
-    it("has types for bundlers", async () => {
-      await compiles(["--module", "esnext", "--moduleResolution", "bundler"], ["import.ts"]);
+    it("has types for ES modules, CommonJS and bundlers", async () => {
+      const importAndRequire = ["import.mts", "require.mts", "import.cts", "require.cts"];
+      const commonjs = ["commonjs", "--moduleResolution", "node10", "--esModuleInterop"];
+      const bundler = ["esnext", "--moduleResolution", "bundler"];
+      await Promise.all([
+        compiles(["--module", "nodenext"], importAndRequire),
+        compiles(["--module", ...commonjs], ["import.ts"]),
+        compiles(["--module", ...bundler], ["import.ts"]),
+      ]);
     });
 
     it("runs the snippets of the README that say so", async () => {
