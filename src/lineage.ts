@@ -48,10 +48,14 @@ export class Lineage {
   /**
    * Notes that `session` was saved to `entry`; if it was merged, as `text`.
    * Plain data that was never loaded gets no origin: its next save is as plain.
+   * What was loaded under another id is plain data here, and keeps its origin there.
    */
   saved(session: SessionData, entry: Entry, text?: string): void {
+    const origin = this.#origins.get(session);
     if (text !== undefined) this.#note(session, entry, BEHIND, text);
-    else if (this.#origins.has(session) || isOfRequest(session)) this.loaded(session, entry);
+    else if (origin ? origin.entry.sid === entry.sid : isOfRequest(session)) {
+      this.loaded(session, entry);
+    }
   }
 
   /** Remembers an entry that was evicted or expired, if something live may come from it. */
