@@ -89,7 +89,7 @@ export function readOptions(given?: LembroOptions | null): Options {
   if (given === undefined || given === null) {
     return Object.freeze({ ...DEFAULTS });
   }
-  if (typeof given !== "object") {
+  if (typeof given !== "object" || Array.isArray(given)) {
     throw new TypeError(
       `Cannot create store: options must be an object: received ${show(given)}`,
     );
@@ -118,6 +118,8 @@ export function show(value: unknown): string {
     ? JSON.stringify(value)
     : typeof value === "function"
     ? "a function"
+    : typeof value === "bigint"
+    ? `${value}n`
     : typeof value === "object" && value !== null
     ? Array.isArray(value) ? "an array" : "an object"
     : String(value);
