@@ -201,8 +201,14 @@ export function lembro<Base extends StoreClass>(
       const saved = overtaken?.merged ?? session;
       const record = recordOf(saved, expires, this.options);
       const isProtected = Boolean(protect(saved, sid));
+      const isFollowed = this.#lineage.follows(session, sid);
+      // One of those functions destroyed the session: that is newer.
+      if (origin?.entry.version === GONE) {
+        this.#counters.lateWrites++;
+        return;
+      }
       const entry = this.#vault.keep(sid, record, isProtected, this.#lineage.takeDeparted(sid));
-      this.#lineage.saved(session, entry, overtaken?.text);
+      if (isFollowed) this.#lineage.saved(session, entry, overtaken?.text);
       this.#counters.saves++;
       if (overtaken) this.#counters.merges++;
       this.#limit(entry);

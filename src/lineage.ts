@@ -46,16 +46,19 @@ export class Lineage {
   }
 
   /**
-   * Notes that `session` was saved to `entry`; if it was merged, as `text`.
-   * Plain data that was never loaded gets no origin: its next save is as plain.
-   * What was loaded under another id is plain data here, and keeps its origin there.
+   * Whether `session` has an origin once it is saved under this `sid`. Plain
+   * data that was never loaded gets none: its next save is as plain. What was
+   * loaded under another id is plain data here, and keeps its origin there.
    */
-  saved(session: SessionData, entry: Entry, text?: string): void {
+  follows(session: SessionData, sid: string): boolean {
     const origin = this.#origins.get(session);
-    if (text !== undefined) this.#note(session, entry, BEHIND, text);
-    else if (origin ? origin.entry.sid === entry.sid : isOfRequest(session)) {
-      this.loaded(session, entry);
-    }
+    return origin ? origin.entry.sid === sid : isOfRequest(session);
+  }
+
+  /** Notes that `session` was saved to `entry`; if it was merged, as `text`. */
+  saved(session: SessionData, entry: Entry, text?: string): void {
+    if (text === undefined) this.loaded(session, entry);
+    else this.#note(session, entry, BEHIND, text);
   }
 
   /** Remembers an entry that was evicted or expired, if something live may come from it. */
