@@ -4,7 +4,7 @@ import type { SessionData } from "express-session";
 import debug from "debug";
 import { defer, every, now } from "./janitor.ts";
 import { Lineage, merge } from "./lineage.ts";
-import { type LembroOptions, type Options, readOptions, show } from "./options.ts";
+import { type LembroOptions, type Options, readAnswer, readOptions, show } from "./options.ts";
 import { expiryOf, recordOf, REDUCED_SHARE, touched } from "./record.ts";
 import { pretty } from "./sizes.ts";
 import type {
@@ -200,7 +200,7 @@ export function lembro<Base extends StoreClass>(
         : undefined;
       const saved = overtaken?.merged ?? session;
       const record = recordOf(saved, expires, this.options);
-      const isProtected = Boolean(protect(saved, sid));
+      const isProtected = readAnswer(protect(saved, sid));
       const isFollowed = this.#lineage.follows(session, sid);
       // One of those functions destroyed the session: that is newer.
       if (origin?.entry.version === GONE) {

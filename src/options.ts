@@ -126,6 +126,16 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
+/** What `protect` said; a promise, which would be true of everyone, is refused. */
+export function readAnswer(value: unknown): boolean {
+  if (value instanceof Promise) {
+    throw new TypeError(
+      "Cannot save session: protect must give true or false, at once: received a promise",
+    );
+  }
+  return Boolean(value);
+}
+
 function readInterval(value: unknown): number {
   const takes = `interval must be a number of milliseconds from 1 to ${LONGEST_DELAY}`;
   if (typeof value !== "number") throw refused(TypeError, takes, value);
