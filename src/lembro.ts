@@ -5,7 +5,7 @@ import debug from "debug";
 import { defer, every, now } from "./janitor.ts";
 import { Lineage, merge } from "./lineage.ts";
 import { type LembroOptions, type Options, readAnswer, readOptions, show } from "./options.ts";
-import { expiryOf, recordOf, REDUCED_SHARE, touched } from "./record.ts";
+import { expiryOf, recordOf, REDUCED_SHARE, sessionOf, touched } from "./record.ts";
 import { pretty } from "./sizes.ts";
 import type {
   LembroEvents,
@@ -176,7 +176,7 @@ export function lembro<Base extends StoreClass>(
         return undefined;
       }
       this.#vault.use(entry);
-      const session = this.options.serializer.parse(entry.text);
+      const session = sessionOf(entry.text, this.options);
       this.#lineage.loaded(session, entry);
       this.#counters.hits++;
       return session;
@@ -305,9 +305,9 @@ function storeOf(session: SessionModule): new () => BaseStore {
 
 function* parsed(
   entries: Iterable<Entry>,
-  { serializer }: Options,
+  options: Options,
 ): Generator<[sid: string, session: SessionData], void, undefined> {
-  for (const { sid, text } of entries) yield [sid, serializer.parse(text)];
+  for (const { sid, text } of entries) yield [sid, sessionOf(text, options)];
 }
 
 /**

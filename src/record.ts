@@ -36,6 +36,12 @@ export function recordOf(
       `Cannot save session: serializer.stringify must give a string: received ${show(text)}`,
     );
   }
+  // JSON text of anything but an object could never be given back as a session.
+  if (serializer === JSON && !/^[{[]/.test(text)) {
+    throw new TypeError(
+      `Cannot save session: its toJSON must give an object: received ${show(JSON.parse(text))}`,
+    );
+  }
   const size = getSize(text);
   const most = maxSize * REDUCED_SHARE;
   if (size > most) {
@@ -49,13 +55,28 @@ export function recordOf(
   return { text, size, expires };
 }
 
+/**
+ * The session of `text`, as a new object.
+ *
+ * @throws What the serializer throws, and a `TypeError` if it gives no object.
+ */
+export function sessionOf(text: string, { serializer }: Options): SessionData {
+  const session = serializer.parse(text);
+  if (typeof session !== "object" || session === null) {
+    throw new TypeError(
+      `Cannot read session: serializer.parse must give an object: received ${show(session)}`,
+    );
+  }
+  return session;
+}
+
 /** The session of `text` with the cookie of `session`. */
 export function touched(
   text: string,
   session: SessionData,
-  { serializer }: Options,
+  options: Options,
 ): SessionData {
-  const kept = serializer.parse(text);
+  const kept = sessionOf(text, options);
   kept.cookie = session.cookie;
   return kept;
 }
