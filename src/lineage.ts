@@ -106,14 +106,13 @@ export function merge(
   const merged = serializer.parse(kept);
   const textOf = (key: string, from: SessionData) =>
     serializer.stringify(put({ cookie: mine.cookie }, key, from));
-  for (const key of new Set([...Object.keys(base), ...Object.keys(mine)])) {
-    if (Object.hasOwn(mine, key)) {
-      if (!Object.hasOwn(base, key) || textOf(key, base) !== textOf(key, mine)) {
-        put(merged, key, mine);
-      }
-    } else if (!isHidden(key, session)) {
-      Reflect.deleteProperty(merged, key);
-    }
+  const mineKeys = new Set(Object.keys(mine));
+  const baseKeys = new Set(Object.keys(base));
+  for (const key of mineKeys) {
+    if (!baseKeys.has(key) || textOf(key, base) !== textOf(key, mine)) put(merged, key, mine);
+  }
+  for (const key of baseKeys) {
+    if (!mineKeys.has(key) && !isHidden(key, session)) Reflect.deleteProperty(merged, key);
   }
   merged.cookie = session.cookie;
   return { merged, text };

@@ -94,11 +94,13 @@ export function readOptions(given?: LembroOptions | null): Options {
       `Cannot create store: options must be an object: received ${show(given)}`,
     );
   }
+  const names = Object.keys(DEFAULTS);
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(DEFAULTS, name)) {
-      const names = Object.keys(DEFAULTS).join(", ");
+    if (!names.includes(name)) {
       throw new TypeError(
-        `Cannot create store: the options are ${names}: received the unknown option ${show(name)}`,
+        `Cannot create store: the options are ${names.join(", ")}: received the unknown option ${
+          show(name)
+        }`,
       );
     }
   }
