@@ -7,10 +7,14 @@
  */
 
 interface Runtime {
-  setImmediate?: (work: () => void) => unknown;
-  setTimeout: (work: () => void, ms: number) => unknown;
-  setInterval: (work: () => void, ms: number) => unknown;
-  clearInterval: (timer: unknown) => void;
+  setImmediate?<Args extends unknown[]>(work: (...args: Args) => void, ...args: Args): unknown;
+  setTimeout<Args extends unknown[]>(
+    work: (...args: Args) => void,
+    ms: number,
+    ...args: Args
+  ): unknown;
+  setInterval(work: () => void, ms: number): unknown;
+  clearInterval(timer: unknown): void;
 }
 
 // dnt-shim-ignore: dnt would put a proxy here, and a browser refuses timers that are called on one.
@@ -21,11 +25,35 @@ export function now(): number {
   return Date.now();
 }
 
-/** Runs `work` after what is running now, in the order of the calls. */
-export function defer(work: () => void): void {
+/** Runs `work` with `args` after what is running now, in the order of the calls. */
+export function defer<Args extends unknown[]>(work: (...args: Args) => void, ...args: Args): void {
   // setImmediate lets sockets be served in between; a browser has none.
-  if (runtime.setImmediate) runtime.setImmediate(work);
-  else runtime.setTimeout(work, 0);
+  if (runtime.setImmediate) runtime.setImmediate(work, ...args);
+  else runtime.setTimeout(work, 0, ...args);
+}
+
+/** How long a stretch of work in slices may take, in milliseconds. */
+const SLICE = 4;
+
+/**
+ * Runs `steps` in slices: at once as far as one slice goes, and the rest in
+ * later ones, when others had their turn. Ends with `done`, or with `failed`.
+ */
+export function inSlices<Result>(
+  steps: Generator<void, Result, undefined>,
+  done: (result: Result) => void,
+  failed: (thrown: unknown) => void,
+): void {
+  const end = performance.now() + SLICE;
+  try {
+    do {
+      const step = steps.next();
+      if (step.done) return done(step.value);
+    } while (performance.now() < end);
+  } catch (thrown) {
+    return failed(thrown);
+  }
+  defer(inSlices<Result>, steps, done, failed);
 }
 
 /** Runs `work` every `ms` milliseconds until the function it gives is called. */

@@ -2,10 +2,18 @@
 import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
-import { defer, every, now } from "./janitor.ts";
-import { Lineage, merge } from "./lineage.ts";
+import { CookieKinds } from "./cookies.ts";
+import { defer, every, inSlices, now } from "./janitor.ts";
+import { Lineage, merge, type Origin } from "./lineage.ts";
 import { type LembroOptions, type Options, readAnswer, readOptions, show } from "./options.ts";
-import { expiryOf, recordOf, REDUCED_SHARE, sessionOf, touched } from "./record.ts";
+import {
+  expiryOf,
+  recordOf,
+  REDUCED_SHARE,
+  sessionOf,
+  type SessionRecord,
+  touched,
+} from "./record.ts";
 import { pretty } from "./sizes.ts";
 import type {
   LembroEvents,
@@ -15,7 +23,7 @@ import type {
   StoreClass,
   StoreConstructor,
 } from "./types.ts";
-import { type Entry, GONE, type Reason, Vault } from "./vault.ts";
+import { type Entry, type Reason, Vault } from "./vault.ts";
 
 type Callback<Result = void> = (error: unknown, result?: Result) => void;
 
@@ -51,7 +59,9 @@ export function lembro<Base extends StoreClass>(
     declare readonly options: Options;
     readonly #vault: Vault;
     readonly #lineage = new Lineage();
+    readonly #cookies = new CookieKinds();
     readonly #stopPurging: () => void;
+    #isReducing = false;
     readonly #counters = {
       hits: 0,
       misses: 0,
@@ -76,7 +86,7 @@ export function lembro<Base extends StoreClass>(
       }
       const inForce = readOptions(options);
       Object.defineProperty(this, "options", { value: inForce, enumerable: true });
-      this.#vault = new Vault(inForce.maxSize, (entry, reason) => this.#left(entry, reason));
+      this.#vault = new Vault(inForce.maxSize, now, (entry, reason) => this.#left(entry, reason));
       this.#stopPurging = every(inForce.interval, () =>
         this.purge((error) => {
           if (error) this.#announce("error", error);
@@ -101,40 +111,30 @@ export function lembro<Base extends StoreClass>(
     }
 
     all(callback?: Callback<Record<string, SessionData>>): Answer {
-      return answer(callback, () => {
-        const sessions: Record<string, SessionData> = Object.create(null);
-        for (const [sid, session] of this.entries()) sessions[sid] = session;
-        return sessions;
-      });
+      return answerInSlices(callback, () => this.#all());
     }
 
     length(callback?: Callback<number>): Answer {
-      return answer(callback, () => {
-        this.#vault.purge(now());
-        return this.#vault.size;
-      });
+      return answerInSlices(callback, () => this.#length());
     }
 
     ids(callback?: Callback<string[]>): Answer {
-      return answer(callback, () => Array.from(this.#vault.live(now), ({ sid }) => sid));
+      return answerInSlices(callback, () => this.#ids());
     }
 
     clear(callback?: Callback): Answer {
       return answer(callback, () => {
         this.#vault.clear();
-        this.#lineage.end();
+        this.#lineage.endAll();
       });
     }
 
     reduce(callback?: Callback): Answer {
-      return answer(callback, () => this.#reduce());
+      return answerInSlices(callback, () => this.#reduce());
     }
 
     purge(callback?: Callback): Answer {
-      return answer(callback, () => {
-        const expired = this.#vault.purge(now());
-        this.#announce("purge", { expired });
-      });
+      return answerInSlices(callback, () => this.#purge());
     }
 
     close(callback?: Callback): Answer {
@@ -160,7 +160,7 @@ export function lembro<Base extends StoreClass>(
     }
 
     entries(): IterableIterator<[sid: string, session: SessionData]> {
-      return parsed(this.#vault.live(now), this.options);
+      return parsed(this.#vault.walk(), this.options);
     }
 
     override createSession(req: unknown, session: SessionData): SessionData {
@@ -176,7 +176,7 @@ export function lembro<Base extends StoreClass>(
         return undefined;
       }
       this.#vault.use(entry);
-      const session = sessionOf(entry.text, this.options);
+      const session = sessionOf(entry.record, this.options);
       this.#lineage.loaded(session, entry);
       this.#counters.hits++;
       return session;
@@ -185,46 +185,66 @@ export function lembro<Base extends StoreClass>(
     // The options' functions, the serializer and the session's own toJSON may
     // throw, or call the store: they come first, what the store does about it after.
     #save(sid: string, session: SessionData): void {
-      const time = now();
       const origin = this.#lineage.of(session, sid);
-      if (origin?.entry.version === GONE) {
-        this.#counters.lateWrites++;
-        return;
-      }
+      if (origin && this.#isLate(origin)) return;
       const { ttl, protect, serializer } = this.options;
+      const time = now();
       const expires = expiryOf(session, sid, time, ttl);
       if (expires <= time) return this.#destroy(sid);
       const kept = this.#vault.find(sid, time);
-      const overtaken = origin && kept && origin.version !== kept.version
-        ? merge(session, origin.text, kept.text, serializer)
+      const { changes } = this.#vault;
+      const overtaken = origin && kept && origin.version !== kept.record.version
+        ? merge(session, origin.text, kept.record.text, serializer)
         : undefined;
       const saved = overtaken?.merged ?? session;
-      const record = recordOf(saved, expires, this.options);
+      const record = recordOf(saved, expires, this.options, this.#cookies);
       const isProtected = readAnswer(protect(saved, sid));
-      const isFollowed = this.#lineage.follows(session, sid);
+      const isFollowed = origin !== undefined || this.#lineage.follows(session);
       // One of those functions destroyed the session: that is newer.
-      if (origin?.entry.version === GONE) {
-        this.#counters.lateWrites++;
-        return;
-      }
-      const entry = this.#vault.keep(sid, record, isProtected, this.#lineage.takeDeparted(sid));
+      if (origin && this.#isLate(origin)) return;
+      const found = this.#vault.changes === changes ? kept : this.#vault.find(sid, time);
+      const entry = this.#keep(found, sid, record, isProtected);
       if (isFollowed) this.#lineage.saved(session, entry, overtaken?.text);
       this.#counters.saves++;
       if (overtaken) this.#counters.merges++;
       this.#limit(entry);
     }
 
+    #isLate(origin: Origin): boolean {
+      const isOver = this.#lineage.isOver(origin);
+      if (isOver) this.#counters.lateWrites++;
+      return isOver;
+    }
+
+    #keep(
+      entry: Entry | undefined,
+      sid: string,
+      record: SessionRecord,
+      isProtected: boolean,
+    ): Entry {
+      if (!entry) {
+        return this.#vault.add(sid, record, isProtected, this.#lineage.takeDeparted(sid));
+      }
+      this.#vault.save(entry, record, isProtected);
+      return entry;
+    }
+
     #touch(sid: string, session: SessionData): void {
       const time = now();
       const entry = this.#vault.find(sid, time);
-      if (!entry || this.#lineage.of(session, sid)?.entry.version === GONE) return;
-      const { text, version } = entry;
+      if (!entry) return;
+      const origin = this.#lineage.of(session, sid);
+      if (origin && this.#lineage.isOver(origin)) return;
+      const { changes } = this.#vault;
+      const { version } = entry.record;
       const expires = expiryOf(session, sid, time, this.options.ttl);
       if (expires <= time) return this.#destroy(sid);
-      const record = recordOf(touched(text, session, this.options), expires, this.options);
+      const record = touched(entry.record, session, expires, this.options, this.#cookies);
       // One of those functions saved or destroyed the session itself: that is newer.
-      if (this.#vault.find(sid, time) !== entry || entry.version !== version) return;
-      this.#vault.replace(entry, record);
+      const isSame = this.#vault.changes === changes ||
+        this.#vault.find(sid, time) === entry && entry.record.version === version;
+      if (!isSame) return;
+      this.#vault.touch(entry, record);
       this.#counters.touches++;
       this.#limit(entry);
     }
@@ -232,18 +252,55 @@ export function lembro<Base extends StoreClass>(
     #destroy(sid: string): void {
       const entry = this.#vault.find(sid, now());
       if (entry) this.#vault.remove(entry, "destroy");
-      else this.#lineage.end(sid);
+      this.#lineage.end(sid, entry);
     }
 
     #limit(saved: Entry): void {
-      if (this.#vault.bytes > this.options.maxSize) this.#reduce(saved);
+      if (this.#vault.bytes <= this.options.maxSize) return;
+      if (!this.#isReducing) {
+        this.#isReducing = true;
+        const done = () => this.#isReducing = false;
+        inSlices(this.#reduce(saved), done, (error) => {
+          done();
+          this.#announce("error", error);
+        });
+      }
+      // What a first slice has not come to: the limit holds before the save returns.
+      this.#vault.limit(saved);
     }
 
-    #reduce(saved?: Entry): void {
+    *#all(): Generator<void, Record<string, SessionData>, undefined> {
+      const sessions: Record<string, SessionData> = Object.create(null);
+      for (const entry of this.#vault.walk()) {
+        if (entry) sessions[entry.sid] = sessionOf(entry.record, this.options);
+        yield;
+      }
+      return sessions;
+    }
+
+    *#ids(): Generator<void, string[], undefined> {
+      const ids: string[] = [];
+      for (const entry of this.#vault.walk()) {
+        if (entry) ids.push(entry.sid);
+        yield;
+      }
+      return ids;
+    }
+
+    *#length(): Generator<void, number, undefined> {
+      yield* this.#vault.purge();
+      return this.#vault.size;
+    }
+
+    *#purge(): Generator<void, void, undefined> {
+      const expired = yield* this.#vault.purge();
+      this.#announce("purge", { expired });
+    }
+
+    *#reduce(saved?: Entry): Generator<void, void, undefined> {
       const before = this.#vault.bytes;
       log("reduce: start %s", pretty(before));
-      const target = this.options.maxSize * REDUCED_SHARE;
-      const evicted = this.#vault.reduce(target, now(), saved);
+      const evicted = yield* this.#vault.reduce(this.options.maxSize * REDUCED_SHARE, saved);
       const after = this.#vault.bytes;
       log("reduce: done %s", pretty(after));
       this.#announce("reduce", { before, after, evicted });
@@ -304,36 +361,54 @@ function storeOf(session: SessionModule): new () => BaseStore {
 }
 
 function* parsed(
-  entries: Iterable<Entry>,
+  entries: Iterable<Entry | undefined>,
   options: Options,
 ): Generator<[sid: string, session: SessionData], void, undefined> {
-  for (const { sid, text } of entries) yield [sid, sessionOf(text, options)];
+  for (const entry of entries) {
+    if (entry) yield [entry.sid, sessionOf(entry.record, options)];
+  }
 }
 
-/**
- * Does `work` at once, and tells what came of it later: to the callback, or by
- * a promise where there is none.
- */
+/** Does `work` at once, and answers later. */
 function answer<Result>(
   callback: Callback<Result> | undefined,
   work: () => Result,
 ): Promise<Result> | void {
-  let error: unknown = null;
+  if (typeof callback !== "function") return promised((settle) => answer(settle, work));
   let result: Result;
   try {
     result = work();
   } catch (thrown) {
-    // A callback takes what is falsy for success.
-    error = thrown || new Error(`Cannot use session: ${show(thrown)} was thrown`);
+    return defer(callback, truthy(thrown));
   }
-  if (typeof callback !== "function") {
-    return new Promise((resolve, reject) => {
-      defer(() => error ? reject(error) : resolve(result));
-    });
-  }
-  defer(() => {
-    if (error) callback(error);
-    else if (result === undefined) callback(null);
-    else callback(null, result);
+  tell(callback, result);
+}
+
+/** Does the work of `start` in slices, the first one at once, and answers when it is done. */
+function answerInSlices<Result>(
+  callback: Callback<Result> | undefined,
+  start: () => Generator<void, Result, undefined>,
+): Promise<Result> | void {
+  if (typeof callback !== "function") return promised((settle) => answerInSlices(settle, start));
+  inSlices(
+    start(),
+    (result) => tell(callback, result),
+    (thrown) => defer(callback, truthy(thrown)),
+  );
+}
+
+function promised<Result>(start: (settle: Callback<Result>) => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => error ? reject(error) : resolve(result as Result));
   });
+}
+
+function tell<Result>(callback: Callback<Result>, result: Result): void {
+  if (result === undefined) defer(callback, null);
+  else defer(callback, null, result);
+}
+
+/** What was thrown, as an error that a callback doesn't take for success. */
+function truthy(thrown: unknown): unknown {
+  return thrown || new Error(`Cannot use session: ${show(thrown)} was thrown`);
 }

@@ -1,12 +1,24 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { Serializer } from "./options.ts";
-import { type Entry, GONE } from "./vault.ts";
+import type { Entry } from "./vault.ts";
 
-/** Which kept version a live session came from. */
+/**
+ * What all that was ever loaded of a session has in common, from its first
+ * save until it is destroyed, however often it was evicted or expired between.
+ */
+export interface Life {
+  readonly lineage: Lineage;
+  readonly sid: string;
+  /** The number of times that the store had been cleared when it began. */
+  readonly era: number;
+  isOver: boolean;
+}
+
+/** Which kept version a live session came from: what was kept then, or as much of it as matters. */
 export interface Origin {
-  readonly entry: Entry;
-  /** The version of the entry that the live session knows, or {@linkcode BEHIND}. */
+  readonly life: Life;
+  /** The version that the live session knows, or {@linkcode BEHIND}. */
   readonly version: number;
   /** What the live session was then: a merge tells by it what has changed since. */
   readonly text: string;
@@ -15,77 +27,123 @@ export interface Origin {
 /** No version at all: a session whose save was merged lacks what the others saved. */
 const BEHIND = -1;
 
+class Same {
+  constructor(session: object) {
+    return session;
+  }
+}
+
+/**
+ * Writes the origin on a live session itself, where nobody else can see it: a
+ * class may give its private fields to any object that its base returns. A
+ * `WeakMap` would do the same and make `get` a third slower.
+ */
+class Marked extends Same {
+  #origin: Origin;
+
+  private constructor(session: object, origin: Origin) {
+    super(session);
+    this.#origin = origin;
+  }
+
+  static mark(session: object, origin: Origin): void {
+    if (#origin in session) session.#origin = origin;
+    else if (Object.isExtensible(session)) new Marked(session, origin);
+  }
+
+  static originOf(session: unknown): Origin | undefined {
+    return typeof session === "object" && session !== null && #origin in session
+      ? session.#origin
+      : undefined;
+  }
+}
+
 /**
  * Knows of each live session which kept version it came from, for as long as
  * the live session exists. By that a save can tell that it comes too late, or
  * that another one was faster.
  */
 export class Lineage {
-  readonly #origins = new WeakMap<object, Origin>();
-  // Entries that left without being destroyed, while live sessions may still come from them.
-  readonly #departed = new Map<string, WeakRef<Entry>>();
+  // Lives whose entry was evicted or expired, while live sessions may still come from them.
+  #departed = new Map<string, WeakRef<Life>>();
   readonly #collected = new FinalizationRegistry((sid: string) => {
     if (!this.#departed.get(sid)?.deref()) this.#departed.delete(sid);
   });
+  #era = 0;
 
   /** Where `session` came from, if that was the session of this `sid`. */
   of(session: SessionData, sid: string): Origin | undefined {
-    const origin = this.#origins.get(session);
-    return origin?.entry.sid === sid ? origin : undefined;
+    const origin = this.#originOf(session);
+    return origin?.life.sid === sid ? origin : undefined;
+  }
+
+  /** Whether what `origin` tells of was destroyed, or cleared with all others. */
+  isOver({ life }: Origin): boolean {
+    return life.isOver || life.era !== this.#era;
   }
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry): void {
-    this.#note(session, entry, entry.version, entry.text);
+    const { record } = entry;
+    record.life ??= this.#lifeOf(entry);
+    Marked.mark(session, record as Origin);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
-    const origin = this.#origins.get(from);
-    if (origin) this.#origins.set(to, origin);
+    const origin = this.#originOf(from);
+    if (origin) Marked.mark(to, origin);
   }
 
   /**
-   * Whether `session` has an origin once it is saved under this `sid`. Plain
-   * data that was never loaded gets none: its next save is as plain. What was
-   * loaded under another id is plain data here, and keeps its origin there.
+   * Whether `session`, which does not come from the session of the id that it
+   * is saved under, has an origin from then on. Plain data that was never
+   * loaded gets none: its next save is as plain. What was loaded under another
+   * id is plain data here, and keeps its origin there.
    */
-  follows(session: SessionData, sid: string): boolean {
-    const origin = this.#origins.get(session);
-    return origin ? origin.entry.sid === sid : isOfRequest(session);
+  follows(session: SessionData): boolean {
+    return !this.#originOf(session) && isOfRequest(session);
   }
 
   /** Notes that `session` was saved to `entry`; if it was merged, as `text`. */
   saved(session: SessionData, entry: Entry, text?: string): void {
     if (text === undefined) this.loaded(session, entry);
-    else this.#note(session, entry, BEHIND, text);
+    else Marked.mark(session, { life: this.#lifeOf(entry), version: BEHIND, text });
   }
 
-  /** Remembers an entry that was evicted or expired, if something live may come from it. */
-  departed(entry: Entry): void {
-    if (!entry.hasHeirs) return;
-    this.#departed.set(entry.sid, new WeakRef(entry));
-    this.#collected.register(entry, entry.sid);
+  /** Remembers the life of an entry that was evicted or expired, if something live has it too. */
+  departed({ sid, life }: Entry): void {
+    if (!life) return;
+    this.#departed.set(sid, new WeakRef(life));
+    this.#collected.register(life, sid);
   }
 
-  /** The departed entry of `sid`, for a save that makes the session anew. */
-  takeDeparted(sid: string): Entry | undefined {
-    const entry = this.#departed.get(sid)?.deref();
+  /** The life of the departed entry of `sid`, for a save that makes the session anew. */
+  takeDeparted(sid: string): Life | undefined {
+    const life = this.#departed.get(sid)?.deref();
     this.#departed.delete(sid);
-    return entry;
+    return life;
   }
 
-  /** Notes that the departed entry of `sid`, or each of them, was destroyed after it had left. */
-  end(sid?: string): void {
-    for (const one of sid === undefined ? [...this.#departed.keys()] : [sid]) {
-      const entry = this.takeDeparted(one);
-      if (entry) entry.version = GONE;
-    }
+  /** Notes that a session was destroyed, whether it was kept as `entry` or had departed before. */
+  end(sid: string, entry: Entry | undefined): void {
+    const life = entry ? entry.life : this.takeDeparted(sid);
+    if (life) life.isOver = true;
   }
 
-  #note(session: SessionData, entry: Entry, version: number, text: string): void {
-    entry.hasHeirs = true;
-    this.#origins.set(session, { entry, version, text });
+  /** Notes that all sessions were destroyed. */
+  endAll(): void {
+    this.#era++;
+    this.#departed = new Map();
+  }
+
+  #lifeOf(entry: Entry): Life {
+    return entry.life ??= { lineage: this, sid: entry.sid, era: this.#era, isOver: false };
+  }
+
+  #originOf(session: SessionData): Origin | undefined {
+    const origin = Marked.originOf(session);
+    return origin?.life.lineage === this ? origin : undefined;
   }
 }
 
