@@ -279,11 +279,14 @@ export function lembro<Base extends StoreClass>(
     }
 
     *#ids(): Generator<void, string[], undefined> {
-      const ids: string[] = [];
+      // As long as it can get: an array that grows copies itself, for tens of milliseconds.
+      const ids = new Array<string>(this.#vault.size);
+      let length = 0;
       for (const entry of this.#vault.walk()) {
-        if (entry) ids.push(entry.sid);
+        if (entry) ids[length++] = entry.sid;
         yield;
       }
+      ids.length = length;
       return ids;
     }
 

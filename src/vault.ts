@@ -181,6 +181,8 @@ export class Vault {
     this.#entries.remove(entry.sid);
     this.#queues[entry.rank].remove(entry);
     entry.made = GONE;
+    // A live session that came from it needs this no more: all its saves are late.
+    if (reason === "destroy") entry.record.text = "";
     this.#onLeave(entry, reason);
   }
 

@@ -1,0 +1,237 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
+import debug from "debug";
+import { Lembro, sessionOf, sessionOfSize, settled } from "./setup.ts";
+
+type Store = InstanceType<typeof Lembro>;
+
+const MANY = 2_000;
+
+/** Runs `work` with a clock that finds each step of long work to take a millisecond. */
+async function withSlowSteps(work: () => Promise<void>): Promise<void> {
+  const { now } = performance;
+  let time = 0;
+  performance.now = () => time++;
+  try {
+    await work();
+  } finally {
+    performance.now = now;
+  }
+}
+
+/** A store of many sessions of 100 bytes that take all of its limit. */
+async function fullStore(options = {}): Promise<Store> {
+  const store = new Lembro({ maxSize: MANY * 100, ...options });
+  for (let i = 0; i < MANY; i++) store.set(`${i}`, sessionOfSize(100), () => {});
+  await settled();
+  assertEquals(store.stats().sessions, MANY);
+  return store;
+}
+
+/** Counts the turns of the event loop until `done` settles. */
+async function turnsUntil(done: Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isDone = false;
+  done.then(() => isDone = true);
+  while (!isDone) {
+    await settled();
+    turns++;
+  }
+  return turns;
+}
+
+describe("long work on a small store", () => {
+  it("is done at once", async () => {
+    using time = new FakeTime();
+    using store = new Lembro({ maxSize: 2_000, ttl: 10 });
+    for (let i = 0; i < 20; i++) await store.set(`${i}`, sessionOfSize(100));
+    void store.reduce();
+    assertEquals(store.stats().bytes, 1_500);
+    time.tick(10);
+    void store.purge();
+    assertEquals(store.stats().sessions, 0);
+  });
+});
+
+describe("long work on a large store", () => {
+  for (const method of ["length", "ids", "all", "purge", "reduce"] as const) {
+    it(`goes in slices, and makes no other call wait: ${method}`, () =>
+      withSlowSteps(async () => {
+        using store = await fullStore();
+        const order: string[] = [];
+        const long = store[method]().then((result) => {
+          order.push(method);
+          return result;
+        });
+        store.get("1999", () => order.push("get"));
+        assert(await turnsUntil(long) > 5);
+        assertEquals(order, ["get", method]);
+        const left = method === "reduce" ? MANY * 0.75 : MANY;
+        assertEquals(store.stats().sessions, left);
+        const result = await long;
+        if (method === "length") assertEquals(result as unknown as number, MANY);
+        if (method === "ids") assertEquals((result as unknown as string[]).length, MANY);
+        if (method === "all") assertEquals(Object.keys(result as unknown as object).length, MANY);
+      }));
+  }
+
+  it("takes no more than a slice in a turn", () =>
+    withSlowSteps(async () => {
+      using time = new FakeTime();
+      using store = await fullStore({ ttl: 10 });
+      time.tick(10);
+      const purged = store.purge();
+      let before = MANY;
+      while (store.stats().sessions > 0) {
+        const { sessions } = store.stats();
+        // Four steps, of 64 entries each.
+        assert(before - sessions <= 4 * 64, `${before - sessions} in one turn`);
+        before = sessions;
+        await settled();
+      }
+      await purged;
+    }));
+
+  it("purges what there was, and tells how many", () =>
+    withSlowSteps(async () => {
+      using time = new FakeTime();
+      using store = await fullStore({ ttl: 10, maxSize: Infinity });
+      time.tick(5);
+      for (let i = 0; i < 1_000; i++) store.touch(`${i}`, sessionOf(), () => {});
+      time.tick(5);
+      const purges: unknown[] = [];
+      store.on("purge", (result) => purges.push(result));
+      const purged = store.purge();
+      await store.destroy("1999");
+      await store.set("new", sessionOf());
+      await purged;
+      assertEquals(purges, [{ expired: 999 }]);
+      assertEquals(store.stats().sessions, 1_001);
+    }));
+
+  it("two at once don't disturb each other", () =>
+    withSlowSteps(async () => {
+      using time = new FakeTime();
+      using store = await fullStore({ ttl: 10 });
+      time.tick(10);
+      const [ids] = await Promise.all([store.ids(), store.purge(), store.purge(), store.reduce()]);
+      assertEquals(ids, []);
+      assertEquals(store.stats().expired, MANY);
+      assertEquals(store.stats().bytes, 0);
+    }));
+
+  it("ids and all leave out what has left before they come to it, and what came later", () =>
+    withSlowSteps(async () => {
+      using store = await fullStore({ maxSize: Infinity });
+      const ids = store.ids();
+      const all = store.all();
+      await store.destroy("1998");
+      await store.set("new", sessionOf());
+      assertEquals((await ids).length, MANY - 1);
+      assert(!("1998" in await all) && !("new" in await all));
+    }));
+
+  for (
+    const [how, disturb] of [
+      ["cleared", (store) => store.clear()],
+      ["closed", (store) => store.close()],
+    ] as [string, (store: Store) => Promise<void>][]
+  ) {
+    it(`ends cleanly when the store is ${how}`, () =>
+      withSlowSteps(async () => {
+        using store = await fullStore();
+        const work = [store.ids(), store.all(), store.length(), store.purge(), store.reduce()];
+        await disturb(store);
+        await store.set("after", sessionOf());
+        await Promise.all(work);
+        assert(await store.get("after"));
+        if (how === "cleared") assertEquals(await store.ids(), ["after"]);
+        else assert(store.stats().bytes <= MANY * 75);
+      }));
+  }
+});
+
+describe("a save over the limit of a large store", () => {
+  it("evicts what it must before it returns, and the rest in slices", () =>
+    withSlowSteps(async () => {
+      using store = await fullStore();
+      const reduced = new Promise<unknown>((resolve) => store.on("reduce", resolve));
+      store.set("one more", sessionOfSize(100), () => {});
+      assertEquals(store.stats().bytes, MANY * 100);
+      assertEquals(store.stats().evicted.newcomers, 1);
+      // The limit holds between the slices too.
+      for (let i = 0; i < 100; i++) {
+        store.set(`more ${i}`, sessionOfSize(1_000), () => {});
+        assert(store.stats().bytes <= MANY * 100);
+        if (i % 30 === 0) await settled();
+      }
+      await reduced;
+      assert(store.stats().bytes <= MANY * 75);
+      assert(await store.get("more 99"));
+    }));
+
+  it("has one reduction under way, not one for each save", () =>
+    withSlowSteps(async () => {
+      using store = await fullStore();
+      let reductions = 0;
+      store.on("reduce", () => reductions++);
+      for (let i = 0; i < 50; i++) store.set(`more ${i}`, sessionOfSize(100), () => {});
+      for (let i = 0; i < 50; i++) await settled();
+      assertEquals(reductions, 1);
+    }));
+
+  it("tells of what fails in the background by the event error", () =>
+    withSlowSteps(async () => {
+      using store = await fullStore();
+      const errors: string[] = [];
+      store.on("error", (error) => errors.push((error as Error).message));
+      const enabled = debug.disable();
+      const { log } = debug;
+      debug.log = () => {
+        throw new Error("no paper");
+      };
+      debug.enable("express-lembro");
+      try {
+        await store.set("one more", sessionOfSize(100));
+      } finally {
+        debug.log = log;
+        debug.disable();
+        debug.enable(enabled);
+      }
+      await settled();
+      assertEquals(errors, ["no paper"]);
+      assert(store.stats().bytes <= MANY * 100, "the limit holds all the same");
+      assert(await store.get("one more"));
+    }));
+});
+
+describe("entries", () => {
+  it("of a store that grows large meanwhile are those there were", async () => {
+    using store = new Lembro({ maxSize: Infinity });
+    for (const sid of ["a", "b", "c"]) await store.set(sid, sessionOf());
+    const entries = store.entries();
+    const seen = [entries.next().value![0]];
+    for (let i = 0; i < 20_000; i++) store.set(`${i}`, sessionOf(), () => {});
+    await store.destroy("b");
+    for (const [sid] of entries) seen.push(sid);
+    assertEquals(seen, ["a", "c"]);
+  });
+});
+
+describe("a store of tens of thousands", () => {
+  it("finds, lists and forgets every one of them", async () => {
+    using store = new Lembro({ maxSize: Infinity });
+    const sids = Array.from({ length: 40_000 }, (_, i) => (i % 2 ? `${i}` : `${i}:same end`));
+    for (const [i, sid] of sids.entries()) store.set(sid, sessionOf({ i }), () => {});
+    assertEquals(store.stats().sessions, sids.length);
+    for (const i of [0, 1, 16_383, 16_384, 16_385, 39_999]) {
+      assertEquals((await store.get(sids[i]) as unknown as { i: number }).i, i);
+    }
+    assertEquals((await store.ids()).sort(), sids.toSorted());
+    for (const sid of sids) store.destroy(sid, () => {});
+    await settled();
+    assertEquals(store.stats().sessions, 0);
+    assertEquals(store.stats().bytes, 0);
+  });
+});
