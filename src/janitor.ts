@@ -27,7 +27,9 @@ export function now(): number {
 
 /** Runs `work` with `args` after what is running now, in the order of the calls. */
 export function defer<Args extends unknown[]>(work: (...args: Args) => void, ...args: Args): void {
-  // setImmediate lets sockets be served in between; a browser has none.
+  // One setImmediate for each call: with process.nextTick or microtasks a busy store would
+  // leave the sockets no turn, and with one for many calls a callback would run in the async
+  // context of another request. A browser has none.
   if (runtime.setImmediate) runtime.setImmediate(work, ...args);
   else runtime.setTimeout(work, 0, ...args);
 }
