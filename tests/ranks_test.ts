@@ -185,17 +185,15 @@ describe("a crawler", () => {
   });
 
   it("can't keep a newcomer out: it may return after 20 other newcomers", async () => {
-    using store = new Lembro({ maxSize: "64K" });
-    for (let i = 0; store.stats().evicted.returning === 0; i++) {
-      await store.set(`returning${i}`, sessionOf());
+    using store = new Lembro({ maxSize: 200 * 300 });
+    for (let i = 0; i < 299; i++) {
+      await store.set(`returning${i}`, sessionOfSize(200));
       await store.get(`returning${i}`);
     }
-    for (let i = 0; store.stats().bytes < 64 * 1024 - 200; i++) {
-      await store.set(`more${i}`, sessionOf());
-      await store.get(`more${i}`);
-    }
-    await store.set("login", sessionOf({ csrf: "token" }));
-    for (let i = 0; i < 20; i++) await store.set(`other${i}`, sessionOf());
+    await store.set("login", sessionOfSize(200));
+    assertEquals(store.stats().bytes, store.options.maxSize, "the house is full");
+    for (let i = 0; i < 20; i++) await store.set(`other${i}`, sessionOfSize(200));
+    assert(store.stats().evicted.returning > 0);
     assert(await store.get("login"));
   });
 });
