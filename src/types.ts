@@ -245,7 +245,7 @@ export interface LembroStore {
 export type Store<Base extends object> =
   & LembroStore
   & (Base extends { on: unknown } ? LembroEvented : unknown)
-  & Omit<Base, keyof LembroStore>;
+  & Base;
 
 /** The class that the factory makes. */
 export interface StoreConstructor<Base extends object> {
