@@ -38,11 +38,19 @@ const manifest = {
   repository: { type: "git", url: "git+https://github.com/scottoffen/express-lembro.git" },
   license: config.license,
   bugs: { url: "https://github.com/scottoffen/express-lembro/issues" },
+  types: "./script/mod.d.ts",
   exports: {
     ...Object.fromEntries(
       Object.entries(config.exports).map(([name, path]) => [name, conditions(path)]),
     ),
     "./package.json": "./package.json",
+  },
+  // For compilers that don't read `exports`.
+  typesVersions: {
+    "*": Object.fromEntries(
+      Object.entries(config.exports).filter(([name]) => name !== ".")
+        .map(([name, path]) => [name.slice(2), [conditions(path).require.types]]),
+    ),
   },
   type: "commonjs",
   engines: { node: ">=20" },
