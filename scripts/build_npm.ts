@@ -8,9 +8,13 @@
 import { build, emptyDir } from "@deno/dnt";
 import { join, resolve } from "node:path";
 import config from "../deno.json" with { type: "json" };
+import { bundle } from "./cdn/bundle.ts";
 
 /** The compiler's complaint about `import … from "@types/…"`; see {@linkcode importTypesByName}. */
 const IMPORTS_TYPES_PACKAGE = 6137;
+
+/** What a CDN serves a browser that asks for the package by its name alone. */
+const CDN_FILE = "./esm/express-lembro.min.js";
 
 const outDir = resolve(Deno.args[0] ?? "npm");
 Deno.chdir(new URL("..", import.meta.url));
@@ -39,6 +43,8 @@ const manifest = {
   license: config.license,
   bugs: { url: "https://github.com/scottoffen/express-lembro/issues" },
   types: "./script/mod.d.ts",
+  jsdelivr: CDN_FILE,
+  unpkg: CDN_FILE,
   exports: {
     ...Object.fromEntries(
       Object.entries(config.exports).map(([name, path]) => [name, conditions(path)]),
@@ -81,11 +87,12 @@ await build({
 });
 await importTypesByName();
 await makeRequireCallable();
+await writeCdnFile();
 await writeManifest();
 for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) {
   await Deno.copyFile(file, join(outDir, file));
 }
-// They served the type check.
+// They served the type check and the bundler.
 await Deno.remove(join(outDir, "node_modules"), { recursive: true });
 await Deno.remove(join(outDir, "package-lock.json"));
 
@@ -154,6 +161,13 @@ function callable(entry: string, factory: string): string {
     "}\n",
     "export = lembro;\n",
   ].join("");
+}
+
+/** Writes the default entry and all that it imports as one file. */
+async function writeCdnFile() {
+  const { name, version, license } = manifest;
+  const code = await bundle(join(outDir, "esm/mod.js"), `${name} ${version}, ${license}`);
+  await Deno.writeTextFile(join(outDir, CDN_FILE), code);
 }
 
 /** Writes the manifest with the dependencies that dnt found, less what only a type check needs. */

@@ -65,10 +65,9 @@ export async function succeeds(
   cwd: string,
   command: string,
   args: string[],
-  patience?: number,
+  options: Deno.CommandOptions = {},
 ): Promise<string> {
-  const signal = patience === undefined ? undefined : AbortSignal.timeout(patience);
-  const output = await new Deno.Command(command, { args, cwd, signal }).output();
+  const output = await new Deno.Command(command, { args, cwd, ...options }).output();
   const [printed, complaint] = [output.stdout, output.stderr]
     .map((bytes) => new TextDecoder().decode(bytes));
   assert(output.success, `${[command, ...args].join(" ")} failed:\n${printed}${complaint}`);

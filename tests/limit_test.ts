@@ -1,8 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
-import debug from "debug";
-import sizeomatic from "sizeomatic";
 import { Lembro, type SessionData, sessionOf, sessionOfSize, sizeOf, sizeOfAll } from "./setup.ts";
 
 /** A small repeatable source of chance: the same numbers in every run. */
@@ -178,35 +176,6 @@ describe("reduce", () => {
     await store.set("new", sessionOfSize(402));
     assertEquals(await store.ids(), ["old", "new"]);
     assertEquals(store.stats().evicted.newcomers, 0);
-  });
-
-  it("alone speaks through debug: the size at the start, and at the end", async () => {
-    const messages: unknown[][] = [];
-    const { log } = debug;
-    const enabled = debug.disable();
-    debug.log = (...args: unknown[]) => messages.push(args);
-    debug.enable("express-lembro");
-    try {
-      using store = new Lembro({ maxSize: "2K" });
-      await store.set("a", sessionOfSize(1_536));
-      await store.set("b", sessionOfSize(512));
-      await store.get("a");
-      await store.touch("a", sessionOf({}, { path: "/" }));
-      for (const method of ["all", "length", "ids", "purge"] as const) await store[method]();
-      await store.destroy("nobody");
-      assertEquals(messages, []);
-      await store.reduce();
-      assertEquals(messages.length, 2);
-      assertStringIncludes(String(messages[0][0]), "express-lembro");
-      assertStringIncludes(String(messages[0].join(" ")), sizeomatic.pretty(2_048));
-      assertStringIncludes(String(messages[1].join(" ")), sizeomatic.pretty(1_536));
-      await store.set("c", sessionOfSize(514));
-      assertEquals(messages.length, 4, "a save over maxSize reduces too");
-    } finally {
-      debug.log = log;
-      debug.disable();
-      debug.enable(enabled);
-    }
   });
 });
 

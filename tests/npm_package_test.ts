@@ -6,14 +6,22 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { build, stop } from "esbuild";
+import type { LembroStats } from "express-lembro";
 import { cp } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Browser } from "playwright-core";
 import config from "../deno.json" with { type: "json" };
+import { hasChromium, launch, serve } from "./chromium.ts";
 import { Installed, root, succeeds } from "./installed.ts";
 import { runtimes } from "./runtimes.ts";
 
 /** Long enough for a slow machine, and short enough to notice a process that never ends. */
 const PATIENCE = 20_000;
+
+const PACKAGE = "node_modules/express-lembro";
+const CDN_FILE = "./esm/express-lembro.min.js";
 
 const READY = "session store ready, captain.\n";
 
@@ -70,6 +78,7 @@ if (missing && !Deno.env.has("CI")) {
           ...["esm", "script"].flatMap((format) =>
             ["package.json", ...built].map((path) => `${format}/${path}`)
           ),
+          "esm/express-lembro.min.js",
         ].sort(),
       );
     });
@@ -135,7 +144,9 @@ if (missing && !Deno.env.has("CI")) {
     for (const { name, command: [binary, ...args] } of everywhere) {
       describe(`in ${name}`, () => {
         const run = (...script: string[]) =>
-          succeeds(join(project, "run"), binary, [...args, ...script], PATIENCE);
+          succeeds(join(project, "run"), binary, [...args, ...script], {
+            signal: AbortSignal.timeout(PATIENCE),
+          });
 
         for (const [file, [promise, printed]] of Object.entries(SCRIPTS)) {
           it(promise, async () => assertEquals(await run(file), printed));
@@ -162,6 +173,75 @@ if (missing && !Deno.env.has("CI")) {
       });
     }
 
+    describe("the file for CDNs", () => {
+      it("is what CDNs find, needs nothing else, and is under 12 KB", async () => {
+        const manifest = await manifestOf(project);
+        assertEquals([manifest.jsdelivr, manifest.unpkg], [CDN_FILE, CDN_FILE]);
+        const code = await Deno.readTextFile(join(project, PACKAGE, CDN_FILE));
+        assertEquals(code.match(/\bimport\b|\brequire\b/g), null);
+        const { size } = await Deno.stat(join(project, PACKAGE, CDN_FILE));
+        console.log(`The file for CDNs: ${size} bytes`);
+        assert(size < 12 * 1024, `${size} bytes`);
+      });
+
+      it("keeps every promise that the store keeps", async () => {
+        const module = pathToFileURL(join(project, PACKAGE, CDN_FILE)).href;
+        // debug has a test of its own, and a browser needs one: see below.
+        const others = ["npm_package", "suppliers", "debug"].map((name) => `tests/${name}_test.ts`);
+        await succeeds(root, Deno.execPath(), [
+          ...["run", "-A", "scripts/suppliers.ts", "test", "-A", "--no-check", "tests"],
+          ...[`--ignore=${others}`, "--", "1000"],
+        ], { env: { LEMBRO_MODULE: module } });
+      });
+    });
+
+    if (hasChromium()) {
+      describe("in Chromium", () => {
+        let browser: Browser;
+        beforeAll(async () => {
+          browser = await launch();
+        });
+        afterAll(() => browser.close());
+
+        it("keeps sessions under a cap, from the file for CDNs alone", async () => {
+          assertKept(await found("cdn.html"), [
+            "express-lembro reduce: start",
+            "express-lembro reduce: done",
+          ]);
+        });
+
+        it("keeps them from the ES modules too, as esm.sh and skypack serve them", async () => {
+          assertKept(await found("modules.html"), []);
+        });
+
+        /** What the page found. */
+        async function found(html: string): Promise<Found> {
+          const dependencies = await asModules(join(project, "node_modules"));
+          await using server = serve(async (path) => {
+            const name = path.slice(1);
+            if (name in dependencies) return dependencies[name];
+            const file = name === "cdn.js"
+              ? join(PACKAGE, CDN_FILE)
+              : name.startsWith("package/")
+              ? name.replace("package", PACKAGE)
+              : join("browser", name);
+            return await Deno.readTextFile(join(project, file));
+          });
+          const page = await browser.newPage();
+          const errors: Error[] = [];
+          page.on("pageerror", (error) => errors.push(error));
+          await page.goto(`${server.url}/${html}`);
+          await page.waitForFunction("globalThis.found").catch(() => {
+            throw errors[0] ?? new Error(`${html} found nothing`);
+          });
+          const found = await page.evaluate("found") as Found;
+          await page.close();
+          assertEquals(errors, []);
+          return found;
+        }
+      });
+    }
+
     /** Lets a compiler check files: lines after `@ts-expect-error` have to fail. */
     async function compiles(compiler: string, args: string[]) {
       const strict = ["--noEmit", "--strict", "--skipLibCheck", "false", "--target", "es2022"];
@@ -171,8 +251,48 @@ if (missing && !Deno.env.has("CI")) {
   });
 }
 
+/** What `browser/store.js` leaves. */
+interface Found {
+  most: number;
+  filled: LembroStats;
+  [name: string]: unknown;
+}
+
+function assertKept({ most, filled, ...found }: Found, logged: string[]): void {
+  assert(most <= 64 * 1024, `${most} bytes of 65536`);
+  assert(filled.sessions > 30, `${filled.sessions} sessions of about a kilobyte`);
+  assertEquals(filled.evicted.newcomers, 1000 - filled.sessions);
+  assertEquals(found, {
+    isStore: true,
+    className: "Lembro",
+    logged,
+    kept: { cookie: { maxAge: 30 } },
+    gone: undefined,
+    expired: 1,
+    refused: "ERR_LEMBRO_SESSION_TOO_LARGE",
+    calledBack: [null, "Ada"],
+    left: 0,
+  });
+}
+
+/** The dependencies as ES modules, as a CDN gives them, by the names of their files. */
+async function asModules(folder: string): Promise<Record<string, string>> {
+  const { outputFiles } = await build({
+    entryPoints: {
+      debug: join(folder, "debug/src/browser.js"),
+      sizeomatic: join(folder, "sizeomatic/index.js"),
+    },
+    outdir: folder,
+    bundle: true,
+    format: "esm",
+    write: false,
+  });
+  await stop();
+  return Object.fromEntries(outputFiles.map(({ path, text }) => [basename(path), text]));
+}
+
 async function manifestOf(project: string) {
-  const path = join(project, "node_modules/express-lembro/package.json");
+  const path = join(project, PACKAGE, "package.json");
   return JSON.parse(await Deno.readTextFile(path));
 }
 

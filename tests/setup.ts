@@ -6,8 +6,13 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session, { type SessionData } from "express-session";
-import lembro, { type LembroStore } from "express-lembro";
+import type { LembroStore } from "express-lembro";
 import sizeomatic from "sizeomatic";
+
+// The same tests can be put to another build of the store: that of the file for CDNs.
+const { default: lembro }: typeof import("express-lembro") = await import(
+  Deno.env.get("LEMBRO_MODULE") ?? "express-lembro"
+);
 
 export { lembro, session };
 export type { SessionData };

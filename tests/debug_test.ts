@@ -1,0 +1,36 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import debug from "debug";
+import sizeomatic from "sizeomatic";
+import { Lembro, sessionOf, sessionOfSize } from "./setup.ts";
+
+describe("reduce", () => {
+  it("alone speaks through debug: the size at the start, and at the end", async () => {
+    const messages: unknown[][] = [];
+    const { log } = debug;
+    const enabled = debug.disable();
+    debug.log = (...args: unknown[]) => messages.push(args);
+    debug.enable("express-lembro");
+    try {
+      using store = new Lembro({ maxSize: "2K" });
+      await store.set("a", sessionOfSize(1_536));
+      await store.set("b", sessionOfSize(512));
+      await store.get("a");
+      await store.touch("a", sessionOf({}, { path: "/" }));
+      for (const method of ["all", "length", "ids", "purge"] as const) await store[method]();
+      await store.destroy("nobody");
+      assertEquals(messages, []);
+      await store.reduce();
+      assertEquals(messages.length, 2);
+      assertStringIncludes(String(messages[0][0]), "express-lembro");
+      assertStringIncludes(String(messages[0].join(" ")), sizeomatic.pretty(2_048));
+      assertStringIncludes(String(messages[1].join(" ")), sizeomatic.pretty(1_536));
+      await store.set("c", sessionOfSize(514));
+      assertEquals(messages.length, 4, "a save over maxSize reduces too");
+    } finally {
+      debug.log = log;
+      debug.disable();
+      debug.enable(enabled);
+    }
+  });
+});

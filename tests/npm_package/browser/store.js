@@ -1,0 +1,53 @@
+// A store in a browser, on a class that is nothing but a class. What it found is left in `found`.
+import expressLembro from './cdn.js';
+
+class Store {}
+const Lembro = expressLembro({ Store });
+const logged = [];
+console.debug = (...message) => logged.push(message.join(' '));
+
+const ready = new Promise((resolve) => {
+  globalThis.store = new Lembro({ maxSize: '64K', interval: 20 }, resolve);
+});
+await ready;
+
+let most = 0;
+for (let n = 0; n < 1000; n++) {
+  await store.set(`visitor ${n}`, { name: 'Ada', fill: 'x'.repeat(500) });
+  most = Math.max(most, store.stats().bytes);
+}
+const filled = store.stats();
+
+localStorage.setItem('debug', 'somebody:else express-*');
+await store.reduce();
+localStorage.setItem('debug', '');
+await store.reduce();
+
+await store.set('soon gone', { cookie: { maxAge: 30 } });
+const kept = await store.get('soon gone');
+const { expired } = store.stats();
+// Nobody asks for it: the timer finds it.
+const deadline = Date.now() + 5000;
+while (store.stats().expired === expired && Date.now() < deadline) {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const refused = await store.set('large', { fill: 'x'.repeat(40_000) }).catch(({ code }) => code);
+const calledBack = await new Promise((resolve) => {
+  store.get('visitor 999', (error, session) => resolve([error, session.name]));
+});
+await store.clear();
+
+globalThis.found = {
+  isStore: store instanceof Store,
+  className: Lembro.name,
+  most,
+  filled,
+  logged: logged.map((message) => message.replace(/[\d.]+K|%\S|color: \S+|\+\d+ms/g, '').trim()),
+  kept,
+  gone: await store.get('soon gone'),
+  expired: store.stats().expired - expired,
+  refused,
+  calledBack,
+  left: await store.length(),
+};
