@@ -70,10 +70,16 @@ export class Visitor {
     this.#url = url;
   }
 
-  /** Gets a page; the answer has to be 200. */
-  async get<T = unknown>(path: string): Promise<T> {
+  /** Gets a page; the answer has to be 200, and JSON. */
+  async get<T = unknown>(path: string, init?: RequestInit): Promise<T> {
+    return JSON.parse(await this.text(path, init));
+  }
+
+  /** Gets a page, or posts to it; the answer has to be 200. */
+  async text(path: string, init: RequestInit = {}): Promise<string> {
     const response = await fetch(this.#url + path, {
       headers: this.cookie ? { cookie: this.cookie } : {},
+      ...init,
     });
     const [set] = response.headers.getSetCookie();
     if (set) {
@@ -84,7 +90,7 @@ export class Visitor {
     }
     const text = await response.text();
     if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`);
-    return JSON.parse(text);
+    return text;
   }
 
   /** Another tab of the same browser. */

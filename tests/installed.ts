@@ -46,11 +46,17 @@ export class Installed implements AsyncDisposable {
     return new Installed(scratch, built, packed);
   }
 
-  /** A project with the files of `fixtures`, the package and `others` in it. */
+  /** A project with the files of `fixtures`, and the package and `others` in it. */
   async project(name: string, fixtures: string, others: string[]): Promise<string> {
     const folder = join(this.scratch, name);
     await cp(join(root, fixtures), folder, { recursive: true });
-    await Deno.writeTextFile(join(folder, "package.json"), "{}");
+    const manifest = join(folder, "package.json");
+    await Deno.writeTextFile(manifest, "{}", { createNew: true }).catch(async () => {
+      // What it takes from npm once it is published comes from here.
+      const { dependencies, ...rest } = JSON.parse(await Deno.readTextFile(manifest));
+      delete dependencies["express-lembro"];
+      await Deno.writeTextFile(manifest, JSON.stringify({ ...rest, dependencies }));
+    });
     await succeeds(folder, "npm", ["install", join(this.scratch, this.packed.filename), ...others]);
     return folder;
   }

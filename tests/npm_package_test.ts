@@ -14,6 +14,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
 import config from "../deno.json" with { type: "json" };
 import { hasChromium, launch, serve } from "./chromium.ts";
+import { FRAMEWORKS, whileRunning } from "./frameworks.ts";
 import { Installed, root, succeeds } from "./installed.ts";
 import { runtimes } from "./runtimes.ts";
 
@@ -46,6 +47,7 @@ if (missing && !Deno.env.has("CI")) {
   describe("the npm package", () => {
     let installed: Installed;
     let project: string;
+    let frameworks: string;
 
     beforeAll(async () => {
       installed = await Installed.pack();
@@ -57,6 +59,8 @@ if (missing && !Deno.env.has("CI")) {
         "typescript-newest@npm:typescript",
         ...["publint@^0.3.0", "@arethetypeswrong/cli@^0.18.0"],
       ]);
+      frameworks = await installed.project("frameworks", "scripts/demo/frameworks", []);
+      await succeeds(frameworks, "npm", ["exec", "--", "tsc", "--project", "."]);
     });
 
     afterAll(async () => {
@@ -150,6 +154,12 @@ if (missing && !Deno.env.has("CI")) {
 
         for (const [file, [promise, printed]] of Object.entries(SCRIPTS)) {
           it(promise, async () => assertEquals(await run(file), printed));
+        }
+
+        for (const [example, work] of Object.entries(FRAMEWORKS)) {
+          it(`serves scripts/demo/frameworks/${example}`, async () => {
+            await whileRunning({ name, command: [binary, ...args] }, frameworks, example, work);
+          });
         }
 
         if (!name.startsWith("Node")) return;

@@ -12,10 +12,12 @@ const ready = new Promise((resolve) => {
 await ready;
 
 let most = 0;
+const saves = [];
 for (let n = 0; n < 1000; n++) {
-  await store.set(`visitor ${n}`, { name: 'Ada', fill: 'x'.repeat(500) });
+  saves.push(store.set(`visitor ${n}`, { name: 'Ada', fill: 'x'.repeat(500) }));
   most = Math.max(most, store.stats().bytes);
 }
+await Promise.all(saves);
 const filled = store.stats();
 
 localStorage.setItem('debug', 'somebody:else express-*');
