@@ -33,6 +33,7 @@ const SCRIPTS = {
   "both.mjs": ["can be required and imported in one process, and in one app", "both\n"],
   "express.cjs": ["keeps the sessions of an Express app that requires it", "visit 2\n"],
   "express.mjs": ["keeps the sessions of an Express app that imports it", "visit 2\n"],
+  "readme_1.cjs": ["does what 1.1.0's README says, line by line", "every line\n"],
   "exit.cjs": ["lets the process exit when nothing but a store is left", "set\n"],
 };
 
@@ -56,6 +57,7 @@ if (missing && !Deno.env.has("CI")) {
         ...[imports.express, imports["express-session"], imports.typescript]
           .map((specifier) => specifier.replace("npm:", "")),
         ...["@types/express@^5.0.0", "@types/express-session@^1.18.0", "@types/node@^20.0.0"],
+        `express-lembro-1@${imports["express-lembro-1"]}`,
         "typescript-newest@npm:typescript",
         ...["publint@^0.3.0", "@arethetypeswrong/cli@^0.18.0"],
       ]);
