@@ -6,7 +6,7 @@
  */
 import { assert } from "@std/assert";
 import { cp } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder of the repository. */
@@ -36,8 +36,9 @@ export class Installed implements AsyncDisposable {
   /** Builds the package, unless that is done, and packs it. */
   static async pack(): Promise<Installed> {
     const scratch = await Deno.makeTempDir({ prefix: "express-lembro-" });
-    const built = Deno.env.get("LEMBRO_PACKAGE") ?? join(scratch, "npm");
-    if (!Deno.env.has("LEMBRO_PACKAGE")) {
+    const given = Deno.env.get("LEMBRO_PACKAGE");
+    const built = given ? resolve(given) : join(scratch, "npm");
+    if (!given) {
       const build = ["run", "-A", "scripts/suppliers.ts", "run", "-A", "scripts/build_npm.ts"];
       await succeeds(root, Deno.execPath(), [...build, built]);
     }
