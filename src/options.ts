@@ -2,7 +2,24 @@
 import type { SessionData } from "express-session";
 import { howManyBytes } from "./sizes.ts";
 
-/** Turns sessions into text and back, like the global `JSON`. */
+/**
+ * Turns sessions into text and back, like the global `JSON`.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type Serializer } from "express-lembro";
+ *
+ * // A glance at the memory of the process shows no names.
+ * const serializer: Serializer = {
+ *   stringify: (kept) => btoa(encodeURIComponent(JSON.stringify(kept))),
+ *   parse: (text) => JSON.parse(decodeURIComponent(atob(text))),
+ * };
+ * using store = new (lembro(session))({ serializer });
+ * await store.set("a", { cookie: new session.Cookie() });
+ * assertEquals((await store.get("a"))?.cookie.path, "/");
+ * ```
+ */
 export interface Serializer {
   /** A session as text. What it throws goes to the callback of the save. */
   stringify(session: SessionData): string;
@@ -55,7 +72,19 @@ export interface LembroOptions {
   serializer?: Serializer | undefined;
 }
 
-/** The options in force in a store: complete, checked and read-only. */
+/**
+ * The options in force in a store: complete, checked and read-only.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type Options } from "express-lembro";
+ *
+ * using store = new (lembro(session))({ maxSize: "4M" });
+ * const { interval, maxSize }: Options = store.options;
+ * assertEquals([interval, maxSize], [360_000, 4_194_304]);
+ * ```
+ */
 export interface Options {
   /** Milliseconds between two purges of the expired sessions. */
   readonly interval: number;

@@ -3,11 +3,37 @@ import type { SessionData } from "express-session";
 import type { LembroOptions, Options } from "./options.ts";
 import type { Rank } from "./vault.ts";
 
-/** A class of session stores to build on, such as `session.Store`. */
+/**
+ * A class of session stores to build on, such as `session.Store`.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import lembro, { type StoreClass } from "express-lembro";
+ *
+ * class Bare {
+ *   name = "a class is enough";
+ * }
+ * const Base: StoreClass = Bare;
+ * using store = new (lembro({ Store: Bare }))();
+ * assertEquals([store.name, store instanceof Base], ["a class is enough", true]);
+ * ```
+ */
 // deno-lint-ignore no-explicit-any
 export type StoreClass = abstract new (...args: any[]) => object;
 
-/** What the factory takes: `express-session`, or anything with a `Store` class on it. */
+/**
+ * What the factory takes: `express-session`, or anything with a `Store` class on it.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ *
+ * const own = { Store: class extends session.MemoryStore {} };
+ * using store = new (lembro(own))();
+ * assertEquals(store instanceof own.Store, true);
+ * ```
+ */
 export type SessionModule<Base extends StoreClass = StoreClass> =
   | { readonly Store: Base }
   | { readonly session: { readonly Store: Base } };
@@ -16,6 +42,19 @@ export type SessionModule<Base extends StoreClass = StoreClass> =
  * The counters of a store. The first six say how it stands now, sessions that
  * have expired and that nobody met since included; the rest count since it
  * was made.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type LembroStats } from "express-lembro";
+ *
+ * using store = new (lembro(session))({ maxSize: "1M" });
+ * await store.set("a", { cookie: new session.Cookie() });
+ * await store.get("a");
+ * await store.get("nobody");
+ * const { sessions, maxSize, returning, hits, misses }: LembroStats = store.stats();
+ * assertEquals([sessions, maxSize, returning, hits, misses], [1, 1_048_576, 1, 1, 1]);
+ * ```
  */
 export interface LembroStats {
   /** How many sessions are kept. */
@@ -50,7 +89,21 @@ export interface LembroStats {
   rejected: number;
 }
 
-/** The events that a store adds to those of its `Store`, with what the listeners get. */
+/**
+ * The events that a store adds to those of its `Store`, with what the listeners get.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type LembroEvents } from "express-lembro";
+ *
+ * using store = new (lembro(session))({ maxSize: "1K" });
+ * const gone: LembroEvents["evict"][] = [];
+ * store.on("evict", (sid, rank) => gone.push([sid, rank]));
+ * for (const sid of "abcdefghij") await store.set(sid, { cookie: new session.Cookie() });
+ * assertEquals(gone[0], ["a", "newcomers"]);
+ * ```
+ */
 export interface LembroEvents {
   /** A session has expired and is forgotten. */
   expire: [sid: string];
@@ -64,7 +117,21 @@ export interface LembroEvents {
   error: [error: unknown];
 }
 
-/** Listening to {@linkcode LembroEvents}, on a `Store` that is an EventEmitter. */
+/**
+ * Listening to {@linkcode LembroEvents}, on a `Store` that is an EventEmitter.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type LembroEvented } from "express-lembro";
+ *
+ * using store = new (lembro(session))();
+ * const listening: LembroEvented = store;
+ * const purged = new Promise((resolve) => listening.once("purge", resolve));
+ * await store.purge();
+ * assertEquals(await purged, { expired: 0 });
+ * ```
+ */
 export interface LembroEvented {
   /** Calls `listener` at each `event`. */
   on<E extends keyof LembroEvents>(
@@ -88,6 +155,18 @@ export interface LembroEvented {
  * callback last, which runs later and never inside the call; without one it
  * gives a promise of the same result. What a call changes has changed when it
  * returns. An id is turned into a string, and every string is one.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type LembroStore } from "express-lembro";
+ *
+ * // How full a store is, from 0 to 1.
+ * const fullness = (store: LembroStore) => store.stats().bytes / store.options.maxSize;
+ *
+ * using store = new (lembro(session))();
+ * assertEquals(fullness(store), 0);
+ * ```
  */
 export interface LembroStore {
   /** The options in force; `maxSize` is in bytes. */
@@ -144,6 +223,19 @@ export interface LembroStore {
    * Replaces the kept cookie by `session.cookie`, extends the life and leaves
    * the data alone. Does nothing if the session is absent. The errors are
    * those of {@linkcode LembroStore.set}.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * const cookie = new session.Cookie();
+   * cookie.maxAge = 60_000;
+   * await store.touch("a", { cookie });
+   * assertEquals((await store.get("a"))?.cookie.originalMaxAge, 60_000);
+   * ```
    */
   touch(sid: string, session: SessionData): Promise<void>;
   /** As above, with a callback. */
@@ -153,12 +245,37 @@ export interface LembroStore {
     callback: ((error?: unknown) => void) | undefined,
   ): void;
 
-  /** Forgets a session. */
+  /**
+   * Forgets a session.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * await store.destroy("a");
+   * assertEquals(await store.get("a"), undefined);
+   * ```
+   */
   destroy(sid: string): Promise<void>;
   /** As above, with a callback. */
   destroy(sid: string, callback: ((error?: unknown) => void) | undefined): void;
 
-  /** Gives every live session: an object by id, with no prototype. */
+  /**
+   * Gives every live session: an object by id, with no prototype.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * assertEquals(Object.keys(await store.all()), ["a"]);
+   * ```
+   */
   all(): Promise<Record<string, SessionData>>;
   /** As above, with a callback. */
   all(
@@ -168,17 +285,53 @@ export interface LembroStore {
     ) => void,
   ): void;
 
-  /** Gives the number of live sessions. */
+  /**
+   * Gives the number of live sessions.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * assertEquals(await store.length(), 0);
+   * ```
+   */
   length(): Promise<number>;
   /** As above, with a callback. */
   length(callback: (error: unknown, length?: number) => void): void;
 
-  /** Gives the ids of the live sessions. */
+  /**
+   * Gives the ids of the live sessions.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * assertEquals(await store.ids(), ["a"]);
+   * ```
+   */
   ids(): Promise<string[]>;
   /** As above, with a callback. */
   ids(callback: (error: unknown, ids?: string[]) => void): void;
 
-  /** Forgets all sessions. */
+  /**
+   * Forgets all sessions.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * await store.clear();
+   * assertEquals(await store.length(), 0);
+   * ```
+   */
   clear(): Promise<void>;
   /** As above, with a callback. */
   clear(callback: ((error?: unknown) => void) | undefined): void;
@@ -205,7 +358,21 @@ export interface LembroStore {
   /** As above, with a callback. */
   reduce(callback: ((error?: unknown) => void) | undefined): void;
 
-  /** Forgets the expired sessions now; the interval calls it. */
+  /**
+   * Forgets the expired sessions now; the interval calls it.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))({ ttl: 1 });
+   * await store.set("a", { cookie: new session.Cookie() });
+   * await new Promise((resolve) => setTimeout(resolve, 5));
+   * await store.purge();
+   * assertEquals(store.stats().expired, 1);
+   * ```
+   */
   purge(): Promise<void>;
   /** As above, with a callback. */
   purge(callback: ((error?: unknown) => void) | undefined): void;
@@ -213,15 +380,50 @@ export interface LembroStore {
   /**
    * Stops the timer; may be called twice. The store itself stays usable: what
    * has expired is still never given out.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * const store = new (lembro(session))();
+   * await store.close();
+   * assertEquals(await store.length(), 0);
+   * ```
    */
   close(): Promise<void>;
   /** As above, with a callback. */
   close(callback: ((error?: unknown) => void) | undefined): void;
 
-  /** Closes the store at the end of a `using` block. */
+  /**
+   * Closes the store at the end of a `using` block.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * {
+   *   using store = new (lembro(session))();
+   *   assertEquals(await store.length(), 0);
+   * }
+   * ```
+   */
   [Symbol.dispose](): void;
 
-  /** The counters, at once. */
+  /**
+   * The counters, at once.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.get("nobody");
+   * assertEquals(store.stats().misses, 1);
+   * ```
+   */
   stats(): LembroStats;
 
   /**
@@ -241,16 +443,59 @@ export interface LembroStore {
   entries(): IterableIterator<[sid: string, session: SessionData]>;
 }
 
-/** A store on top of a `Base`: what `new Lembro()` gives. */
+/**
+ * A store on top of a `Base`: what `new Lembro()` gives.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type Store } from "express-lembro";
+ *
+ * const Lembro = lembro(session);
+ * using store: Store<session.Store> = new Lembro();
+ * assertEquals(store instanceof session.Store, true);
+ * ```
+ */
 export type Store<Base extends object> =
   & LembroStore
   & (Base extends { on: unknown } ? LembroEvented : unknown)
   & Base;
 
-/** The class that the factory makes. */
+/**
+ * The class that the factory makes.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type StoreConstructor } from "express-lembro";
+ *
+ * const Lembro: StoreConstructor<session.Store> = lembro(session);
+ * // A store that comes with the options of this app.
+ * class OurStore extends Lembro {
+ *   constructor() {
+ *     super({ maxSize: "16M", ttl: 3_600_000 });
+ *   }
+ * }
+ * using store = new OurStore();
+ * assertEquals(store.options.ttl, 3_600_000);
+ * ```
+ */
 export interface StoreConstructor<Base extends object> {
   /**
    * Makes a store.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * const Lembro = lembro(session);
+   * const store = await new Promise<InstanceType<typeof Lembro>>((resolve) => {
+   *   const made = new Lembro({ maxSize: "16M" }, () => resolve(made));
+   * });
+   * store.close();
+   * assertEquals(store.options.maxSize, 16 * 1024 * 1024);
+   * ```
    *
    * @param options All of them may be left out. The object is never changed.
    * @param callback Runs once, after the constructor has returned.

@@ -6,6 +6,18 @@ import { ShardedMap } from "./shards.ts";
  * How well a session is known, which decides how soon it is evicted:
  * newcomers have not been asked for since they were made, returning sessions
  * have, and the protected ones are those that the option `protect` names.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type Rank } from "express-lembro";
+ *
+ * using store = new (lembro(session))();
+ * await store.set("a", { cookie: new session.Cookie() });
+ * await store.get("a");
+ * const ranks: Rank[] = ["newcomers", "returning", "protected"];
+ * assertEquals(ranks.map((rank) => store.stats()[rank]), [0, 1, 0]);
+ * ```
  */
 export type Rank = "newcomers" | "returning" | "protected";
 

@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+
+interface Documented {
+  name: string;
+  jsDoc?: { doc?: string };
+  def?: { methods?: Documented[]; constructors?: Documented[] };
+}
+
+describe("the API reference", () => {
+  it("has an example for every public symbol, and for every method of the store", async () => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["doc", "--json", new URL("../mod.ts", import.meta.url).href],
+      stderr: "null",
+    }).output();
+    const { nodes } = JSON.parse(new TextDecoder().decode(stdout));
+    const symbols = (Object.values(nodes) as { symbols: { declarations: Documented[] }[] }[])
+      .flatMap(({ symbols }) => symbols as ({ name: string; declarations: Documented[] })[])
+      .flatMap(({ name, declarations }) => declarations.map((found) => ({ ...found, name })));
+    const store = symbols.filter(({ name }) => /^(LembroStore|StoreConstructor)$/.test(name));
+    const members = store.flatMap(({ def }) => [
+      ...def?.methods ?? [],
+      ...def?.constructors ?? [],
+    ]);
+    // An overload is documented with the first of its name; the examples themselves are run.
+    const bare = [...symbols, ...members].filter(({ jsDoc }) =>
+      !/^As above/.test(jsDoc?.doc ?? "") && !/^```ts$/m.test(jsDoc?.doc ?? "")
+    );
+    assertEquals(symbols.length, 13);
+    assertEquals(bare.map(({ name }) => name), []);
+  });
+});
