@@ -33,7 +33,7 @@ const SCRIPTS = {
   "both.mjs": ["can be required and imported in one process, and in one app", "both\n"],
   "express.cjs": ["keeps the sessions of an Express app that requires it", "visit 2\n"],
   "express.mjs": ["keeps the sessions of an Express app that imports it", "visit 2\n"],
-  "readme_1.cjs": ["does what 1.1.0's README says, line by line", "every line\n"],
+  "readme_of_1.cjs": ["does what 1.1.0's README says, line by line", "every line\n"],
   "exit.cjs": ["lets the process exit when nothing but a store is left", "set\n"],
 };
 
