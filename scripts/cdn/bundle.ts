@@ -13,7 +13,7 @@ import { minify } from "terser";
  * short. Any name left out here costs some bytes and nothing else.
  */
 const INTERNAL =
-  /^(copied|departed|entry|first|follows|hasHeirs|last|loaded|made|merged|rank|record|saved|takeDeparted|text|version)$/;
+  /^(changes|copied|departed|endAll|entry|era|first|follows|hasDate|isOver|last|life|lineage|loaded|made|mark|merged|originOf|rank|record|saved|takeDeparted|text|version|walk)$/;
 
 /** Reads sizeomatic as an ES module: around CommonJS the bundler puts half a kilobyte of its own. */
 const sizeomatic: Plugin = {
