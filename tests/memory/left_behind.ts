@@ -4,7 +4,7 @@
  *
  * @module
  */
-import lembro from "../../mod.ts";
+import lembro, { type LembroOptions } from "../../mod.ts";
 
 declare const gc: () => void;
 
@@ -22,7 +22,7 @@ async function heap(): Promise<number> {
 }
 
 async function shareLeft(
-  options: ConstructorParameters<typeof Lembro>[0],
+  options: LembroOptions,
   count: number,
   bytes: number,
   go: (store: InstanceType<typeof Lembro>, loaded: Session[]) => Promise<unknown>,
