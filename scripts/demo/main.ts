@@ -35,9 +35,9 @@ const address = await demo.listen(port).catch((error) =>
       : `Cannot start the demo: ${error.message}`,
   )
 );
-console.log(`The demo is at ${address} (Ctrl+C ends it)`);
-
 Deno.addSignalListener("SIGINT", async () => {
   await demo.close();
   Deno.exit();
 });
+
+console.log(`The demo is at ${address} (Ctrl+C ends it)`);
