@@ -1,6 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { Serializer } from "./options.ts";
+import { ShardedMap } from "./shards.ts";
 import type { Entry } from "./vault.ts";
 
 /**
@@ -8,11 +9,34 @@ import type { Entry } from "./vault.ts";
  * save until it is destroyed, however often it was evicted or expired between.
  */
 export interface Life {
-  readonly lineage: Lineage;
   readonly sid: string;
-  /** The number of times that the store had been cleared when it began. */
-  readonly era: number;
+  readonly era: Era;
   isOver: boolean;
+  /** The last generation of live sessions that came from it, and those before that are still alive. */
+  generations: WeakRef<Generation> | WeakRef<Generation>[];
+}
+
+/** The time from one clearing of a store to the next. */
+class Era {
+  readonly lineage: Lineage;
+
+  constructor(lineage: Lineage) {
+    this.lineage = lineage;
+  }
+}
+
+/** How many live sessions share a generation. */
+const GENERATION_SIZE = 1_000;
+
+/**
+ * Is alive as long as any of the live sessions that were marked about the same
+ * time: to watch each of them by itself would cost a `WeakRef` for a session.
+ */
+class Generation {
+  readonly ref: WeakRef<Generation> = new WeakRef(this);
+  /** The ids of lives that departed while this was alive. */
+  readonly departed: string[] = [];
+  marked = 0;
 }
 
 /** Which kept version a live session came from: what was kept then, or as much of it as matters. */
@@ -40,15 +64,22 @@ class Same {
  */
 class Marked extends Same {
   #origin: Origin;
+  // Only held, so that it is alive.
+  #generation: Generation;
 
-  private constructor(session: object, origin: Origin) {
+  private constructor(session: object, origin: Origin, generation: Generation) {
     super(session);
     this.#origin = origin;
+    this.#generation = generation;
   }
 
-  static mark(session: object, origin: Origin): void {
-    if (#origin in session) session.#origin = origin;
-    else if (Object.isExtensible(session)) new Marked(session, origin);
+  static mark(session: object, origin: Origin, generation: Generation): void {
+    if (#origin in session) {
+      session.#origin = origin;
+      session.#generation = generation;
+    } else if (Object.isExtensible(session)) {
+      new Marked(session, origin, generation);
+    }
   }
 
   static originOf(session: unknown): Origin | undefined {
@@ -65,11 +96,15 @@ class Marked extends Same {
  */
 export class Lineage {
   // Lives whose entry was evicted or expired, while live sessions may still come from them.
-  #departed = new Map<string, WeakRef<Life>>();
-  readonly #collected = new FinalizationRegistry((sid: string) => {
-    if (!this.#departed.get(sid)?.deref()) this.#departed.delete(sid);
+  #departed = new ShardedMap<Life>();
+  readonly #collected = new FinalizationRegistry((departed: string[]) => {
+    for (const sid of departed) {
+      const life = this.#departed.get(sid);
+      if (life && generationsOf(life).length === 0) this.#departed.remove(sid);
+    }
   });
-  #era = 0;
+  #era = new Era(this);
+  #generation = this.#begin();
 
   /** Where `session` came from, if that was the session of this `sid`. */
   of(session: SessionData, sid: string): Origin | undefined {
@@ -86,13 +121,13 @@ export class Lineage {
   loaded(session: SessionData, entry: Entry): void {
     const { record } = entry;
     record.life ??= this.#lifeOf(entry);
-    Marked.mark(session, record as Origin);
+    this.#mark(session, record as Origin);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
     const origin = this.#originOf(from);
-    if (origin) Marked.mark(to, origin);
+    if (origin) this.#mark(to, origin);
   }
 
   /**
@@ -108,20 +143,22 @@ export class Lineage {
   /** Notes that `session` was saved to `entry`; if it was merged, as `text`. */
   saved(session: SessionData, entry: Entry, text?: string): void {
     if (text === undefined) this.loaded(session, entry);
-    else Marked.mark(session, { life: this.#lifeOf(entry), version: BEHIND, text });
+    else this.#mark(session, { life: this.#lifeOf(entry), version: BEHIND, text });
   }
 
-  /** Remembers the life of an entry that was evicted or expired, if something live has it too. */
+  /** Remembers the life of an entry that was evicted or expired, if something live may have it too. */
   departed({ sid, life }: Entry): void {
     if (!life) return;
-    this.#departed.set(sid, new WeakRef(life));
-    this.#collected.register(life, sid);
+    const generations = generationsOf(life);
+    if (generations.length === 0) return;
+    this.#departed.add(sid, life);
+    for (const { departed } of generations) departed.push(sid);
   }
 
   /** The life of the departed entry of `sid`, for a save that makes the session anew. */
   takeDeparted(sid: string): Life | undefined {
-    const life = this.#departed.get(sid)?.deref();
-    this.#departed.delete(sid);
+    const life = this.#departed.get(sid);
+    if (life) this.#departed.remove(sid);
     return life;
   }
 
@@ -133,18 +170,51 @@ export class Lineage {
 
   /** Notes that all sessions were destroyed. */
   endAll(): void {
-    this.#era++;
-    this.#departed = new Map();
+    this.#era = new Era(this);
+    this.#departed = new ShardedMap();
+  }
+
+  #begin(): Generation {
+    const generation = new Generation();
+    this.#collected.register(generation, generation.departed);
+    return generation;
+  }
+
+  #mark(session: SessionData, origin: Origin): void {
+    if (this.#generation.marked === GENERATION_SIZE) this.#generation = this.#begin();
+    this.#generation.marked++;
+    const { life } = origin;
+    const { ref } = this.#generation;
+    if (life.generations !== ref) {
+      const before = generationsOf(life).map(({ ref }) => ref).filter((other) => other !== ref);
+      life.generations = before.length === 0 ? ref : [...before, ref];
+    }
+    Marked.mark(session, origin, this.#generation);
   }
 
   #lifeOf(entry: Entry): Life {
-    return entry.life ??= { lineage: this, sid: entry.sid, era: this.#era, isOver: false };
+    return entry.life ??= {
+      sid: entry.sid,
+      era: this.#era,
+      isOver: false,
+      generations: this.#generation.ref,
+    };
   }
 
   #originOf(session: SessionData): Origin | undefined {
     const origin = Marked.originOf(session);
-    return origin?.life.lineage === this ? origin : undefined;
+    return origin?.life.era.lineage === this ? origin : undefined;
   }
+}
+
+/** The generations of live sessions that may have this life, and are alive. */
+function generationsOf({ generations }: Life): Generation[] {
+  const alive: Generation[] = [];
+  for (const ref of Array.isArray(generations) ? generations : [generations]) {
+    const generation = ref.deref();
+    if (generation) alive.push(generation);
+  }
+  return alive;
 }
 
 /**

@@ -20,6 +20,7 @@ describe("sessions that go", () => {
       "destroyed",
       "expired",
       "evicted",
+      "expired while requests had them",
       "cleared",
       "destroyed while requests still have them",
     ]);

@@ -107,6 +107,26 @@ describe("logout sticks", () => {
     assertEquals(store.stats().lateWrites, 1);
   });
 
+  it("also for requests that loaded it thousands of loads apart, and after it expired", async () => {
+    using time = new FakeTime();
+    const { store, one, load } = await twoRequests({ n: 1 }, { ttl: 1000 });
+    using _ = store;
+    await store.set("b", sessionOf());
+    const others: unknown[] = [];
+    const later: (SessionData & Data)[] = [];
+    for (let i = 0; i < 3; i++) {
+      for (let j = 0; j < 1_500; j++) others.push(await store.get("b"));
+      later.push(await load());
+    }
+    time.tick(1000);
+    await store.purge();
+    await store.destroy("a");
+    for (const request of [one, ...later]) await store.set("a", request);
+    assertEquals(await kept(store), undefined);
+    assertEquals(store.stats().lateWrites, 4);
+    assertEquals(others.length, 4_500);
+  });
+
   for (const how of ["evicted", "expired"] as const) {
     const leave = async (store: InstanceType<typeof Lembro>, time: FakeTime) => {
       if (how === "expired") time.tick(1000);

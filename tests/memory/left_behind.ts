@@ -69,6 +69,17 @@ console.log(JSON.stringify({
     while (store.stats().sessions > 1) await new Promise((resolve) => setTimeout(resolve, 1));
     await store.destroy("big");
   }),
+  "expired while requests had them": await shareLeft(
+    unlimited,
+    20_000,
+    1_000,
+    async (store, loaded) => {
+      Date.now = () => now() + 120_000;
+      await store.purge();
+      Date.now = now;
+      loaded.length = 0;
+    },
+  ),
   cleared: await shareLeft(unlimited, 20_000, 1_000, async (store, loaded) => {
     loaded.length = 0;
     await store.clear();
