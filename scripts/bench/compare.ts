@@ -18,59 +18,21 @@ import memorystore from "memorystore";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createClient } from "redis";
-import sizeomatic from "sizeomatic";
+import { FLOOD, flood, FLOOD_LIMIT, floodedSessions } from "./flood.ts";
+import { startRedis } from "./redis.ts";
 
-const USERS = 500;
-const CRAWLED = 100_000;
-const LIMIT = 4 * 1024 * 1024;
 const WRITERS = 20;
-
-const DAY = 24 * 60 * 60 * 1000;
-
-const cookieForADay = () => Object.assign(new session.Cookie(), { maxAge: DAY });
-const crawlerSession = () => ({ cookie: cookieForADay(), views: 1 });
 
 /** Each peer with a limit of 4 MB, where it has one. */
 const peers: [name: string, open: () => session.Store][] = [
   ["MemoryStore", () => new session.MemoryStore()],
   [
     "memorystore 1.6.8",
-    // Its limit is a number of sessions: as many of the crawler's as take 4 MB.
-    () => new (memorystore(session))({ max: Math.floor(LIMIT / sizeOf(crawlerSession())) }),
+    () => new (memorystore(session))({ max: floodedSessions() }),
   ],
-  ["express-lembro 1.1.0", () => new (lembro1(session))({ maxSize: LIMIT })],
-  ["**express-lembro 2**", () => new (lembro(session))({ maxSize: LIMIT })],
+  ["express-lembro 1.1.0", () => new (lembro1(session))({ maxSize: FLOOD_LIMIT })],
+  ["**express-lembro 2**", () => new (lembro(session))({ maxSize: FLOOD_LIMIT })],
 ];
-
-function sizeOf(value: unknown): number {
-  return sizeomatic.getSize(JSON.stringify(value));
-}
-
-/** The result of a method of a store, as a promise. */
-function call<Result>(
-  work: (callback: (error?: unknown, result?: Result | null) => void) => void,
-): Promise<Result | null | undefined> {
-  return new Promise((resolve, reject) =>
-    work((error, result) => error ? reject(error) : resolve(result))
-  );
-}
-
-/** How many of the signed-in users are left after the crawler, and what the store takes then. */
-async function flood(store: session.Store): Promise<{ kept: number; bytes: number }> {
-  const set = (sid: string, data: object) =>
-    call((callback) => store.set(sid, data as session.SessionData, callback));
-  for (let i = 0; i < USERS; i++) {
-    await set(`user${i}`, { cookie: cookieForADay(), passport: { user: i }, basket: [i] });
-    await call((callback) => store.get(`user${i}`, callback));
-  }
-  for (let i = 0; i < CRAWLED; i++) await set(`crawler${i}`, crawlerSession());
-  const all = await call<object>((callback) => store.all!(callback as never));
-  let kept = 0;
-  for (let i = 0; i < USERS; i++) {
-    if (await call((callback) => store.get(`user${i}`, callback))) kept++;
-  }
-  return { kept, bytes: Object.values(all ?? {}).reduce((sum, one) => sum + sizeOf(one), 0) };
-}
 
 /** What two overlapping requests of one session do to each other, in a real Express app. */
 async function overlap(store: session.Store): Promise<{ sticks: boolean; kept: number }> {
@@ -129,28 +91,17 @@ async function overlap(store: session.Store): Promise<{ sticks: boolean; kept: n
   return { sticks: !("user" in revived), kept: keys.filter((key) => key in written).length };
 }
 
-/** A redis-server of our own, where there is one: its limits are its own, so only overlaps are asked. */
-async function withRedis<Result>(work: (store: session.Store) => Promise<Result>) {
-  const port = 16_379;
-  let server: Deno.ChildProcess;
-  try {
-    server = new Deno.Command("redis-server", {
-      args: ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-      stdout: "null",
-    }).spawn();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  const client = createClient({ url: `redis://127.0.0.1:${port}` });
+/** The same with connect-redis, where there is a redis-server: its limits are its own, so only overlaps are asked. */
+async function overlapInRedis() {
+  await using server = await startRedis();
+  if (!server) return undefined;
+  const client = createClient({ url: `redis://127.0.0.1:${server.port}` });
   client.on("error", () => {});
   try {
     await client.connect();
-    return await work(new RedisStore({ client }) as unknown as session.Store);
+    return await overlap(new RedisStore({ client }) as unknown as session.Store);
   } finally {
     client.destroy();
-    server.kill();
-    await server.status;
   }
 }
 
@@ -165,13 +116,13 @@ for (const [name, open] of peers) {
   const { sticks, kept } = await overlap(open());
   console.log(rowOf(
     name,
-    `${users} of ${USERS}`,
+    `${users} of ${FLOOD.users}`,
     `${(bytes / 1024 / 1024).toFixed(1)} MB`,
     sticks ? "yes" : "no",
     `${kept} of ${WRITERS}`,
   ));
 }
-const redis = await withRedis(overlap);
+const redis = await overlapInRedis();
 console.log(
   redis
     ? rowOf("connect-redis 9", "–", "–", redis.sticks ? "yes" : "no", `${redis.kept} of ${WRITERS}`)

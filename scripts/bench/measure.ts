@@ -1,0 +1,349 @@
+/**
+ * What is measured of one store, in a process of its own.
+ *
+ * @module
+ */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type session from "express-session";
+import { openSync, readSync } from "node:fs";
+import process from "node:process";
+import { call } from "./flood.ts";
+import type { BenchStore } from "./peers.ts";
+import { LIFE, type Live, loadedSession, newSession, sidOf } from "./sessions.ts";
+
+/** How many calls are under way at a time. */
+const IN_FLIGHT = 1_000;
+
+/** The numbers of the new sessions begin here: far above those that are kept. */
+const NEW = 1 << 30;
+
+const HOUR = 60 * 60 * 1000;
+
+type Done = (error?: unknown) => void;
+
+/** Makes `count` calls, a thousand at a time, and waits for the callbacks of each thousand. */
+async function inFlight(count: number, work: (i: number, done: Done) => void): Promise<void> {
+  for (let from = 0; from < count; from += IN_FLIGHT) {
+    await new Promise<void>((resolve, reject) => {
+      const to = Math.min(count, from + IN_FLIGHT);
+      let left = to - from;
+      const done = (error?: unknown) => {
+        if (error) reject(error);
+        if (--left === 0) resolve();
+      };
+      for (let i = from; i < to; i++) work(i, done);
+    });
+  }
+}
+
+/** Saves the sessions with the numbers from `from` up to `to`, as new ones. */
+export async function fill(store: BenchStore, from: number, to: number, life?: number) {
+  await inFlight(to - from, (i, done) => {
+    const sid = sidOf(from + i);
+    store.set(sid, newSession(store, sid, from + i, life), done);
+  });
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Collects the garbage, and lets what waits for that run. */
+async function collect(): Promise<void> {
+  (globalThis as { gc?: () => void }).gc!();
+  await turn();
+}
+
+/** What a call costs, in nanoseconds: its callback and the collection of its garbage included. */
+async function timed(count: number, work: (i: number, done: Done) => void): Promise<number> {
+  // What was made for the measurement is garbage of nobody's.
+  await collect();
+  const start = performance.now();
+  await inFlight(count, work);
+  return (performance.now() - start) * 1e6 / count;
+}
+
+/** A round of one operation: `count` calls for different sessions of a store that keeps `kept`. */
+interface Round {
+  store: BenchStore;
+  kept: number;
+  count: number;
+  /** Which round: another one takes other sessions. */
+  round: number;
+}
+
+/**
+ * The ids of the sessions of a round, spread over all that are kept. Those that
+ * are changed are of one half, those that are only read of the other: a store
+ * may leave to the next `get` what a `touch` would have had to do.
+ */
+function sidsOf({ kept, count, round }: Round, half: 0 | 1): string[] {
+  const size = Math.floor(kept / 2);
+  const step = Math.max(1, Math.floor(size / count));
+  return Array.from(
+    { length: count },
+    (_, i) => sidOf(half * size + (i * step + round * 31) % size),
+  );
+}
+
+/** The sessions of requests that have just loaded them. */
+async function loadAll(store: BenchStore, sids: string[]): Promise<Live[]> {
+  const live: Live[] = new Array(sids.length);
+  await inFlight(sids.length, (i, done) =>
+    store.get(sids[i], (error, data) => {
+      if (!error) live[i] = loadedSession(store, sids[i], data!);
+      done(error);
+    }));
+  return live;
+}
+
+async function timeGets(store: BenchStore, sids: string[]): Promise<number> {
+  let views = 0;
+  const time = await timed(sids.length, (i, done) =>
+    store.get(sids[i], (error, data) => {
+      views += (data as Live).views;
+      done(error);
+    }));
+  if (!(views > 0)) throw new Error("Cannot measure get: the sessions have no content");
+  return time;
+}
+
+/** The operations whose speed is measured. */
+export const operations: Record<string, (round: Round) => Promise<number>> = {
+  "get": (round) => timeGets(round.store, sidsOf(round, 0)),
+
+  async "set, new"({ store, count, round }) {
+    const from = NEW + round * count;
+    const sids = Array.from({ length: count }, (_, i) => sidOf(from + i));
+    const live = sids.map((sid, i) => newSession(store, sid, from + i));
+    const time = await timed(count, (i, done) => store.set(sids[i], live[i], done));
+    await inFlight(count, (i, done) => store.destroy(sids[i], done));
+    return time;
+  },
+
+  async "set, overwrite"(round) {
+    const { store, count } = round;
+    const sids = sidsOf(round, 1);
+    const live = await loadAll(store, sids);
+    for (const one of live) one.views = 10 + (one.views + 1) % 90;
+    return timed(count, (i, done) => store.set(sids[i], live[i], done));
+  },
+
+  async "touch"(round) {
+    const { store, count } = round;
+    const sids = sidsOf(round, 1);
+    const live = await loadAll(store, sids);
+    // As in a request: express-session renews the cookie before it touches.
+    for (const one of live) one.cookie.maxAge = LIFE;
+    return timed(count, (i, done) => store.touch!(sids[i], live[i], done));
+  },
+
+  async "get, touched"(round) {
+    await operations.touch(round);
+    return timeGets(round.store, sidsOf(round, 1));
+  },
+
+  async "destroy"(round) {
+    const { store, count } = round;
+    const sids = sidsOf(round, 1);
+    const live = await loadAll(store, sids);
+    const time = await timed(count, (i, done) => store.destroy(sids[i], done));
+    // Destroyed sessions stay destroyed: new requests make them anew.
+    await inFlight(
+      count,
+      (i, done) => {
+        const made = newSession(store, sids[i], 0);
+        made.views = live[i].views;
+        store.set(sids[i], made, done);
+      },
+    );
+    return time;
+  },
+};
+
+/**
+ * The heap that a session takes, and what is left of it per session when all
+ * are destroyed, in bytes; after that many `cycles` of saving and destroying.
+ */
+export async function measureHeap(
+  store: BenchStore,
+  count: number,
+  cycles: number,
+): Promise<{ taken: number; left: number }> {
+  const heap = async () => {
+    // What is told of garbage may leave some itself.
+    for (let i = 0; i < 3; i++) {
+      await collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return process.memoryUsage().heapUsed;
+  };
+  // The compiler's own memory is not the sessions'.
+  await fill(store, 0, IN_FLIGHT);
+  await inFlight(IN_FLIGHT, (i, done) => store.destroy(sidOf(i), done));
+  const before = await heap();
+  let taken = 0;
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    await fill(store, 0, count);
+    taken ||= await heap() - before;
+    await inFlight(count, (i, done) => store.destroy(sidOf(i), done));
+  }
+  return { taken: taken / count, left: (await heap() - before) / count };
+}
+
+/**
+ * How long the process has waited for a processor so far, in milliseconds: what
+ * others take is no hold of ours. Linux tells; elsewhere it is 0.
+ */
+const waited: () => number = (() => {
+  try {
+    const file = openSync("/proc/self/schedstat", "r");
+    const bytes = new Uint8Array(64);
+    const decoder = new TextDecoder();
+    return () => {
+      const length = readSync(file, bytes, 0, bytes.length, 0);
+      return Number(decoder.decode(bytes.subarray(0, length)).split(" ")[1]) / 1e6;
+    };
+  } catch {
+    return () => 0;
+  }
+})();
+
+/** The longest time, in milliseconds, for which `work` lets nothing else run. */
+async function longestHold(work: () => Promise<unknown>): Promise<number> {
+  await collect();
+  let longest = 0;
+  let watching = true;
+  let last = performance.now();
+  let waitedThen = waited();
+  const watch = () => {
+    const gap = performance.now() - last;
+    if (gap > longest) longest = Math.max(longest, gap - (waited() - waitedThen));
+    waitedThen = waited();
+    last = performance.now();
+    if (watching) setImmediate(watch);
+  };
+  setImmediate(watch);
+  for (let i = 0; i < 20; i++) await turn();
+  longest = 0;
+  await work();
+  for (let i = 0; i < 5; i++) await turn();
+  watching = false;
+  await turn();
+  return longest;
+}
+
+/** The kinds of work whose holds are measured. */
+export const HOLDS = [
+  "purge, all",
+  "purge, half",
+  "reduce",
+  "overflow",
+  "length",
+  "ids",
+  "all",
+  "clear",
+] as const;
+
+/** A kind of work whose holds are measured. */
+export type Hold = typeof HOLDS[number];
+
+/** How many saves an overflow is, one in each turn of the event loop. */
+const OVERFLOW = 1_000;
+
+/** For how many milliseconds a store does nothing more when it is done. */
+const QUIET = 50;
+
+/**
+ * The longest hold of the event loop, in milliseconds, of each kind of work
+ * that the store has, with `count` sessions: the least of as many `tries`, for
+ * whatever else the machine does only adds to it. The store has room for
+ * `count` sessions.
+ */
+export async function measureHolds(
+  store: BenchStore,
+  count: number,
+  tries: number,
+  maxSize: number,
+): Promise<Partial<Record<Hold, number>>> {
+  const holds: Partial<Record<Hold, number>> = {};
+  let made = 0;
+  const fillUp = async (missing: number) => {
+    await fill(store, made, made + missing);
+    made += missing;
+  };
+  const least = async (
+    name: Hold,
+    prepare: () => Promise<unknown>,
+    work: () => Promise<unknown>,
+  ) => {
+    for (let i = 0; i < tries; i++) {
+      await prepare();
+      holds[name] = Math.min(holds[name] ?? Infinity, await longestHold(work));
+    }
+  };
+  const length = async () => (await call<number>((callback) => store.length!(callback as never)))!;
+  const clear = () => call((callback) => store.clear!(callback));
+  const refill = () => fillUp(count - store.size!());
+  const nothing = () => Promise.resolve();
+
+  await fillUp(count);
+  await least("length", nothing, length);
+  if (store.ids) await least("ids", nothing, () => call((callback) => store.ids!(callback)));
+  await least("all", nothing, () => call((callback) => store.all!(callback as never)));
+  if (store.reduce) {
+    await least("reduce", refill, () => call((callback) => store.reduce!(callback)));
+  }
+  if (Number.isFinite(maxSize)) {
+    let more: [string, Live][] = [];
+    const prepare = async () => {
+      await refill();
+      more = Array.from({ length: OVERFLOW }, () => {
+        const sid = sidOf(made);
+        return [sid, newSession(store, sid, made++)];
+      });
+    };
+    await least("overflow", prepare, async () => {
+      for (const [sid, live] of more) {
+        await call((callback) => store.set(sid, live, callback));
+        await turn();
+      }
+      // Ours goes on in the background: until nothing has left for a while.
+      let bytes = store.stats?.().bytes;
+      for (let since = performance.now(); performance.now() - since < QUIET; await turn()) {
+        if (bytes === store.stats?.().bytes) continue;
+        bytes = store.stats?.().bytes;
+        since = performance.now();
+      }
+    });
+  }
+  await least("clear", refill, clear);
+  if (store.purge) {
+    for (const [name, share] of [["purge, all", 1], ["purge, half", 0.5]] as const) {
+      await least(
+        name,
+        async () => {
+          await clear();
+          await expire(store, count, count * share);
+        },
+        () => call((callback) => store.purge!(callback)),
+      );
+    }
+  }
+  return holds;
+}
+
+/** Fills the store with `count` sessions, of which the first `expired` ones then expire. */
+async function expire(store: BenchStore, count: number, expired: number): Promise<void> {
+  await fill(store, 0, expired, HOUR);
+  await fill(store, expired, count);
+  // No need to wait.
+  clockAhead += 2 * HOUR;
+}
+
+let clockAhead = 0;
+const { now } = Date;
+Date.now = () => now() + clockAhead;
+
+/** What one session of the bench takes by sizeomatic's count, in bytes. */
+export function sizeOfOne(store: session.Store): number {
+  return 2 * JSON.stringify(newSession(store, sidOf(0), 0)).length;
+}

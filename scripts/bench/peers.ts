@@ -1,0 +1,118 @@
+/**
+ * The stores that the bench puts side by side.
+ *
+ * @module
+ */
+import { RedisStore } from "connect-redis";
+import lembro from "express-lembro";
+import lembro1 from "express-lembro-1";
+// @ts-types="npm:@types/express-session@^1.18.0"
+import session from "express-session";
+import memorystore from "memorystore";
+import { createClient } from "redis";
+
+type Callback<Result = void> = (error?: unknown, result?: Result) => void;
+
+/** A store as the bench uses it: what not every store has is asked for first. */
+export interface BenchStore extends session.Store {
+  ids?(callback: Callback<string[]>): void;
+  reduce?(callback: Callback): void;
+  purge?(callback: Callback): void;
+  stats?(): { bytes: number; sessions: number };
+  /** How many sessions it keeps, at once and without parsing them; not in {@linkcode REDIS}. */
+  size?(): number;
+}
+
+/** How to open a store. */
+export interface Opening {
+  /** The limit, in bytes; none if left out. */
+  maxSize?: number;
+  /** The limit as a number of sessions, for a store that counts them. */
+  sessions?: number;
+  /** Where redis-server listens. */
+  redisPort?: number;
+}
+
+/**
+ * What a store in memory can't do without: a `Map` of JSON text, and callbacks
+ * by one `setImmediate` each, as every store here defers them. No expiry, no
+ * limit, no order, no protection of anything.
+ */
+class BareLimit extends session.Store {
+  readonly #texts = new Map<string, string>();
+
+  get(sid: string, callback: Callback<session.SessionData>): void {
+    const text = this.#texts.get(sid);
+    setImmediate(callback, null, text === undefined ? undefined : JSON.parse(text));
+  }
+
+  set(sid: string, live: session.SessionData, callback: Callback): void {
+    this.#texts.set(sid, JSON.stringify(live));
+    setImmediate(callback, null);
+  }
+
+  override touch(sid: string, live: session.SessionData, callback: Callback): void {
+    const text = this.#texts.get(sid);
+    if (text !== undefined) {
+      const kept = JSON.parse(text);
+      kept.cookie = live.cookie;
+      this.#texts.set(sid, JSON.stringify(kept));
+    }
+    setImmediate(callback, null);
+  }
+
+  destroy(sid: string, callback: Callback): void {
+    this.#texts.delete(sid);
+    setImmediate(callback, null);
+  }
+}
+
+/** This store. */
+export const OURS = "express-lembro 2";
+
+/** What is no store, but what a store can be measured by. */
+export const BARE = "bare limit";
+
+/** The one whose sessions are in another process. */
+export const REDIS = "connect-redis";
+
+/** Each store by its name. */
+export const peers: Record<string, (opening: Opening) => BenchStore | Promise<BenchStore>> = {
+  [BARE]: () => new BareLimit() as BenchStore,
+  "MemoryStore": () => sized(new session.MemoryStore()),
+  "memorystore": ({ sessions }) => {
+    const store = new (memorystore(session))({ max: sessions }) as unknown as BenchStore & {
+      prune(): void;
+      store: { itemCount: number };
+    };
+    store.size = () => store.store.itemCount;
+    store.purge = (callback) => {
+      store.prune();
+      setImmediate(callback);
+    };
+    return store;
+  },
+  "express-lembro 1": ({ maxSize }) => {
+    const store = sized(new (lembro1(session))({ maxSize: maxSize ?? "1000G" }));
+    // That is what its interval does.
+    store.purge = (callback) => store.all!(() => callback());
+    return store;
+  },
+  [REDIS]: async ({ redisPort }) => {
+    const client = createClient({ url: `redis://127.0.0.1:${redisPort}` });
+    await client.connect();
+    await client.flushDb();
+    return new RedisStore({ client }) as unknown as BenchStore;
+  },
+  [OURS]: ({ maxSize }) => {
+    const store = new (lembro(session))({ maxSize: maxSize ?? Infinity }) as unknown as BenchStore;
+    store.size = () => store.stats!().sessions;
+    return store;
+  },
+};
+
+/** A store that keeps its sessions in an object. */
+function sized(store: session.Store): BenchStore {
+  const { sessions } = store as unknown as { sessions: object };
+  return Object.assign(store, { size: () => Object.keys(sessions).length });
+}

@@ -1,0 +1,283 @@
+/**
+ * What the bench has found, as tables of Markdown, and whether it is enough.
+ *
+ * @module
+ */
+import { HOLDS } from "./measure.ts";
+import { BARE, OURS } from "./peers.ts";
+import type { Served } from "./web.ts";
+
+/** What was measured of each store, by its name. */
+export type OfPeers<Measured> = Record<string, Measured>;
+
+/** What was found in one runtime. Lists have an item for each round, in which all stores took part. */
+export interface Found {
+  runtime: string;
+  /** How many sessions the stores kept meanwhile. */
+  kept: number;
+  /** Nanoseconds for each call, by operation. */
+  speed: Record<string, OfPeers<number[]>>;
+  /** Nanoseconds for each call, by operation and number of sessions. */
+  growth: Record<string, OfPeers<Record<number, number[]>>>;
+  heap: OfPeers<{ taken: number; left: number }>;
+  /** The longest holds in milliseconds, by kind of work and number of sessions. */
+  holds: Record<string, Record<number, OfPeers<number>>>;
+  web?: OfPeers<Served[]>;
+  flood?: OfPeers<{ kept: number; bytes: number }>;
+}
+
+/** All that was found, and where. */
+export interface Results {
+  /** When, on what machine, with which versions. */
+  origin: string[];
+  found: Found[];
+  /** The users that signed in before the flood. */
+  users: number;
+}
+
+/** Something that has to be, and what is. */
+export interface Verdict {
+  name: string;
+  /** The ratio or the milliseconds that were measured, with the middle half of the rounds. */
+  measured: string;
+  bound: string;
+  verdict: "met" | "within the noise" | "missed";
+}
+
+/** The value that a `share` of the sorted values is below. */
+export function quantile(values: number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * share;
+  const below = sorted[Math.floor(at)];
+  return below + (sorted[Math.ceil(at)] - below) * (at % 1);
+}
+
+/** The middle one of the values. */
+export function median(values: number[]): number {
+  return quantile(values, 0.5);
+}
+
+const number = (value: number, digits = 0) =>
+  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+const times = (ratio: number) => `${number(ratio, 2)} ×`;
+
+/** The names of the stores that are peers: not this one, nor what is no store. */
+const isPeer = (name: string) => name !== OURS && name !== BARE;
+
+/** How much this store is above another one, round by round. */
+function ratios(values: OfPeers<number[]>, other: string, lowIsGood: boolean): number[] {
+  return values[OURS].map((ours, round) =>
+    lowIsGood ? values[other][round] / ours : ours / values[other][round]
+  );
+}
+
+/** The best of the peers, by the median. */
+export function bestPeer(values: OfPeers<number[]>, lowIsGood: boolean): string {
+  const sign = lowIsGood ? 1 : -1;
+  return Object.keys(values).filter(isPeer)
+    .sort((a, b) => sign * (median(values[a]) - median(values[b])))[0];
+}
+
+/** The longest of the given holds at the largest number of sessions that was measured. */
+const mostSessions = (sizes: Record<number, unknown>) =>
+  Math.max(...Object.keys(sizes).map(Number));
+
+/** What has to be shown on Node, and whether it is. */
+export function judge({ speed, holds, heap, web }: Found): Verdict[] {
+  const verdicts: Verdict[] = [];
+  const atLeast = (
+    bound: number,
+    name: string,
+    values: OfPeers<number[]>,
+    other: string,
+    lowIsGood = true,
+  ) => {
+    const all = ratios(values, other, lowIsGood);
+    const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(all, share));
+    verdicts.push({
+      name: `${name}, to ${other}`,
+      measured: `${times(middle)} (${number(low, 2)} to ${number(high, 2)})`,
+      bound: `at least ${times(bound)}`,
+      verdict: middle >= bound ? "met" : high >= bound ? "within the noise" : "missed",
+    });
+  };
+  for (const operation of ["get", "set, new", "set, overwrite"]) {
+    atLeast(1, operation, speed[operation], bestPeer(speed[operation], true));
+    atLeast(0.75, operation, speed[operation], BARE);
+  }
+  atLeast(8, "touch", speed.touch, bestPeer(speed.touch, true));
+  for (const hold of ["purge, all", "purge, half", "reduce", "overflow", "length", "ids"]) {
+    const sessions = mostSessions(holds[hold]);
+    const ms = holds[hold][sessions][OURS];
+    verdicts.push({
+      name: `longest hold: ${hold}, ${number(sessions)} sessions`,
+      measured: `${number(ms, 1)} ms`,
+      bound: "at most 10 ms",
+      verdict: ms <= 10 ? "met" : "missed",
+    });
+  }
+  const share = heap[OURS].taken / heap.MemoryStore.taken;
+  verdicts.push({
+    name: "heap of a session, to MemoryStore",
+    measured: times(share),
+    bound: `at most ${times(1)}; ${times(1.15)} with a reason`,
+    verdict: share <= 1 ? "met" : share <= 1.15 ? "within the noise" : "missed",
+  });
+  if (web) {
+    const served = mapValues(web, (rounds) => rounds.map(({ perSecond }) => perSecond));
+    atLeast(1, "requests per second", served, bestPeer(served, false), false);
+  }
+  return verdicts;
+}
+
+function mapValues<From, To>(
+  from: Record<string, From>,
+  work: (value: From) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(from).map(([key, value]) => [key, work(value)]));
+}
+
+function table(head: string[], rows: string[][]): string {
+  const isText = (column: number) => rows.every((row) => !/\d/.test(row[column] ?? ""));
+  const rule = head.map((_, column) => column === 0 || isText(column) ? "---" : "---:");
+  return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+const bold = (name: string) => name === OURS ? `**${name}**` : name;
+
+function speedTable({ speed, kept }: Found): string {
+  const names = Object.keys(speed.get);
+  const rows = Object.entries(speed).map(([operation, values]) => {
+    const best = bestPeer(values, true);
+    return [
+      operation,
+      ...names.map((name) => number(1e9 / median(values[name]))),
+      `${times(median(ratios(values, best, true)))} ${best}`,
+      times(median(ratios(values, BARE, true))),
+    ];
+  });
+  return table([
+    `calls per second, ${number(kept)} sessions`,
+    ...names.map(bold),
+    "ours to the best peer",
+    "to the bare limit",
+  ], rows);
+}
+
+function heapTable({ heap }: Found): string {
+  const names = Object.keys(heap);
+  return table(["bytes of heap", ...names.map(bold), "ours to MemoryStore"], [
+    [
+      "a session",
+      ...names.map((name) => number(heap[name].taken)),
+      times(heap[OURS].taken / heap.MemoryStore.taken),
+    ],
+    ["left of it when destroyed", ...names.map((name) => number(heap[name].left)), ""],
+  ]);
+}
+
+function holdsTable({ holds }: Found): string {
+  // Every store can clear.
+  const names = Object.keys(Object.values(holds.clear)[0]);
+  const rows = HOLDS.flatMap((hold) =>
+    Object.entries(holds[hold]).map(([sessions, values]) => [
+      hold,
+      number(Number(sessions)),
+      ...names.map((name) => name in values ? number(values[name], 1) : "–"),
+    ])
+  );
+  return table(["longest hold, ms", "sessions", ...names.map(bold)], rows);
+}
+
+function growthTable({ growth }: Found): string {
+  const sizes = Object.keys(Object.values(growth.get)[0]).map(Number);
+  const [least, most] = [sizes[0], sizes[sizes.length - 1]];
+  const rows = Object.entries(growth).flatMap(([operation, values]) =>
+    Object.entries(values).map(([name, rounds]) => [
+      operation,
+      bold(name),
+      ...sizes.map((size) => number(median(rounds[size]))),
+      times(median(rounds[most].map((time, round) => time / rounds[least][round]))),
+    ])
+  );
+  const heads = sizes.map((size) => number(size));
+  return table(["ns a call", "store", ...heads, `${number(most)} to ${number(least)}`], rows);
+}
+
+function webTable(web: OfPeers<Served[]>): string {
+  const of = (values: Served[], key: keyof Served) => median(values.map((one) => one[key]));
+  const served = mapValues(web, (rounds) => rounds.map(({ perSecond }) => perSecond));
+  const best = bestPeer(served, false);
+  const names = Object.keys(web);
+  return table(["Express 5", ...names.map(bold), "ours to the best peer"], [
+    [
+      "requests per second",
+      ...names.map((name) => number(of(web[name], "perSecond"))),
+      `${times(median(ratios(served, best, false)))} ${best}`,
+    ],
+    ["p99, ms", ...names.map((name) => number(of(web[name], "p99"), 1)), ""],
+  ]);
+}
+
+function floodTable(flood: NonNullable<Found["flood"]>, users: number): string {
+  const names = Object.keys(flood);
+  return table(["after a crawler", ...names.map(bold)], [
+    ["users left", ...names.map((name) => `${flood[name].kept} of ${users}`)],
+    ["sessions take, MB", ...names.map((name) => number(flood[name].bytes / 1024 / 1024, 1))],
+  ]);
+}
+
+/** The verdicts as a table. */
+export function verdictTable(verdicts: Verdict[]): string {
+  return table(
+    ["on Node", "measured (middle half of the rounds)", "has to be", ""],
+    verdicts.map(({ name, measured, bound, verdict }) => [name, measured, bound, verdict]),
+  );
+}
+
+/** The tables of one runtime, without a title. */
+export function tablesOf(found: Found, users: number): string {
+  return [
+    speedTable(found),
+    ...found.web ? [webTable(found.web)] : [],
+    heapTable(found),
+    holdsTable(found),
+    growthTable(found),
+    ...found.flood ? [floodTable(found.flood, users)] : [],
+  ].join("\n\n");
+}
+
+/** How it was measured: whoever reads the figures should know. */
+export const METHOD =
+  `Each store has a process of its own, so that none pays for the garbage or the \
+compiled code of another; all take their turns in every round of one run, and ratios are of the same \
+round. Figures are medians of the rounds. Garbage is collected before each measurement; what the \
+measured calls leave is theirs. Calls are made with callbacks, 1,000 under way at a time; sessions \
+are real ones of express-session, of about 350 characters. The _bare limit_ is no store: a \`Map\` \
+with \`JSON.parse\` and \`JSON.stringify\`, and one \`setImmediate\` for each callback, as the stores \
+have it. It knows no expiry, no limit and no order. _get, touched_ is a \`get\` of what was touched \
+since its last \`get\`, which pays for what a quick \`touch\` puts off.
+
+A hold is the longest time for which the event loop could do nothing else, less the time for which \
+the system ran another process instead; the least of several tries for this store and for small \
+numbers, of one try for the others at their largest. – means that the store has no such operation, \
+or that it was left out: in connect-redis the work is done in another process, and a \`MemoryStore\` \
+has no limit and no purge. The purge of express-lembro 1 is its \`all\`, which is what its timer \
+calls. _overflow_ is a thousand saves over the limit, and what they set off.`;
+
+/** All as a page of Markdown. */
+export function pageOf({ origin, found, users }: Results): string {
+  const sections = found.map((one) => `## ${one.runtime}\n\n${tablesOf(one, users)}`);
+  return [
+    "# Bench",
+    "`deno task bench` wrote this page.",
+    origin.map((line) => `- ${line}`).join("\n"),
+    "![The figures as a chart](results.svg)",
+    "## What has to be",
+    verdictTable(judge(found[0])),
+    ...sections,
+    "## How it was measured",
+    METHOD,
+  ].join("\n\n") + "\n";
+}

@@ -1,0 +1,135 @@
+/**
+ * The processes of the bench: in Node with the built package, as it is
+ * installed, and in Deno with the sources.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import type { Orders } from "./worker.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const bench = join(root, "scripts/bench");
+const encoder = new TextEncoder();
+
+/** The packages that the processes of the bench import, as deno.json names them. */
+const PACKAGES = [
+  "connect-redis",
+  "express",
+  "express-lembro-1",
+  "express-session",
+  "memorystore",
+  "redis",
+  "sizeomatic",
+];
+
+/** What a process of the bench needs for a million sessions and their parsed copies, in MB. */
+const HEAP = 8_192;
+
+/** Where the bench runs. */
+export interface Runtime {
+  readonly name: string;
+  /** Starts a process of the bench. */
+  start(): Child;
+}
+
+/** A process of the bench. */
+export class Child implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #output: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  constructor(command: string, args: string[]) {
+    this.#process = new Deno.Command(command, { args, stdin: "piped", stdout: "piped" }).spawn();
+    this.#input = this.#process.stdin.getWriter();
+    this.#output = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** Gives an order, and what came of it. */
+  async ask<Name extends keyof Orders>(
+    order: Name,
+    details: Parameters<Orders[Name]>[0],
+  ): Promise<Awaited<ReturnType<Orders[Name]>>> {
+    await this.#input.write(encoder.encode(JSON.stringify({ order, ...details }) + "\n"));
+    while (!this.#text.includes("\n")) {
+      const { value, done } = await this.#output.read();
+      if (done) throw new Error(`Cannot measure: the process has ended during ${order}`);
+      this.#text += value;
+    }
+    const end = this.#text.indexOf("\n");
+    const { result, error } = JSON.parse(this.#text.slice(0, end));
+    this.#text = this.#text.slice(end + 1);
+    if (error) throw new Error(`Cannot measure: ${order}: ${error}`);
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#input.close().catch(() => {});
+    await this.#output.cancel();
+    await this.#process.status;
+  }
+}
+
+/** Deno, with the sources. */
+export function inDeno(): Runtime {
+  const args = ["run", "-A", `--v8-flags=--expose-gc,--max-old-space-size=${HEAP}`];
+  return {
+    name: `Deno ${Deno.version.deno}`,
+    start: () => new Child(Deno.execPath(), [...args, join(bench, "worker.ts")]),
+  };
+}
+
+/** Node, with the built package and its peers installed in the folder `project`. */
+export async function inNode(project: string): Promise<Runtime> {
+  const built = join(project, "npm");
+  await run(root, Deno.execPath(), [
+    ...["run", "-A", "scripts/suppliers.ts", "run", "-A", "scripts/build_npm.ts"],
+    built,
+  ]);
+  const [{ filename }] = JSON.parse(
+    await run(built, "npm", ["pack", "--json", "--pack-destination", project]),
+  );
+  await Deno.writeTextFile(join(project, "package.json"), '{ "type": "module" }\n');
+  await run(project, "npm", [
+    ...["install", "--no-audit", "--no-fund", join(project, filename)],
+    ...Object.entries(await versions())
+      .map(([name, { from, version }]) => `${name}@npm:${from}@${version}`),
+  ]);
+  for await (const { name } of Deno.readDir(bench)) {
+    if (!name.endsWith(".ts")) continue;
+    const { outputText } = ts.transpileModule(await Deno.readTextFile(join(bench, name)), {
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2022,
+        module: ts.ModuleKind.ESNext,
+        rewriteRelativeImportExtensions: true,
+      },
+    });
+    await Deno.writeTextFile(join(project, name.replace(/ts$/, "js")), outputText);
+  }
+  const args = ["--expose-gc", `--max-old-space-size=${HEAP}`, join(project, "worker.js")];
+  return {
+    name: `Node ${(await run(project, "node", ["--version"])).trim().slice(1)}`,
+    start: () => new Child("node", args),
+  };
+}
+
+/** The packages of both runtimes: what deno.json names, in the version of deno.lock. */
+export async function versions(): Promise<Record<string, { from: string; version: string }>> {
+  const { imports } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
+  const { npm } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock")));
+  return Object.fromEntries(PACKAGES.map((name) => {
+    const [, from] = /^npm:(.+)@/.exec(imports[name])!;
+    const locked = Object.keys(npm).find((id) => id.startsWith(`${from}@`))!;
+    return [name, { from, version: locked.slice(from.length + 1).split("_")[0] }];
+  }));
+}
+
+/** Runs a command that has to succeed, and gives what it printed. */
+async function run(cwd: string, command: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
+  const [printed, complaint] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (!success) throw new Error(`${command} ${args.join(" ")} failed:\n${printed}${complaint}`);
+  return printed;
+}
