@@ -9,7 +9,7 @@ import { type Found, median, type OfPeers, type Results } from "./results.ts";
 const WIDTH = 860;
 const COLUMN = 400;
 const GAP = WIDTH - 2 * COLUMN;
-const LABEL = 118;
+const LABEL = 128;
 const VALUE = 62;
 const BAR = 16;
 const STEP = 22;
@@ -40,7 +40,7 @@ function panelsOf({ speed, web, heap, holds }: Found): Panel[] {
   const longest = ["purge, all", "length", "overflow"].map((hold) => {
     const sessions = Math.max(...Object.keys(holds[hold]).map(Number));
     return {
-      title: `${hold}: longest hold of the event loop, ${whole(sessions)} sessions`,
+      title: `${hold}: longest hold, ${whole(sessions)} sessions`,
       values: holds[hold][sessions],
       show: milliseconds,
       limit: 10,

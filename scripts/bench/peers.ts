@@ -3,13 +3,8 @@
  *
  * @module
  */
-import { RedisStore } from "connect-redis";
-import lembro from "express-lembro";
-import lembro1 from "express-lembro-1";
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session from "express-session";
-import memorystore from "memorystore";
-import { createClient } from "redis";
 
 type Callback<Result = void> = (error?: unknown, result?: Result) => void;
 
@@ -76,11 +71,12 @@ export const BARE = "bare limit";
 /** The one whose sessions are in another process. */
 export const REDIS = "connect-redis";
 
-/** Each store by its name. */
+/** Each store by its name; only what is opened is imported. */
 export const peers: Record<string, (opening: Opening) => BenchStore | Promise<BenchStore>> = {
   [BARE]: () => new BareLimit() as BenchStore,
   "MemoryStore": () => sized(new session.MemoryStore()),
-  "memorystore": ({ sessions }) => {
+  "memorystore": async ({ sessions }) => {
+    const { default: memorystore } = await import("memorystore");
     const store = new (memorystore(session))({ max: sessions }) as unknown as BenchStore & {
       prune(): void;
       store: { itemCount: number };
@@ -92,19 +88,23 @@ export const peers: Record<string, (opening: Opening) => BenchStore | Promise<Be
     };
     return store;
   },
-  "express-lembro 1": ({ maxSize }) => {
+  "express-lembro 1": async ({ maxSize }) => {
+    const { default: lembro1 } = await import("express-lembro-1");
     const store = sized(new (lembro1(session))({ maxSize: maxSize ?? "1000G" }));
     // That is what its interval does.
     store.purge = (callback) => store.all!(() => callback());
     return store;
   },
   [REDIS]: async ({ redisPort }) => {
+    const { RedisStore } = await import("connect-redis");
+    const { createClient } = await import("redis");
     const client = createClient({ url: `redis://127.0.0.1:${redisPort}` });
     await client.connect();
     await client.flushDb();
     return new RedisStore({ client }) as unknown as BenchStore;
   },
-  [OURS]: ({ maxSize }) => {
+  [OURS]: async ({ maxSize }) => {
+    const { default: lembro } = await import("express-lembro");
     const store = new (lembro(session))({ maxSize: maxSize ?? Infinity }) as unknown as BenchStore;
     store.size = () => store.stats!().sessions;
     return store;

@@ -4,8 +4,6 @@
  *
  * @module
  */
-// @ts-types="npm:@types/express@^5.0.0"
-import express from "express";
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session from "express-session";
 import { once } from "node:events";
@@ -18,6 +16,9 @@ const WRITES_EVERY = 5;
 
 /** Starts the app, and gives its port. */
 export async function serve(store: session.Store): Promise<number> {
+  // Only the processes that need it: it takes its time.
+  // @ts-types="npm:@types/express@^5.0.0"
+  const { default: express } = await import("express");
   const app = express();
   app.use(session({
     store,
