@@ -36,7 +36,7 @@ interface Plan {
 }
 
 const FULL: Plan = {
-  speed: { kept: 100_000, count: 10_000, rounds: 8, starts: 2 },
+  speed: { kept: 100_000, count: 5_000, rounds: 15, starts: 2 },
   heap: { count: 200_000, cycles: 5 },
   holds: [
     { count: 10_000, ours: 5, others: 3 },
@@ -44,15 +44,15 @@ const FULL: Plan = {
     { count: 1_000_000, ours: 2, others: 1 },
   ],
   growth: { sizes: [1_000, 10_000, 100_000, 1_000_000], count: 10_000, rounds: 7 },
-  web: { requests: 4_000, visitors: 32, rounds: 9 },
+  web: { requests: 2_000, visitors: 32, rounds: 15 },
   flood: FLOOD,
 };
 
 const QUICK: Plan = {
-  speed: { kept: 20_000, count: 4_000, rounds: 5, starts: 1 },
+  speed: { kept: 10_000, count: 2_000, rounds: 5, starts: 1 },
   heap: { count: 20_000, cycles: 1 },
-  holds: [{ count: 10_000, ours: 2, others: 1 }],
-  growth: { sizes: [1_000, 20_000], count: 2_000, rounds: 3 },
+  holds: [{ count: 10_000, ours: 1, others: 1 }],
+  growth: { sizes: [1_000, 10_000], count: 500, rounds: 3 },
   web: { requests: 1_000, visitors: 32, rounds: 3 },
   flood: { users: 100, crawled: 40_000 },
 };
@@ -205,8 +205,10 @@ async function measureWeb(
     for (let round = 0; round <= rounds; round++) {
       progress(`${runtime.name}: Express, round ${round} of ${rounds}`);
       for (const peer of inTurn(names, round)) {
+        const before = await children[peer].ask("worked", {});
         const served = await visitors.ask("visit", { port: ports[peer], ...load });
-        if (round > 0) web[peer].push(served);
+        const worked = await children[peer].ask("worked", {}) - before;
+        if (round > 0) web[peer].push({ ...served, work: worked / served.requests });
       }
     }
   });

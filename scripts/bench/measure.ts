@@ -52,13 +52,32 @@ async function collect(): Promise<void> {
   await turn();
 }
 
+/**
+ * How long the process has waited for a processor so far, in milliseconds: what
+ * others take is not ours. Linux tells; elsewhere it is 0.
+ */
+const waited: () => number = (() => {
+  try {
+    const file = openSync("/proc/self/schedstat", "r");
+    const bytes = new Uint8Array(64);
+    const decoder = new TextDecoder();
+    return () => {
+      const length = readSync(file, bytes, 0, bytes.length, 0);
+      return Number(decoder.decode(bytes.subarray(0, length)).split(" ")[1]) / 1e6;
+    };
+  } catch {
+    return () => 0;
+  }
+})();
+
 /** What a call costs, in nanoseconds: its callback and the collection of its garbage included. */
 async function timed(count: number, work: (i: number, done: Done) => void): Promise<number> {
   // What was made for the measurement is garbage of nobody's.
   await collect();
+  const waitedBefore = waited();
   const start = performance.now();
   await inFlight(count, work);
-  return (performance.now() - start) * 1e6 / count;
+  return (performance.now() - start - (waited() - waitedBefore)) * 1e6 / count;
 }
 
 /** A round of one operation: `count` calls for different sessions of a store that keeps `kept`. */
@@ -188,24 +207,6 @@ export async function measureHeap(
   }
   return { taken: taken / count, left: (await heap() - before) / count };
 }
-
-/**
- * How long the process has waited for a processor so far, in milliseconds: what
- * others take is no hold of ours. Linux tells; elsewhere it is 0.
- */
-const waited: () => number = (() => {
-  try {
-    const file = openSync("/proc/self/schedstat", "r");
-    const bytes = new Uint8Array(64);
-    const decoder = new TextDecoder();
-    return () => {
-      const length = readSync(file, bytes, 0, bytes.length, 0);
-      return Number(decoder.decode(bytes.subarray(0, length)).split(" ")[1]) / 1e6;
-    };
-  } catch {
-    return () => 0;
-  }
-})();
 
 /** The longest time, in milliseconds, for which `work` lets nothing else run. */
 async function longestHold(work: () => Promise<unknown>): Promise<number> {

@@ -7,6 +7,9 @@ import { HOLDS } from "./measure.ts";
 import { BARE, OURS } from "./peers.ts";
 import type { Served } from "./web.ts";
 
+/** How an app served its visitors, and for how many microseconds processors worked on a request. */
+export type ServedWith = Served & { work: number };
+
 /** What was measured of each store, by its name. */
 export type OfPeers<Measured> = Record<string, Measured>;
 
@@ -22,7 +25,7 @@ export interface Found {
   heap: OfPeers<{ taken: number; left: number }>;
   /** The longest holds in milliseconds, by kind of work and number of sessions. */
   holds: Record<string, Record<number, OfPeers<number>>>;
-  web?: OfPeers<Served[]>;
+  web?: OfPeers<ServedWith[]>;
   flood?: OfPeers<{ kept: number; bytes: number }>;
 }
 
@@ -205,10 +208,12 @@ function growthTable({ growth }: Found): string {
   return table(["ns a call", "store", ...heads, `${number(most)} to ${number(least)}`], rows);
 }
 
-function webTable(web: OfPeers<Served[]>): string {
-  const of = (values: Served[], key: keyof Served) => median(values.map((one) => one[key]));
+function webTable(web: OfPeers<ServedWith[]>): string {
+  const of = (values: ServedWith[], key: keyof ServedWith) => median(values.map((one) => one[key]));
   const served = mapValues(web, (rounds) => rounds.map(({ perSecond }) => perSecond));
   const best = bestPeer(served, false);
+  const worked = mapValues(web, (rounds) => rounds.map(({ work }) => work));
+  const least = bestPeer(worked, true);
   const names = Object.keys(web);
   return table(["Express 5", ...names.map(bold), "ours to the best peer"], [
     [
@@ -217,6 +222,11 @@ function webTable(web: OfPeers<Served[]>): string {
       `${times(median(ratios(served, best, false)))} ${best}`,
     ],
     ["p99, ms", ...names.map((name) => number(of(web[name], "p99"), 1)), ""],
+    [
+      "work on a request, µs",
+      ...names.map((name) => number(of(web[name], "work"))),
+      `${times(median(ratios(worked, least, true)))} ${least}`,
+    ],
   ]);
 }
 
@@ -249,22 +259,11 @@ export function tablesOf(found: Found, users: number): string {
 }
 
 /** How it was measured: whoever reads the figures should know. */
-export const METHOD =
-  `Each store has a process of its own, so that none pays for the garbage or the \
-compiled code of another; all take their turns in every round of one run, and ratios are of the same \
-round. Figures are medians of the rounds. Garbage is collected before each measurement; what the \
-measured calls leave is theirs. Calls are made with callbacks, 1,000 under way at a time; sessions \
-are real ones of express-session, of about 350 characters. The _bare limit_ is no store: a \`Map\` \
-with \`JSON.parse\` and \`JSON.stringify\`, and one \`setImmediate\` for each callback, as the stores \
-have it. It knows no expiry, no limit and no order. _get, touched_ is a \`get\` of what was touched \
-since its last \`get\`, which pays for what a quick \`touch\` puts off.
-
-A hold is the longest time for which the event loop could do nothing else, less the time for which \
-the system ran another process instead; the least of several tries for this store and for small \
-numbers, of one try for the others at their largest. – means that the store has no such operation, \
-or that it was left out: in connect-redis the work is done in another process, and a \`MemoryStore\` \
-has no limit and no purge. The purge of express-lembro 1 is its \`all\`, which is what its timer \
-calls. _overflow_ is a thousand saves over the limit, and what they set off.`;
+export const METHOD = [
+  "Each store has a process of its own, so that none pays for the garbage or the compiled code of another; all take their turns in every round of one run, and ratios are of the same round. Figures are medians of the rounds. Garbage is collected before each measurement; what the measured calls leave is theirs. The time for which the system ran another process instead is left out, where it tells (Linux): but for Express, where two processes are at work. _Work on a request_ is the time that processors worked for the server, its threads that collect garbage included.",
+  "Calls are made with callbacks, 1,000 under way at a time; sessions are real ones of express-session, of about 350 characters. The _bare limit_ is no store: a `Map` with `JSON.parse` and `JSON.stringify`, and one `setImmediate` for each callback, as the stores have it. It knows no expiry, no limit and no order. _get, touched_ is a `get` of what was touched since its last `get`, which pays for what a quick `touch` puts off.",
+  "A _hold_ is the longest time for which the event loop could do nothing else; the least of several tries for this store and for small numbers, of one try for the others at their largest. – means that the store has no such operation, or that it was left out: in connect-redis the work is done in another process, and `MemoryStore` has no limit and no purge. The purge of express-lembro 1 is its `all`, which is what its timer calls. _overflow_ is a thousand saves over the limit, one in each turn of the event loop, and what they set off.",
+].join("\n\n");
 
 /** All as a page of Markdown. */
 export function pageOf({ origin, found, users }: Results): string {

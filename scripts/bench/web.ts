@@ -52,10 +52,14 @@ export interface Load {
   visitors: number;
 }
 
-/** Requests per second, and how long the slowest in a hundred take at least, in milliseconds. */
+/** How an app served its visitors. */
 export interface Served {
+  /** Requests per second. */
   perSecond: number;
+  /** How long the slowest request in a hundred takes at least, in milliseconds. */
   p99: number;
+  /** How many requests there were, the visitors' first ones included. */
+  requests: number;
 }
 
 /** Signs visitors in, and has them ask for pages at the same time. */
@@ -85,5 +89,9 @@ export async function visit({ port, requests, visitors }: Load): Promise<Served>
   const seconds = (performance.now() - start) / 1_000;
   agent.destroy();
   times.sort((a, b) => a - b);
-  return { perSecond: times.length / seconds, p99: times[Math.floor(times.length * 0.99)] };
+  return {
+    perSecond: times.length / seconds,
+    p99: times[Math.floor(times.length * 0.99)],
+    requests: times.length + visitors,
+  };
 }

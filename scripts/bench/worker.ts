@@ -24,6 +24,8 @@ export interface Orders {
   holds(order: { peer: string; count: number; tries: number }): ReturnType<typeof measureHolds>;
   flood(order: { peer: string; users: number; crawled: number }): ReturnType<typeof flood>;
   serve(order: Record<never, never>): Promise<number>;
+  /** The time that processors have worked for this process, in microseconds. */
+  worked(order: Record<never, never>): Promise<number>;
   visit(order: Load): ReturnType<typeof visit>;
 }
 
@@ -47,6 +49,10 @@ const orders: Orders = {
     return await flood(store, guests);
   },
   serve: () => serve(store),
+  worked() {
+    const { user, system } = process.cpuUsage();
+    return Promise.resolve(user + system);
+  },
   visit,
 };
 
