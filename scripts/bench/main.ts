@@ -20,7 +20,15 @@ import { FLOOD } from "./flood.ts";
 import { HOLDS, operations } from "./measure.ts";
 import { BARE, OURS, peers, REDIS } from "./peers.ts";
 import { type Redis, startRedis } from "./redis.ts";
-import { type Found, judge, type OfPeers, pageOf, type Results, verdictTable } from "./results.ts";
+import {
+  type Found,
+  judge,
+  type OfPeers,
+  pageOf,
+  type Results,
+  summaryOf,
+  verdictTable,
+} from "./results.ts";
 import { type Child, inDeno, inNode, type Runtime, versions } from "./runtimes.ts";
 
 /** How much is measured. */
@@ -263,6 +271,17 @@ async function originOf(runtimes: Runtime[], redis: Redis | undefined): Promise<
   ];
 }
 
+/** Puts the figures into the README, between the comments that are there for them. */
+async function writeReadme(figures: string): Promise<string> {
+  const path = fileURLToPath(new URL("../../README.md", import.meta.url));
+  const [start, end] = ["<!-- deno task bench -->", "<!-- /deno task bench -->"];
+  const text = await Deno.readTextFile(path);
+  const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)];
+  if (to < from) throw new Error(`Cannot write the figures: README.md has no ${start} ${end}`);
+  await Deno.writeTextFile(path, `${text.slice(0, from)}\n\n${figures}\n\n${text.slice(to)}`);
+  return path;
+}
+
 const { values: options } = parseArgs({
   args: Deno.args,
   options: {
@@ -295,8 +314,11 @@ try {
 const page = pageOf(results);
 console.log(page);
 if (out) {
-  await Deno.writeTextFile(join(out, "results.md"), page);
-  await Deno.writeTextFile(join(out, "results.svg"), chartOf(results));
+  const written = [join(out, "results.md"), join(out, "results.svg")];
+  await Deno.writeTextFile(written[0], page);
+  await Deno.writeTextFile(written[1], chartOf(results));
+  if (out === here) written.push(await writeReadme(summaryOf(results.found[0])));
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", ...written] }).output();
 }
 const missed = judge(results.found[0]).filter(({ verdict }) => verdict === "missed");
 if (missed.length > 0) {

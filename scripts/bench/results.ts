@@ -258,6 +258,34 @@ export function tablesOf(found: Found, users: number): string {
   ].join("\n\n");
 }
 
+/** The figures of the README. */
+export function summaryOf({ runtime, kept, speed, web, heap, holds }: Found): string {
+  const names = Object.keys(speed.get).filter((name) => name !== BARE);
+  const row = (title: string, valueOf: (name: string) => number | undefined, digits = 0) => {
+    const values = names.map(valueOf);
+    return [title, ...values.map((value) => value === undefined ? "–" : number(value, digits))];
+  };
+  const speeds = ["get", "set, new", "set, overwrite", "touch"].map((operation) =>
+    row(`${operation}: calls per second`, (name) => 1e9 / median(speed[operation][name]))
+  );
+  const longest = ["purge, all", "overflow", "length", "ids"].map((hold) => {
+    const sessions = mostSessions(holds[hold]);
+    const title = `${hold}: longest hold, ms, ${number(sessions)} sessions`;
+    return row(title, (name) => holds[hold][sessions][name], 1);
+  });
+  return table([`${runtime}, ${number(kept)} sessions`, ...names.map(bold)], [
+    ...speeds,
+    ...web
+      ? [
+        row("Express 5: requests per second", (name) =>
+          median(web[name].map(({ perSecond }) => perSecond))),
+      ]
+      : [],
+    row("heap of a session, bytes", (name) => heap[name]?.taken),
+    ...longest,
+  ]);
+}
+
 /** How it was measured: whoever reads the figures should know. */
 export const METHOD = [
   "Each store has a process of its own, so that none pays for the garbage or the compiled code of another; all take their turns in every round of one run, and ratios are of the same round. Figures are medians of the rounds. Garbage is collected before each measurement; what the measured calls leave is theirs. The time for which the system ran another process instead is left out, where it tells (Linux): but for Express, where two processes are at work. _Work on a request_ is the time that processors worked for the server, its threads that collect garbage included.",

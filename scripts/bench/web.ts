@@ -7,8 +7,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session from "express-session";
 import { once } from "node:events";
-import { Agent, get } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { type Live, newSession } from "./sessions.ts";
 
 /** Every how many requests of a visitor one changes the session. */
@@ -31,13 +30,13 @@ export async function serve(store: session.Store): Promise<number> {
     // What the sessions of the bench hold, but the cookie.
     const { cookie: _, ...content } = newSession(store, "", Number(request.params.number));
     Object.assign(request.session, content);
-    response.end("welcome");
+    response.send("welcome");
   });
   app.get("/read", (request, response) => {
-    response.end(`${(request.session as Live).views}`);
+    response.send(`${(request.session as Live).views}`);
   });
   app.get("/write", (request, response) => {
-    response.end(`${++(request.session as Live).views}`);
+    response.send(`${++(request.session as Live).views}`);
   });
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -64,34 +63,71 @@ export interface Served {
 
 /** Signs visitors in, and has them ask for pages at the same time. */
 export async function visit({ port, requests, visitors }: Load): Promise<Served> {
-  const agent = new Agent({ keepAlive: true, maxSockets: visitors });
-  const ask = async (path: string, cookie?: string) => {
-    const request = get({ port, path, agent, headers: cookie ? { cookie } : {} });
-    const [response] = await once(request, "response");
-    let text = "";
-    for await (const chunk of response) text += chunk;
-    if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode} ${text}`);
-    return { text, cookie: response.headers["set-cookie"]?.[0].split(";")[0] as string };
-  };
-  const cookies = await Promise.all(
-    Array.from({ length: visitors }, async (_, i) => (await ask(`/sign-in/${i}`)).cookie),
-  );
+  const all = Array.from({ length: visitors }, () => new Visitor(port));
+  await Promise.all(all.map((visitor, i) => visitor.ask(`/sign-in/${i}`)));
   const times: number[] = [];
   const start = performance.now();
-  await Promise.all(cookies.map(async (cookie) => {
+  await Promise.all(all.map(async (visitor) => {
     for (let i = 0; i < requests / visitors; i++) {
       const asked = performance.now();
-      const { text } = await ask(i % WRITES_EVERY === 0 ? "/write" : "/read", cookie);
-      if (!(Number(text) > 0)) throw new Error(`The session is lost: ${text}`);
+      const views = await visitor.ask(i % WRITES_EVERY === 0 ? "/write" : "/read");
+      if (!(Number(views) > 0)) throw new Error(`The session is lost: ${views}`);
       times.push(performance.now() - asked);
     }
   }));
   const seconds = (performance.now() - start) / 1_000;
-  agent.destroy();
+  for (const visitor of all) visitor.leave();
   times.sort((a, b) => a - b);
   return {
     perSecond: times.length / seconds,
     p99: times[Math.floor(times.length * 0.99)],
     requests: times.length + visitors,
   };
+}
+
+/**
+ * A visitor with a connection and a cookie. Speaks just enough HTTP for the app
+ * above: a real client works as hard as the server, and would be measured too.
+ */
+class Visitor {
+  readonly #socket: Socket;
+  #cookie = "";
+  #text = "";
+  #answered: (body: string) => void = () => {};
+  #failed: (error: Error) => void = () => {};
+
+  constructor(port: number) {
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#socket.setEncoding("latin1");
+    this.#socket.on("data", (text: string) => this.#read(text));
+    this.#socket.on("error", (error) => this.#failed(error));
+    this.#socket.on("close", () => this.#failed(new Error("The connection was closed")));
+  }
+
+  ask(path: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#answered = resolve;
+      this.#failed = reject;
+      this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: bench\r\n${this.#cookie}\r\n`);
+    });
+  }
+
+  leave(): void {
+    this.#socket.destroy();
+  }
+
+  #read(text: string): void {
+    this.#text += text;
+    const end = this.#text.indexOf("\r\n\r\n") + 4;
+    if (end < 4) return;
+    const head = this.#text.slice(0, end);
+    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1]);
+    if (this.#text.length < end + length) return;
+    const body = this.#text.slice(end);
+    this.#text = "";
+    const cookie = /^set-cookie: ([^;]+)/im.exec(head);
+    if (cookie) this.#cookie = `Cookie: ${cookie[1]}\r\n`;
+    if (head.startsWith("HTTP/1.1 200 ")) this.#answered(body);
+    else this.#failed(new Error(head + body));
+  }
 }
