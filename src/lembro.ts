@@ -2,6 +2,7 @@
 import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
+import { CONTENTS, type Contents } from "./contents.ts";
 import { CookieKinds } from "./cookies.ts";
 import { defer, every, inSlices, now } from "./janitor.ts";
 import { Lineage, merge, type Origin } from "./lineage.ts";
@@ -161,6 +162,10 @@ export function lembro<Base extends StoreClass>(
 
     entries(): IterableIterator<[sid: string, session: SessionData]> {
       return parsed(this.#vault.walk(), this.options);
+    }
+
+    [CONTENTS](): Contents {
+      return { vault: this.#vault, cookies: this.#cookies };
     }
 
     override createSession(req: unknown, session: SessionData): SessionData {

@@ -1,0 +1,19 @@
+import type { CookieKinds } from "./cookies.ts";
+import type { Vault } from "./vault.ts";
+
+/** What a store keeps, for the modules of this package that carry it elsewhere. */
+export interface Contents {
+  readonly vault: Vault;
+  readonly cookies: CookieKinds;
+}
+
+/**
+ * The key of the method that gives the {@linkcode Contents} of a store. Registered:
+ * the store may come from the CommonJS build, and who asks from the ES modules.
+ */
+export const CONTENTS: unique symbol = Symbol.for("express-lembro.contents");
+
+/** The contents of `store`, if that is one of this package. */
+export function contentsOf(store: object): Contents | undefined {
+  return (store as { [CONTENTS]?: () => Contents })[CONTENTS]?.();
+}
