@@ -17,8 +17,7 @@ export class CookieKind {
   readonly #keys: string[];
   readonly #values: unknown[];
   readonly #parsed: Data;
-  /** Whether there is a date. */
-  readonly hasDate: boolean;
+  readonly #hasDate: boolean;
   /** The size of the JSON of such a cookie, in bytes. */
   readonly size: number;
 
@@ -26,7 +25,7 @@ export class CookieKind {
     this.#keys = keys;
     this.#values = values;
     this.#parsed = JSON.parse(json);
-    this.hasDate = values.includes(DATE);
+    this.#hasDate = values.includes(DATE);
     this.size = getSize(json);
   }
 
@@ -56,9 +55,11 @@ export class CookieKind {
     return i === keys.length;
   }
 
-  /** Such a cookie, as JSON gives it back. */
-  parse(date: string | undefined): Data {
-    return this.hasDate ? { ...this.#parsed, expires: date } : { ...this.#parsed };
+  /** Such a cookie with the date `expires`, in milliseconds since the epoch, as JSON gives it back. */
+  parse(expires: number): Data {
+    return this.#hasDate
+      ? { ...this.#parsed, expires: new Date(expires).toISOString() }
+      : { ...this.#parsed };
   }
 }
 

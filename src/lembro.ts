@@ -181,7 +181,7 @@ export function lembro<Base extends StoreClass>(
         return undefined;
       }
       this.#vault.use(entry);
-      const session = sessionOf(entry.record, this.options);
+      const session = sessionOf(entry, this.options);
       this.#lineage.loaded(session, entry);
       this.#counters.hits++;
       return session;
@@ -198,8 +198,8 @@ export function lembro<Base extends StoreClass>(
       if (expires <= time) return this.#destroy(sid);
       const kept = this.#vault.find(sid, time);
       const { changes } = this.#vault;
-      const overtaken = origin && kept && origin.version !== kept.record.version
-        ? merge(session, origin.text, kept.record.text, serializer)
+      const overtaken = origin && kept && origin.version !== kept.version
+        ? merge(session, origin.version.text, kept.text, serializer)
         : undefined;
       const saved = overtaken?.merged ?? session;
       const record = recordOf(saved, expires, this.options, this.#cookies);
@@ -241,13 +241,13 @@ export function lembro<Base extends StoreClass>(
       const origin = this.#lineage.of(session, sid);
       if (origin && this.#lineage.isOver(origin)) return;
       const { changes } = this.#vault;
-      const { version } = entry.record;
+      const { version } = entry;
       const expires = expiryOf(session, sid, time, this.options.ttl);
       if (expires <= time) return this.#destroy(sid);
-      const record = touched(entry.record, session, expires, this.options, this.#cookies);
+      const record = touched(entry, session, expires, this.options, this.#cookies);
       // One of those functions saved or destroyed the session itself: that is newer.
       const isSame = this.#vault.changes === changes ||
-        this.#vault.find(sid, time) === entry && entry.record.version === version;
+        this.#vault.find(sid, time) === entry && entry.version === version;
       if (!isSame) return;
       this.#vault.touch(entry, record);
       this.#counters.touches++;
@@ -257,7 +257,7 @@ export function lembro<Base extends StoreClass>(
     #destroy(sid: string): void {
       const entry = this.#vault.find(sid, now());
       if (entry) this.#vault.remove(entry, "destroy");
-      this.#lineage.end(sid, entry);
+      else this.#lineage.end(sid);
     }
 
     #limit(saved: Entry): void {
@@ -277,7 +277,7 @@ export function lembro<Base extends StoreClass>(
     *#all(): Generator<void, Record<string, SessionData>, undefined> {
       const sessions: Record<string, SessionData> = Object.create(null);
       for (const entry of this.#vault.walk()) {
-        if (entry) sessions[entry.sid] = sessionOf(entry.record, this.options);
+        if (entry) sessions[entry.sid] = sessionOf(entry, this.options);
         yield;
       }
       return sessions;
@@ -315,7 +315,7 @@ export function lembro<Base extends StoreClass>(
     }
 
     #left(entry: Entry, reason: Reason): void {
-      const { sid, rank } = entry;
+      const { sid, queue: { rank } } = entry;
       if (reason === "expire") {
         this.#lineage.departed(entry);
         this.#counters.expired++;
@@ -373,7 +373,7 @@ function* parsed(
   options: Options,
 ): Generator<[sid: string, session: SessionData], void, undefined> {
   for (const entry of entries) {
-    if (entry) yield [entry.sid, sessionOf(entry.record, options)];
+    if (entry) yield [entry.sid, sessionOf(entry, options)];
   }
 }
 

@@ -2,54 +2,23 @@
 import type { SessionData } from "express-session";
 import type { Serializer } from "./options.ts";
 import { ShardedMap } from "./shards.ts";
-import type { Entry } from "./vault.ts";
-
-/**
- * What all that was ever loaded of a session has in common, from its first
- * save until it is destroyed, however often it was evicted or expired between.
- */
-export interface Life {
-  readonly sid: string;
-  readonly era: Era;
-  isOver: boolean;
-  /** The last generation of live sessions that came from it, and those before that are still alive. */
-  generations: WeakRef<Generation> | WeakRef<Generation>[];
-}
+import { DESTROYED, type Entry, type Version } from "./vault.ts";
 
 /** The time from one clearing of a store to the next. */
-class Era {
+export interface Era {
   readonly lineage: Lineage;
-
-  constructor(lineage: Lineage) {
-    this.lineage = lineage;
-  }
 }
 
-/** How many live sessions share a generation. */
-const GENERATION_SIZE = 1_000;
-
-/**
- * Is alive as long as any of the live sessions that were marked about the same
- * time: to watch each of them by itself would cost a `WeakRef` for a session.
- */
-class Generation {
-  readonly ref: WeakRef<Generation> = new WeakRef(this);
-  /** The ids of lives that departed while this was alive. */
-  readonly departed: string[] = [];
-  marked = 0;
-}
-
-/** Which kept version a live session came from: what was kept then, or as much of it as matters. */
+/** Which kept version a live session came from. */
 export interface Origin {
-  readonly life: Life;
-  /** The version that the live session knows, or {@linkcode BEHIND}. */
-  readonly version: number;
-  /** What the live session was then: a merge tells by it what has changed since. */
-  readonly text: string;
+  /**
+   * The entry of the session: the same from its first save until it is
+   * destroyed, however often it was evicted or expired between.
+   */
+  readonly entry: Entry;
+  /** What was kept then: a merge tells by it what has changed since. */
+  readonly version: Version;
 }
-
-/** No version at all: a session whose save was merged lacks what the others saved. */
-const BEHIND = -1;
 
 class Same {
   constructor(session: object) {
@@ -63,31 +32,33 @@ class Same {
  * `WeakMap` would do the same and make `get` a third slower.
  */
 class Marked extends Same {
-  #origin: Origin;
-  // Only held, so that it is alive.
-  #generation: Generation;
+  #entry: Entry;
+  #version: Version;
 
-  private constructor(session: object, origin: Origin, generation: Generation) {
+  private constructor(session: object, { entry, version }: Origin) {
     super(session);
-    this.#origin = origin;
-    this.#generation = generation;
+    this.#entry = entry;
+    this.#version = version;
   }
 
-  static mark(session: object, origin: Origin, generation: Generation): void {
-    if (#origin in session) {
-      session.#origin = origin;
-      session.#generation = generation;
+  static mark(session: object, origin: Origin): void {
+    if (#entry in session) {
+      session.#entry = origin.entry;
+      session.#version = origin.version;
     } else if (Object.isExtensible(session)) {
-      new Marked(session, origin, generation);
+      new Marked(session, origin);
     }
   }
 
   static originOf(session: unknown): Origin | undefined {
-    return typeof session === "object" && session !== null && #origin in session
-      ? session.#origin
+    return typeof session === "object" && session !== null && #entry in session
+      ? { entry: session.#entry, version: session.#version }
       : undefined;
   }
 }
+
+/** How many departed entries are looked at for each one that departs. */
+const SWEPT = 2;
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -95,39 +66,31 @@ class Marked extends Same {
  * that another one was faster.
  */
 export class Lineage {
-  // Lives whose entry was evicted or expired, while live sessions may still come from them.
-  #departed = new ShardedMap<Life>();
-  readonly #collected = new FinalizationRegistry((departed: string[]) => {
-    for (const sid of departed) {
-      const life = this.#departed.get(sid);
-      if (life && generationsOf(life).length === 0) this.#departed.remove(sid);
-    }
-  });
-  #era = new Era(this);
-  #generation = this.#begin();
+  // Entries that were evicted or expired, for as long as live sessions come from them.
+  #departed = new ShardedMap<WeakRef<Entry>>();
+  #sweep = this.#sweeping();
+  #era: Era = { lineage: this };
 
   /** Where `session` came from, if that was the session of this `sid`. */
   of(session: SessionData, sid: string): Origin | undefined {
     const origin = this.#originOf(session);
-    return origin?.life.sid === sid ? origin : undefined;
+    return origin?.entry.sid === sid ? origin : undefined;
   }
 
   /** Whether what `origin` tells of was destroyed, or cleared with all others. */
-  isOver({ life }: Origin): boolean {
-    return life.isOver || life.era !== this.#era;
+  isOver({ entry }: Origin): boolean {
+    return entry.made === DESTROYED || entry.era !== this.#era;
   }
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry): void {
-    const { record } = entry;
-    record.life ??= this.#lifeOf(entry);
-    this.#mark(session, record as Origin);
+    this.#mark(session, entry, entry.version);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
     const origin = this.#originOf(from);
-    if (origin) this.#mark(to, origin);
+    if (origin) Marked.mark(to, origin);
   }
 
   /**
@@ -142,79 +105,59 @@ export class Lineage {
 
   /** Notes that `session` was saved to `entry`; if it was merged, as `text`. */
   saved(session: SessionData, entry: Entry, text?: string): void {
-    if (text === undefined) this.loaded(session, entry);
-    else this.#mark(session, { life: this.#lifeOf(entry), version: BEHIND, text });
+    // A session whose save was merged lacks what the others saved: it has a version of its own.
+    this.#mark(session, entry, text === undefined ? entry.version : { text });
   }
 
-  /** Remembers the life of an entry that was evicted or expired, if something live may have it too. */
-  departed({ sid, life }: Entry): void {
-    if (!life) return;
-    const generations = generationsOf(life);
-    if (generations.length === 0) return;
-    this.#departed.add(sid, life);
-    for (const { departed } of generations) departed.push(sid);
+  /** Remembers an entry that was evicted or expired, if live sessions may have come from it. */
+  departed(entry: Entry): void {
+    if (!entry.era) return;
+    this.#departed.add(entry.sid, new WeakRef(entry));
+    for (let i = 0; i < SWEPT; i++) this.#sweep.next();
   }
 
-  /** The life of the departed entry of `sid`, for a save that makes the session anew. */
-  takeDeparted(sid: string): Life | undefined {
-    const life = this.#departed.get(sid);
-    if (life) this.#departed.remove(sid);
-    return life;
+  /** The departed entry of `sid`, for a save that makes the session anew. */
+  takeDeparted(sid: string): Entry | undefined {
+    const entry = this.#departed.get(sid);
+    if (entry) this.#departed.remove(sid);
+    return entry?.deref();
   }
 
-  /** Notes that a session was destroyed, whether it was kept as `entry` or had departed before. */
-  end(sid: string, entry: Entry | undefined): void {
-    const life = entry ? entry.life : this.takeDeparted(sid);
-    if (life) life.isOver = true;
+  /** Notes that the session of `sid`, which is not kept, was destroyed. */
+  end(sid: string): void {
+    const entry = this.takeDeparted(sid);
+    if (entry) entry.made = DESTROYED;
   }
 
   /** Notes that all sessions were destroyed. */
   endAll(): void {
-    this.#era = new Era(this);
+    this.#era = { lineage: this };
     this.#departed = new ShardedMap();
+    this.#sweep = this.#sweeping();
   }
 
-  #begin(): Generation {
-    const generation = new Generation();
-    this.#collected.register(generation, generation.departed);
-    return generation;
-  }
-
-  #mark(session: SessionData, origin: Origin): void {
-    if (this.#generation.marked === GENERATION_SIZE) this.#generation = this.#begin();
-    this.#generation.marked++;
-    const { life } = origin;
-    const { ref } = this.#generation;
-    if (life.generations !== ref) {
-      const before = generationsOf(life).map(({ ref }) => ref).filter((other) => other !== ref);
-      life.generations = before.length === 0 ? ref : [...before, ref];
+  /** Goes round and round, and drops departed entries that nothing came from any more. */
+  *#sweeping(): Generator<void, never, undefined> {
+    for (;;) {
+      yield;
+      for (const shard of this.#departed.shards) {
+        for (const [sid, entry] of shard) {
+          if (!entry.deref() && this.#departed.get(sid) === entry) this.#departed.remove(sid);
+          yield;
+        }
+      }
     }
-    Marked.mark(session, origin, this.#generation);
   }
 
-  #lifeOf(entry: Entry): Life {
-    return entry.life ??= {
-      sid: entry.sid,
-      era: this.#era,
-      isOver: false,
-      generations: this.#generation.ref,
-    };
+  #mark(session: SessionData, entry: Entry, version: Version): void {
+    entry.era ??= this.#era;
+    Marked.mark(session, { entry, version });
   }
 
   #originOf(session: SessionData): Origin | undefined {
     const origin = Marked.originOf(session);
-    return origin?.life.era.lineage === this ? origin : undefined;
+    return origin?.entry.era?.lineage === this ? origin : undefined;
   }
-}
-
-/** The generations of live sessions that may have this life, and are alive. */
-function generationsOf({ generations }: Life): Generation[] {
-  const alive: Generation[] = [];
-  for (const ref of Array.isArray(generations) ? generations : [generations]) {
-    const generation = ref.deref();
-    if (generation) alive.push(generation);
-  }
-  return alive;
 }
 
 /**

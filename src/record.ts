@@ -1,7 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { CookieKind, CookieKinds } from "./cookies.ts";
-import type { Life } from "./lineage.ts";
 import { type Options, type Serializer, show } from "./options.ts";
 import { getSize } from "./sizes.ts";
 
@@ -15,12 +14,6 @@ export interface SessionRecord {
   size: number;
   /** When the session expires, in milliseconds since the epoch. */
   expires: number;
-  /** The same as the cookie says it, once somebody has asked for it. */
-  date: string | undefined;
-  /** Another one after each save, but not after a touch; the vault numbers them. */
-  version: number;
-  /** What it shares with the live sessions that came from it: see lineage.ts. */
-  life: Life | undefined;
 }
 
 /** The code of the error for a session that is over 75 % of `maxSize`. */
@@ -60,16 +53,7 @@ export function recordOf(
     );
   }
   const size = cookie ? getSize(text) - NULL_SIZE + cookie.size : getSize(text);
-  return recorded(text, cookie, measured(size, maxSize), expires);
-}
-
-function recorded(
-  text: string,
-  cookie: CookieKind | undefined,
-  size: number,
-  expires: number,
-): SessionRecord {
-  return { text, cookie, size, expires, date: undefined, version: 0, life: undefined };
+  return { text, cookie, size: measured(size, maxSize), expires };
 }
 
 const isOwn = Object.prototype.propertyIsEnumerable;
@@ -89,13 +73,12 @@ function withoutCookie(session: SessionData): SessionData {
 }
 
 /** The session of a record, as a new object. */
-export function sessionOf(record: SessionRecord, { serializer }: Options): SessionData {
-  const session = parse(record.text, serializer);
-  const { cookie } = record;
-  if (cookie) {
-    if (cookie.hasDate) record.date ??= new Date(record.expires).toISOString();
-    session.cookie = cookie.parse(record.date) as unknown as SessionData["cookie"];
-  }
+export function sessionOf(
+  { text, cookie, expires }: SessionRecord,
+  { serializer }: Options,
+): SessionData {
+  const session = parse(text, serializer);
+  if (cookie) session.cookie = cookie.parse(expires) as unknown as SessionData["cookie"];
   return session;
 }
 
@@ -112,12 +95,17 @@ export function touched(
   options: Options,
   cookies: CookieKinds,
 ): SessionRecord {
-  const cookie = record.cookie && cookies.of(session.cookie, expires);
-  if (record.cookie && cookie) {
-    const size = measured(record.size - record.cookie.size + cookie.size, options.maxSize);
-    return recorded(record.text, cookie, size, expires);
+  const { text, cookie: before, size } = record;
+  const cookie = before && cookies.of(session.cookie, expires);
+  if (before && cookie) {
+    return {
+      text,
+      cookie,
+      size: measured(size - before.size + cookie.size, options.maxSize),
+      expires,
+    };
   }
-  const kept = parse(record.text, options.serializer);
+  const kept = parse(text, options.serializer);
   kept.cookie = session.cookie;
   return recordOf(kept, expires, options, cookies);
 }

@@ -1,4 +1,4 @@
-import type { Life } from "./lineage.ts";
+import type { Era } from "./lineage.ts";
 import type { SessionRecord } from "./record.ts";
 import { ShardedMap } from "./shards.ts";
 
@@ -24,30 +24,43 @@ export type Rank = "newcomers" | "returning" | "protected";
 /** Why a session left. */
 export type Reason = "destroy" | "evict" | "expire";
 
-/** A session in the vault. Only the vault changes it, but for its life. */
-export class Entry {
+/** In place of an entry's number: it was evicted, or has expired. */
+const DEPARTED = 0;
+
+/** In place of an entry's number: it was destroyed. */
+export const DESTROYED = -1;
+
+/** The text of a session as it was saved: another object after each save, the same after a touch. */
+export interface Version {
+  text: string;
+}
+
+/** A session in the vault. Only the vault changes it, but for what {@linkcode Era} is about. */
+export class Entry implements SessionRecord {
   readonly sid: string;
-  /** What is kept of the session: another one after each save and touch. */
-  record: SessionRecord;
-  /** The version it was made as, or {@linkcode GONE} once it has left. */
-  made: number;
-  rank: Rank;
-  /** What it shares with the live sessions that came from it: see lineage.ts. */
-  life: Life | undefined;
-  /** The neighbours in the rank: the one to be evicted before, and after. */
+  version: Version = { text: "" };
+  cookie: SessionRecord["cookie"] = undefined;
+  size = 0;
+  expires = 0;
+  /** Its number among all that were made, or what has become of it. */
+  made = DEPARTED;
+  /** The sessions of its rank, itself among them. */
+  queue: Queue;
+  /** When live sessions first came from it: see lineage.ts. */
+  era: Era | undefined = undefined;
+  /** The neighbours in the queue: the one to be evicted before, and after. */
   before: Entry | undefined = undefined;
   after: Entry | undefined = undefined;
 
-  constructor(sid: string, record: SessionRecord, rank: Rank, life?: Life) {
+  constructor(sid: string, queue: Queue) {
     this.sid = sid;
-    this.record = record;
-    this.made = record.version;
-    this.rank = rank;
-    this.life = life;
+    this.queue = queue;
+  }
+
+  get text(): string {
+    return this.version.text;
   }
 }
-
-const GONE = 0;
 
 /** How many entries are looked at in one step. */
 const STRIDE = 64;
@@ -57,18 +70,28 @@ const NEWCOMERS_SHARE = 1 / 8;
 
 /** The sessions of one rank, in the order in which they are evicted. */
 class Queue {
+  readonly rank: Rank;
   first: Entry | undefined;
   last: Entry | undefined;
   bytes = 0;
   count = 0;
 
+  constructor(rank: Rank) {
+    this.rank = rank;
+  }
+
+  /** The entry to be evicted first, if that is not `spared`, or else the next one. */
+  next(spared: Entry | undefined): Entry | undefined {
+    return this.first === spared ? this.first?.after : this.first;
+  }
+
   append(entry: Entry): void {
+    entry.queue = this;
     entry.before = this.last;
-    entry.after = undefined;
     if (this.last) this.last.after = entry;
     else this.first = entry;
     this.last = entry;
-    this.bytes += entry.record.size;
+    this.bytes += entry.size;
     this.count++;
   }
 
@@ -78,7 +101,7 @@ class Queue {
     if (entry.after) entry.after.before = entry.before;
     else this.last = entry.before;
     entry.before = entry.after = undefined;
-    this.bytes -= entry.record.size;
+    this.bytes -= entry.size;
     this.count--;
   }
 }
@@ -95,7 +118,7 @@ export class Vault {
   readonly #onLeave: (entry: Entry, reason: Reason) => void;
   #entries = new ShardedMap<Entry>();
   #queues: Record<Rank, Queue> = emptyQueues();
-  #version = GONE;
+  #made = 0;
   #changes = 0;
 
   /**
@@ -145,56 +168,57 @@ export class Vault {
    * and `undefined` for each that had expired, which is forgotten.
    */
   walk(): Generator<Entry | undefined, void, undefined> {
-    return this.#walk(this.#entries, this.#version);
+    return this.#walk(this.#entries, this.#made);
   }
 
   /** Notes that `entry` was asked for: it is no newcomer any more, and the last of its rank to go. */
   use(entry: Entry): void {
-    this.#move(entry, entry.rank === "newcomers" ? "returning" : entry.rank);
+    const { newcomers, returning } = this.#queues;
+    this.#move(entry, entry.queue === newcomers ? returning : entry.queue);
   }
 
-  /** Makes an entry. What this takes over the limit is for {@linkcode limit} to mend. */
-  add(sid: string, record: SessionRecord, isProtected: boolean, life?: Life): Entry {
+  /**
+   * Makes an entry, or keeps again one that had departed. What this takes over
+   * the limit is for {@linkcode limit} to mend.
+   */
+  add(sid: string, record: SessionRecord, isProtected: boolean, departed?: Entry): Entry {
+    const queue = this.#queues[isProtected ? "protected" : "newcomers"];
+    const entry = departed ?? new Entry(sid, queue);
     this.#changes++;
-    const rank = isProtected ? "protected" : "newcomers";
-    record.version = ++this.#version;
-    const entry = new Entry(sid, record, rank, life);
+    entry.made = ++this.#made;
+    this.#write(entry, { text: record.text }, record);
     this.#entries.add(sid, entry);
-    this.#queues[rank].append(entry);
+    queue.append(entry);
     return entry;
   }
 
   /** Saves `record` to `entry`. Newcomers stay in the order they were made in. */
   save(entry: Entry, record: SessionRecord, isProtected: boolean): void {
+    const { newcomers, returning, protected: guarded } = this.#queues;
     this.#changes++;
-    record.version = ++this.#version;
-    this.#measure(entry, record.size);
-    entry.record = record;
-    if (isProtected) this.#move(entry, "protected");
-    else if (entry.rank !== "newcomers") this.#move(entry, "returning");
+    entry.queue.bytes += record.size - entry.size;
+    this.#write(entry, { text: record.text }, record);
+    if (isProtected) this.#move(entry, guarded);
+    else if (entry.queue !== newcomers) this.#move(entry, returning);
   }
 
   /** Replaces what is kept in `entry` by `record`, which has the same data. */
-  touch(entry: Entry, { text, cookie, size, expires }: SessionRecord): void {
-    this.#measure(entry, size);
-    // In place: what a million touches make shall not outlive them.
-    const { record } = entry;
-    record.text = text;
-    record.cookie = cookie;
-    record.size = size;
-    record.expires = expires;
-    record.date = undefined;
-    if (entry.rank !== "newcomers") this.#move(entry, entry.rank);
+  touch(entry: Entry, record: SessionRecord): void {
+    const { version } = entry;
+    version.text = record.text;
+    entry.queue.bytes += record.size - entry.size;
+    this.#write(entry, version, record);
+    if (entry.queue !== this.#queues.newcomers) this.#move(entry, entry.queue);
   }
 
   /** Forgets `entry`. Every way out of the vault goes through here, but for that of all at once. */
   remove(entry: Entry, reason: Reason): void {
     this.#changes++;
     this.#entries.remove(entry.sid);
-    this.#queues[entry.rank].remove(entry);
-    entry.made = GONE;
+    entry.queue.remove(entry);
+    entry.made = reason === "destroy" ? DESTROYED : DEPARTED;
     // A live session that came from it needs this no more: all its saves are late.
-    if (reason === "destroy") entry.record.text = "";
+    if (reason === "destroy") entry.version.text = "";
     this.#onLeave(entry, reason);
   }
 
@@ -240,28 +264,28 @@ export class Vault {
   }
 
   /** Evicts who is next, by section 4 of the contract, and tells whether there was anybody. */
-  #evict(saved: Entry | undefined): boolean {
+  #evict(spared: Entry | undefined): boolean {
     const { newcomers, returning, protected: guarded } = this.#queues;
-    const order = newcomers.bytes < this.#maxSize * NEWCOMERS_SHARE
-      ? [returning, guarded, newcomers]
-      : [newcomers, returning, guarded];
-    for (const { first } of order) {
-      const next = first === saved ? first?.after : first;
-      if (!next) continue;
-      this.remove(next, "evict");
-      return true;
-    }
-    return false;
+    const known = returning.next(spared) ?? guarded.next(spared);
+    const newcomer = newcomers.next(spared);
+    const next = newcomers.bytes < this.#maxSize * NEWCOMERS_SHARE
+      ? known ?? newcomer
+      : newcomer ?? known;
+    if (next) this.remove(next, "evict");
+    return next !== undefined;
   }
 
-  #measure(entry: Entry, size: number): void {
-    this.#queues[entry.rank].bytes += size - entry.record.size;
+  #write(entry: Entry, version: Version, { cookie, size, expires }: SessionRecord): void {
+    entry.version = version;
+    entry.cookie = cookie;
+    entry.size = size;
+    entry.expires = expires;
   }
 
-  #move(entry: Entry, rank: Rank): void {
-    this.#queues[entry.rank].remove(entry);
-    entry.rank = rank;
-    this.#queues[rank].append(entry);
+  #move(entry: Entry, queue: Queue): void {
+    if (entry === queue.last) return;
+    entry.queue.remove(entry);
+    queue.append(entry);
   }
 
   *#walk(
@@ -272,19 +296,23 @@ export class Vault {
       for (const entry of shard.values()) {
         // All were cleared meanwhile.
         if (this.#entries !== entries) return;
-        if (entry.made > youngest) break;
-        if (entry.made !== GONE) yield this.#isLive(entry, this.#clock()) ? entry : undefined;
+        if (entry.made <= DEPARTED || entry.made > youngest) continue;
+        yield this.#isLive(entry, this.#clock()) ? entry : undefined;
       }
     }
   }
 
   #isLive(entry: Entry, now: number): boolean {
-    if (entry.record.expires > now) return true;
+    if (entry.expires > now) return true;
     this.remove(entry, "expire");
     return false;
   }
 }
 
 function emptyQueues(): Record<Rank, Queue> {
-  return { newcomers: new Queue(), returning: new Queue(), protected: new Queue() };
+  return {
+    newcomers: new Queue("newcomers"),
+    returning: new Queue("returning"),
+    protected: new Queue("protected"),
+  };
 }
