@@ -224,3 +224,20 @@ describe("an expired session", () => {
     });
   }
 });
+
+describe("the date of a cookie", () => {
+  it("is given back as JSON writes it, whichever it is", async () => {
+    using _time = new FakeTime(-1);
+    using store = new Lembro();
+    // Leap days, the ends of years and days, and what is spread over all that has four digits.
+    const dates = [
+      ...[0, 1, 999, 1_000, 59_999, 60_000, DAY - 1, DAY, Date.UTC(2000, 1, 29)],
+      ...[Date.UTC(2028, 1, 29) - 1, Date.UTC(9999, 11, 31, 23, 59, 59, 999), Date.UTC(10_000, 0)],
+      ...Array.from({ length: 5_000 }, (_, i) => Math.floor(i * 50_777_777_777.7)),
+    ].map((time) => new Date(time));
+    for (const expires of dates) {
+      await store.set("a", sessionOf({}, { expires }));
+      assertEquals((await store.get("a"))?.cookie, JSON.parse(JSON.stringify({ expires })));
+    }
+  });
+});
