@@ -136,7 +136,15 @@ export class Lineage {
     this.#sweep = this.#sweeping();
   }
 
-  /** Goes round and round, and drops departed entries that nothing came from any more. */
+  /** Drops all departed entries that no live session comes from, in steps. */
+  *sweep(): Generator<void, void, undefined> {
+    for (let left = this.#departed.size; left > 0; left--) {
+      this.#sweep.next();
+      yield;
+    }
+  }
+
+  /** Goes round and round the departed entries, and drops those that are gone. */
   *#sweeping(): Generator<void, never, undefined> {
     for (;;) {
       yield;

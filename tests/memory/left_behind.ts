@@ -49,6 +49,24 @@ async function shareLeft(
   return left / (full - before);
 }
 
+/** What ten floods of visitors leave behind, as a share of what the first filled the store with. */
+async function shareLeftByFloods(): Promise<number> {
+  const store = new Lembro({ maxSize: "4M" });
+  const before = await heap();
+  const sizes: number[] = [];
+  for (let flood = 0; flood <= 10; flood++) {
+    for (let i = 0; i < 20_000; i++) {
+      const sid = `${flood}-${i}`;
+      await store.set(sid, { text: "x".repeat(200) } as unknown as Session);
+      await store.get(sid);
+    }
+    sizes.push(await heap() - before);
+  }
+  await store.close();
+  const [first, ...later] = sizes;
+  return (later.at(-1)! - later[0]) / first;
+}
+
 const { now } = Date;
 const unlimited = { maxSize: Infinity };
 console.log(JSON.stringify({
@@ -69,6 +87,19 @@ console.log(JSON.stringify({
     while (store.stats().sessions > 1) await new Promise((resolve) => setTimeout(resolve, 1));
     await store.destroy("big");
   }),
+  "evicted, and purged when there is garbage": await shareLeft(
+    { maxSize: "16M" },
+    50_000,
+    0,
+    async (store, loaded) => {
+      loaded.length = 0;
+      await store.set("big", { text: "x".repeat(6 * 1024 * 1024 - 100) } as unknown as Session);
+      while (store.stats().sessions > 1) await new Promise((resolve) => setTimeout(resolve, 1));
+      await store.destroy("big");
+      await heap();
+      await store.purge();
+    },
+  ),
   "expired while requests had them": await shareLeft(
     unlimited,
     20_000,
@@ -80,6 +111,7 @@ console.log(JSON.stringify({
       loaded.length = 0;
     },
   ),
+  "evicted in one flood after the other": await shareLeftByFloods(),
   cleared: await shareLeft(unlimited, 20_000, 1_000, async (store, loaded) => {
     loaded.length = 0;
     await store.clear();
