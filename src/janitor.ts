@@ -35,7 +35,7 @@ export function defer<Args extends unknown[]>(work: (...args: Args) => void, ...
 }
 
 /** How long a stretch of work in slices may take, in milliseconds: of ten, the collector takes some. */
-const SLICE = 3;
+export const SLICE = 3;
 
 /**
  * Runs `steps` in slices: at once as far as one slice goes, and the rest in

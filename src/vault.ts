@@ -25,7 +25,7 @@ export type Rank = "newcomers" | "returning" | "protected";
 export type Reason = "destroy" | "evict" | "expire";
 
 /** In place of an entry's number: it was evicted, or has expired. */
-const DEPARTED = 0;
+export const DEPARTED = 0;
 
 /** In place of an entry's number: it was destroyed. */
 export const DESTROYED = -1;

@@ -38,6 +38,7 @@ const SCRIPTS = {
   "express.cjs": ["keeps the sessions of an Express app that requires it", "visit 2\n"],
   "express.mjs": ["keeps the sessions of an Express app that imports it", "visit 2\n"],
   "readme_of_1.cjs": ["does what 1.1.0's README says, line by line", "every line\n"],
+  "transfer.mjs": ["transfers sessions between its two builds, by either of them", "4 times\n"],
   "exit.cjs": ["lets the process exit when nothing but a store is left", "set\n"],
 };
 
@@ -136,7 +137,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         await Deno.writeTextFile(join(project, type, "package.json"), JSON.stringify({ type }));
       }
       const files = (type: string) =>
-        ["usage.ts", "augmentation.ts"].map((use) => `${type}/${use}`);
+        ["usage.ts", "augmentation.ts", "transfer.ts"].map((use) => `${type}/${use}`);
       const inNode = ["require.cts", "require.mts"].map((file) => `types/${file}`)
         .concat(files("module"), files("commonjs"));
       await Promise.all([
@@ -209,7 +210,9 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
           if (!name.endsWith("_test.ts")) continue;
           const code = await Deno.readTextFile(join(root, "tests", name));
           // Those of the store itself; the file has no debug in it: a browser hears it, below.
-          if (/"\.\/(setup|http|model\/\w+)\.ts"/.test(code) && !/from "debug"/.test(code)) {
+          // Nor does it go with modules of the package: what they share has other names in it.
+          const isLeftOut = /from "(debug|express-lembro\/\w+)"/.test(code);
+          if (/"\.\/(setup|http|model\/\w+)\.ts"/.test(code) && !isLeftOut) {
             files.push(`tests/${name}`);
           }
         }

@@ -1,0 +1,522 @@
+/**
+ * Carries sessions from one store to another, each with the life it has left:
+ * for the day on which one process is no longer enough, and for the way back.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { transferSessions } from "express-lembro/transfer";
+ *
+ * using store = new (lembro(session))();
+ * await store.set("a", { cookie: new session.Cookie() });
+ * // Any store will do: connect-redis, a database.
+ * const other = new session.MemoryStore();
+ * const { transferred, failed } = await transferSessions(store, other);
+ * assertEquals([transferred, failed], [1, []]);
+ * ```
+ *
+ * @module
+ */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import { contentsOf } from "./contents.ts";
+import { defer, now, SLICE } from "./janitor.ts";
+import { type Options, show } from "./options.ts";
+import { expiryOf, sessionOf } from "./record.ts";
+import { DEPARTED, type Entry, type Vault } from "./vault.ts";
+
+/**
+ * A store to take sessions from: one of this package, or one that has `ids`
+ * and `get`, or `all`.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import { type SourceStore, transferSessions } from "express-lembro/transfer";
+ *
+ * const old = new Map([["a", { cookie: new session.Cookie() }]]);
+ * const from: SourceStore = { all: (callback) => callback(null, Object.fromEntries(old)) };
+ * const { transferred } = await transferSessions(from, new session.MemoryStore());
+ * assertEquals(transferred, 1);
+ * ```
+ */
+export interface SourceStore {
+  /** Gives the ids of all sessions. */
+  ids?(callback: (error?: unknown, ids?: string[] | null) => void): unknown;
+  /** Gives a session. */
+  get?(sid: string, callback: (error?: unknown, session?: SessionData | null) => void): unknown;
+  /** Gives all sessions: by id, or in an array if each has its id as `id`. */
+  all?(
+    callback: (
+      error?: unknown,
+      sessions?: SessionData[] | { [sid: string]: SessionData } | null,
+    ) => void,
+  ): unknown;
+}
+
+/**
+ * A store to bring sessions to: any store for express-session.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { type TargetStore, transferSessions } from "express-lembro/transfer";
+ *
+ * using store = new (lembro(session))();
+ * await store.set("a", { cookie: new session.Cookie() });
+ * const arrived: string[] = [];
+ * const to: TargetStore = {
+ *   set(sid, _session, callback) {
+ *     arrived.push(sid);
+ *     callback();
+ *   },
+ *   destroy: (_sid, callback) => callback(),
+ * };
+ * await transferSessions(store, to);
+ * assertEquals(arrived, ["a"]);
+ * ```
+ */
+export interface TargetStore {
+  /** Saves a session; asks its cookie how long it has to live. */
+  set(sid: string, session: SessionData, callback: (error?: unknown) => void): unknown;
+  /** Forgets a session. */
+  destroy(sid: string, callback: (error?: unknown) => void): unknown;
+}
+
+/**
+ * How to transfer. Every option may be left out.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { type TransferOptions, transferSessions } from "express-lembro/transfer";
+ *
+ * using store = new (lembro(session))();
+ * for (const sid of ["a", "b"]) await store.set(sid, { cookie: new session.Cookie() });
+ * const said: string[] = [];
+ * const options: TransferOptions = {
+ *   concurrency: 1,
+ *   onProgress: ({ transferred, total }) => said.push(`${transferred} of ${total}`),
+ * };
+ * await transferSessions(store, new session.MemoryStore(), options);
+ * assertEquals(said, ["1 of 2", "2 of 2"]);
+ * ```
+ */
+export interface TransferOptions {
+  /**
+   * How many sessions are on their way at once, at most: a whole number from 1.
+   * @default {16}
+   */
+  concurrency?: number | undefined;
+  /**
+   * Called after each session; if it gives a promise, that is waited for. What
+   * it throws ends the transfer.
+   */
+  onProgress?: ((progress: TransferProgress) => unknown) | undefined;
+}
+
+/**
+ * How far a transfer has come.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { type TransferProgress, transferSessions } from "express-lembro/transfer";
+ *
+ * using store = new (lembro(session))();
+ * await store.set("a", { cookie: new session.Cookie() });
+ * const all: TransferProgress[] = [];
+ * const onProgress = (progress: TransferProgress) => all.push(progress);
+ * await transferSessions(store, new session.MemoryStore(), { onProgress });
+ * assertEquals(all, [{ transferred: 1, expired: 0, failed: 0, total: 1 }]);
+ * ```
+ */
+export interface TransferProgress {
+  /** How many sessions have arrived. */
+  transferred: number;
+  /** How many had expired, and were not sent. */
+  expired: number;
+  /** How many could not be transferred. */
+  failed: number;
+  /** How many there were at the start; those that are destroyed meanwhile are counted nowhere else. */
+  total: number;
+}
+
+/**
+ * What came of a transfer.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { type TransferResult, transferSessions } from "express-lembro/transfer";
+ *
+ * using store = new (lembro(session))();
+ * const cookie = new session.Cookie();
+ * await store.set("large", Object.assign({ cookie }, { text: "x".repeat(1000) }));
+ * using small = new (lembro(session))({ maxSize: "1K" });
+ * const { transferred, failed }: TransferResult = await transferSessions(store, small);
+ * assertEquals([transferred, failed.map(({ sid }) => sid)], [0, ["large"]]);
+ * ```
+ */
+export interface TransferResult {
+  /** How many sessions have arrived. */
+  transferred: number;
+  /** How many had expired, and were not sent. */
+  expired: number;
+  /** The sessions that could not be transferred, each with what the stores gave as the error. */
+  failed: { sid: string; error: unknown }[];
+}
+
+/**
+ * Copies every live session to another store, under its id, with the life it
+ * has left. The source is left as it is. What fails doesn't stop the rest.
+ *
+ * A session whose cookie has no expiry lives in a store for a time that this
+ * store alone knows; it is carried over from stores of this package and from
+ * `connect-redis`. From others such a session starts with the time that the
+ * target gives a new one. The cookie stays as it was kept.
+ *
+ * Transfer while no request is under way: what is saved at the source
+ * meanwhile may stay behind. What is destroyed there meanwhile is destroyed at
+ * the target too, if the source is a store of this package.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { transferSessions } from "express-lembro/transfer";
+ *
+ * const Lembro = lembro(session);
+ * using from = new Lembro({ ttl: 3_600_000 });
+ * using to = new Lembro({ maxSize: "64M" });
+ * await from.set("a", { cookie: new session.Cookie() });
+ * const result = await transferSessions(from, to, { concurrency: 4 });
+ * assertEquals(result, { transferred: 1, expired: 0, failed: [] });
+ * assertEquals(await to.get("a"), await from.get("a"));
+ * ```
+ *
+ * @param from The store that has the sessions.
+ * @param to The store that gets them; a session that it has under the same id is replaced.
+ * @throws {TypeError | RangeError} For a store that can't be used, or a bad option.
+ * @throws What `onProgress` threw, or what the source gave instead of its ids.
+ */
+export async function transferSessions(
+  from: SourceStore,
+  to: TargetStore,
+  options?: TransferOptions,
+): Promise<TransferResult> {
+  const transfer = new Transfer(readTarget(to, from), readOptions(options));
+  return await transfer.run(await sourceOf(from));
+}
+
+/** A session that is to be transferred. */
+interface Candidate {
+  readonly sid: string;
+  /** What to send; nothing if the session has left meanwhile. */
+  read(): Copy | undefined | Promise<Copy | undefined>;
+  /** Whether the source has forgotten it since it was sent. */
+  isDestroyed?(): boolean;
+}
+
+/** A session, and when it expires: in milliseconds since the epoch, `Infinity` if nobody says. */
+interface Copy {
+  readonly session: SessionData;
+  readonly expires: number;
+}
+
+/** What there is to transfer. */
+interface Source {
+  readonly total: number;
+  /** Each session once, and `undefined` in the place of one that has expired. */
+  readonly candidates: Iterable<Candidate | undefined>;
+}
+
+/** One transfer: where it goes, and how far it has come. */
+class Transfer {
+  readonly #to: TargetStore;
+  readonly #options: Required<TransferOptions>;
+  readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
+  readonly #arrived: Candidate[] = [];
+
+  constructor(to: TargetStore, options: Required<TransferOptions>) {
+    this.#to = to;
+    this.#options = options;
+  }
+
+  async run({ candidates, total }: Source): Promise<TransferResult> {
+    const concurrency = Math.min(this.#options.concurrency, total);
+    await inParallel(concurrency, candidates, async (candidate) => {
+      if (candidate) await this.#collect(candidate, () => this.#send(candidate));
+      else this.#result.expired++;
+      await this.#tell(total);
+    });
+    await inParallel(concurrency, this.#arrived, async (candidate) => {
+      if (!candidate.isDestroyed!()) return;
+      await this.#collect(candidate, () => this.#takeBack(candidate));
+      await this.#tell(total);
+    });
+    return this.#result;
+  }
+
+  async #send(candidate: Candidate): Promise<void> {
+    const copy = await candidate.read();
+    if (!copy) return;
+    if (copy.expires <= now()) {
+      this.#result.expired++;
+      return;
+    }
+    const session = withLife(copy);
+    await answerOf<void>((callback) => this.#to.set(candidate.sid, session, callback));
+    this.#result.transferred++;
+    if (candidate.isDestroyed) this.#arrived.push(candidate);
+  }
+
+  /** A logout sticks, even one while the session was on its way. */
+  async #takeBack({ sid }: Candidate): Promise<void> {
+    this.#result.transferred--;
+    await answerOf<void>((callback) => this.#to.destroy(sid, callback));
+  }
+
+  async #collect({ sid }: Candidate, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#result.failed.push({ sid, error });
+    }
+  }
+
+  async #tell(total: number): Promise<void> {
+    const { transferred, expired, failed } = this.#result;
+    await this.#options.onProgress({ transferred, expired, failed: failed.length, total });
+  }
+}
+
+async function sourceOf(from: SourceStore): Promise<Source> {
+  const { vault } = contentsOf(from ?? {}) ?? {};
+  if (vault) return ownSource(vault, (from as unknown as { options: Options }).options);
+  const { ids, get, all } = from ?? {};
+  if (typeof ids === "function" && typeof get === "function") {
+    return await listed(from as Required<SourceStore>);
+  }
+  if (typeof all === "function") return await whole(from as Required<SourceStore>);
+  throw refused(TypeError, "from must be a store with ids and get, or with all", show(from));
+}
+
+/** A store of this package: entry by entry, so that nothing counts as asked for. */
+function ownSource(vault: Vault, options: Options): Source {
+  return { total: vault.size, candidates: ownCandidates(vault, options) };
+}
+
+function* ownCandidates(vault: Vault, options: Options): Generator<Candidate | undefined> {
+  for (const entry of vault.walk()) yield entry && new OwnCandidate(entry, vault, options);
+}
+
+class OwnCandidate implements Candidate {
+  readonly #entry: Entry;
+  readonly #vault: Vault;
+  readonly #options: Options;
+
+  constructor(entry: Entry, vault: Vault, options: Options) {
+    this.#entry = entry;
+    this.#vault = vault;
+    this.#options = options;
+  }
+
+  get sid(): string {
+    return this.#entry.sid;
+  }
+
+  read(): Copy {
+    return { session: sessionOf(this.#entry, this.#options), expires: this.#entry.expires };
+  }
+
+  isDestroyed(): boolean {
+    const isKept = this.#vault.find(this.sid, now()) === this.#entry;
+    // What was evicted, or has expired, nobody has signed out of.
+    return !isKept && this.#entry.made !== DEPARTED;
+  }
+}
+
+/** A store that gives its sessions one by one. */
+async function listed(from: Required<SourceStore>): Promise<Source> {
+  const ids = await answerOf<string[]>((callback) => from.ids(callback)) ?? [];
+  const read = (sid: string) => readFrom(from, sid);
+  return { total: ids.length, candidates: each(ids, (sid) => ({ sid, read: () => read(sid) })) };
+}
+
+/** A store that gives its sessions all at once. */
+async function whole(from: Required<SourceStore>): Promise<Source> {
+  type All = (SessionData & { id?: unknown })[] | Record<string, SessionData>;
+  const all = await answerOf<All>((callback) => from.all(callback)) ?? [];
+  const sessions = Array.isArray(all) ? all.map(withoutId) : Object.entries(all);
+  return {
+    total: sessions.length,
+    candidates: each(sessions, ([sid, session]) => ({ sid, read: () => copyOf(session, sid) })),
+  };
+}
+
+function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Generator<Candidate> {
+  for (const item of items) yield candidateOf(item);
+}
+
+/** A session of an array, and its id, which is the store's and no part of it. */
+function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string, SessionData] {
+  if (typeof id === "string") return [id, session];
+  throw refused(TypeError, "from.all must give sessions by id, or each with its id", show(id));
+}
+
+async function readFrom(from: Required<SourceStore>, sid: string): Promise<Copy | undefined> {
+  const session = await answerOf<SessionData>((callback) => from.get(sid, callback));
+  if (!session) return undefined;
+  const copy = copyOf(session, sid);
+  if (copy.expires !== Infinity) return copy;
+  const left = await lifeInRedis(from, sid);
+  return { ...copy, expires: now() + left };
+}
+
+/** What connect-redis leaves to Redis: how long a key has to live, in milliseconds. */
+async function lifeInRedis(from: object, sid: string): Promise<number> {
+  const { client, prefix } = from as {
+    client?: { pTTL?(key: string): Promise<number> };
+    prefix?: unknown;
+  };
+  if (typeof client?.pTTL !== "function" || typeof prefix !== "string") return Infinity;
+  const left = await client.pTTL(prefix + sid);
+  // Redis says so of a key that lives for ever.
+  return left === -1 ? Infinity : left;
+}
+
+function copyOf(session: SessionData, sid: string): Copy {
+  return { session: { ...session }, expires: expiryOf(session, sid, now(), Infinity) };
+}
+
+/**
+ * The session with a cookie that tells a store when it expires, as those of
+ * express-session do; written as JSON it is what was kept. One without a date
+ * must not get one there: the browser's cookie would outlive the browser.
+ */
+function withLife({ session, expires }: Copy): SessionData {
+  const date = new Date(expires);
+  // It lives for ever, or for a time that nobody knows.
+  if (Number.isNaN(date.getTime())) return session;
+  const kept: unknown = session.cookie;
+  const { toJSON } = (kept ?? {}) as { toJSON?: unknown };
+  const data = typeof toJSON === "function" ? toJSON.call(kept) : kept;
+  const property = (name: string, value: unknown) => ({
+    value,
+    enumerable: (data?.[name] ?? undefined) !== undefined,
+    configurable: true,
+    writable: true,
+  });
+  const cookie = Object.defineProperties({ ...data }, {
+    expires: property("expires", date),
+    maxAge: property("maxAge", expires - now()),
+    toJSON: { ...property("toJSON", () => data), enumerable: false },
+  });
+  return Object.defineProperty(session, "cookie", {
+    value: cookie,
+    enumerable: kept !== undefined,
+    configurable: true,
+    writable: true,
+  });
+}
+
+/** What a method of a store gives to its callback; also if it throws, or gives a promise that fails. */
+function answerOf<Result>(
+  call: (callback: (error?: unknown, result?: Result | null) => void) => unknown,
+): Promise<Result | null | undefined> {
+  return new Promise((resolve, reject) => {
+    const given = call((error, result) => error ? reject(error) : resolve(result));
+    (given as Partial<PromiseLike<unknown>> | null | undefined)?.then?.(undefined, reject);
+  });
+}
+
+/**
+ * Does `work` for all of `items`, `concurrency` of them at once, with turns for
+ * the app in between. After an error it begins no other, and ends with it once
+ * those under way have ended.
+ */
+async function inParallel<Item>(
+  concurrency: number,
+  items: Iterable<Item>,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  // One generator for all workers: an error in one of them ends it.
+  const queue = shared(items);
+  const turns = new Turns();
+  const worker = async () => {
+    for (const item of queue) {
+      await work(item);
+      await turns.give();
+    }
+  };
+  const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));
+  for (const ended of workers) {
+    if (ended.status === "rejected") throw ended.reason;
+  }
+}
+
+/** The turns of the others, after each slice of work. */
+class Turns {
+  #end = performance.now() + SLICE;
+  #pause: Promise<void> | undefined;
+
+  /** One pause for all who ask: with a slice for each of them, many would be in one turn. */
+  give(): Promise<void> | undefined {
+    if (performance.now() < this.#end) return undefined;
+    return this.#pause ??= new Promise((resolve) => {
+      defer(() => {
+        this.#end = performance.now() + SLICE;
+        this.#pause = undefined;
+        resolve();
+      });
+    });
+  }
+}
+
+function* shared<Item>(items: Iterable<Item>): Generator<Item> {
+  yield* items;
+}
+
+function readTarget(to: TargetStore, from: SourceStore): TargetStore {
+  if (typeof to?.set !== "function" || typeof to.destroy !== "function") {
+    throw refused(TypeError, "to must be a store with set and destroy", show(to));
+  }
+  if (to as unknown === from) {
+    throw refused(TypeError, "from and to must be two stores", "the same store twice");
+  }
+  return to;
+}
+
+function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw refused(TypeError, "options must be an object", show(given));
+  }
+  const { concurrency = 16, onProgress = () => {}, ...unknown } = given;
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) {
+    const takes = "the options are concurrency, onProgress";
+    throw refused(TypeError, takes, `the unknown option ${show(name)}`);
+  }
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    const Kind = typeof concurrency === "number" ? RangeError : TypeError;
+    throw refused(Kind, "concurrency must be a whole number from 1", show(concurrency));
+  }
+  if (typeof onProgress !== "function") {
+    throw refused(TypeError, "onProgress must be a function", show(onProgress));
+  }
+  return { concurrency, onProgress };
+}
+
+function refused(
+  Kind: TypeErrorConstructor | RangeErrorConstructor,
+  takes: string,
+  received: string,
+): Error {
+  return new Kind(`Cannot transfer sessions: ${takes}: received ${received}`);
+}
