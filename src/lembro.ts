@@ -4,9 +4,10 @@ import type { SessionData } from "express-session";
 import debug from "debug";
 import { CONTENTS, type Contents } from "./contents.ts";
 import { CookieKinds } from "./cookies.ts";
+import { refused, show } from "./errors.ts";
 import { defer, every, inSlices, now } from "./janitor.ts";
 import { Lineage, merge, type Origin } from "./lineage.ts";
-import { type LembroOptions, type Options, readAnswer, readOptions, show } from "./options.ts";
+import { type LembroOptions, type Options, readAnswer, readOptions } from "./options.ts";
 import {
   expiryOf,
   recordOf,
@@ -81,9 +82,7 @@ export function lembro<Base extends StoreClass>(
         [options, callback] = [undefined, options];
       }
       if (callback !== undefined && typeof callback !== "function") {
-        throw new TypeError(
-          `Cannot create store: callback must be a function: received ${show(callback)}`,
-        );
+        throw refused(TypeError, "create store", "callback must be a function", callback);
       }
       const inForce = readOptions(options);
       Object.defineProperty(this, "options", { value: inForce, enumerable: true });
@@ -360,11 +359,8 @@ function storeOf(session: SessionModule): new () => BaseStore {
   const from = session as { Store?: unknown; session?: { Store?: unknown } } | null | undefined;
   const Store = from?.Store ?? from?.session?.Store;
   if (typeof Store !== "function" || !Store.prototype) {
-    throw new TypeError(
-      `Cannot make a store class: pass express-session, as in lembro(session), or an object with a Store class: received ${
-        show(session)
-      }`,
-    );
+    const rule = "pass express-session, as in lembro(session), or an object with a Store class";
+    throw refused(TypeError, "make a store class", rule, session);
   }
   return Store as new () => BaseStore;
 }

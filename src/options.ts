@@ -1,5 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { refused } from "./errors.ts";
 import { howManyBytes } from "./sizes.ts";
 
 /**
@@ -109,124 +110,96 @@ const DEFAULTS: Options = {
   serializer: JSON,
 };
 
+type Name = keyof Options;
+
+const NAMES = Object.keys(DEFAULTS) as Name[];
+
+/** What an option may be. */
+interface Rule<Value> {
+  /** In words. */
+  takes: string;
+  /** Whether a value is of the right type. */
+  fits(value: unknown): boolean;
+  /** The value in force; nothing if one of the right type is out of range. */
+  read(value: never): Value | undefined;
+}
+
+const same = <Value>(value: Value): Value => value;
+
+const RULES: { [N in Name]: Rule<Options[N]> } = {
+  interval: {
+    takes: `a number of milliseconds from 1 to ${LONGEST_DELAY}`,
+    fits: (value) => typeof value === "number",
+    read: (value: number) => value >= 1 && value <= LONGEST_DELAY ? value : undefined,
+  },
+  maxSize: {
+    takes: 'at least 1 byte, as a number or as text such as "512K", "4M" or "1G"',
+    fits: (value) => typeof value === "number" || typeof value === "string",
+    read(value: number | string) {
+      // sizeomatic drops a leading minus: it would read "-4M" as four megabytes.
+      const bytes = typeof value === "number"
+        ? Math.floor(value)
+        : !value.startsWith("-") && howManyBytes(value);
+      return bytes !== false && bytes >= 1 ? bytes : undefined;
+    },
+  },
+  ttl: {
+    takes: "a number of milliseconds above 0, or a function that gives one",
+    fits: (value) => typeof value === "number" || typeof value === "function",
+    read: (value: Options["ttl"]) => typeof value === "number" && !(value > 0) ? undefined : value,
+  },
+  protect: {
+    takes: "a function (session, sid) => boolean",
+    fits: (value) => typeof value === "function",
+    read: same<Options["protect"]>,
+  },
+  serializer: {
+    takes: "an object with the functions stringify and parse",
+    fits(value) {
+      const { stringify, parse } = (value ?? {}) as Partial<Serializer>;
+      return typeof stringify === "function" && typeof parse === "function";
+    },
+    read: same<Serializer>,
+  },
+};
+
+const CREATE = "create store";
+
 /**
  * What a caller passed, checked and completed; `given` stays as it is.
  *
  * @throws {TypeError | RangeError} Naming the option, what it takes and what it received.
  */
 export function readOptions(given?: LembroOptions | null): Options {
-  if (given === undefined || given === null) {
-    return Object.freeze({ ...DEFAULTS });
-  }
+  given ??= {};
   if (typeof given !== "object" || Array.isArray(given)) {
-    throw new TypeError(
-      `Cannot create store: options must be an object: received ${show(given)}`,
-    );
+    throw refused(TypeError, CREATE, "options must be an object", given);
   }
-  const names = Object.keys(DEFAULTS);
   for (const name of Object.keys(given)) {
-    if (!names.includes(name)) {
-      throw new TypeError(
-        `Cannot create store: the options are ${names.join(", ")}: received the unknown option ${
-          show(name)
-        }`,
-      );
+    if (!NAMES.includes(name as Name)) {
+      throw refused(TypeError, CREATE, `the options are ${NAMES.join(", ")}`, name);
     }
   }
-  const { interval, maxSize, ttl, protect, serializer } = given;
-  return Object.freeze({
-    interval: interval === undefined ? DEFAULTS.interval : readInterval(interval),
-    maxSize: maxSize === undefined ? DEFAULTS.maxSize : readMaxSize(maxSize),
-    ttl: ttl === undefined ? DEFAULTS.ttl : readTtl(ttl),
-    protect: protect === undefined ? DEFAULTS.protect : readProtect(protect),
-    serializer: serializer === undefined ? DEFAULTS.serializer : readSerializer(serializer),
-  });
+  const read = NAMES.map((name) => [name, readOption(name, given[name])]);
+  return Object.freeze(Object.fromEntries(read));
 }
 
-/** `value` as an error message shows it: on one line, and never long. */
-export function show(value: unknown): string {
-  const text = typeof value === "string"
-    ? JSON.stringify(value)
-    : typeof value === "function"
-    ? "a function"
-    : typeof value === "bigint"
-    ? `${value}n`
-    : typeof value === "object" && value !== null
-    ? Array.isArray(value) ? "an array" : "an object"
-    : String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+function readOption(name: Name, value: unknown): unknown {
+  if (value === undefined) return DEFAULTS[name];
+  const { takes, fits, read } = RULES[name];
+  const rule = `${name} must be ${takes}`;
+  if (!fits(value)) throw refused(TypeError, CREATE, rule, value);
+  const inForce = read(value as never);
+  if (inForce === undefined) throw refused(RangeError, CREATE, rule, value);
+  return inForce;
 }
 
 /** What `protect` said; a promise, which would be true of everyone, is refused. */
 export function readAnswer(value: unknown): boolean {
   if (value instanceof Promise) {
-    throw new TypeError(
-      "Cannot save session: protect must give true or false, at once: received a promise",
-    );
+    throw refused(TypeError, "save session", "protect must give true or false, at once", value);
   }
   return Boolean(value);
-}
-
-function readInterval(value: unknown): number {
-  const takes = `interval must be a number of milliseconds from 1 to ${LONGEST_DELAY}`;
-  if (typeof value !== "number") throw refused(TypeError, takes, value);
-  if (!(value >= 1 && value <= LONGEST_DELAY)) {
-    throw refused(RangeError, takes, value);
-  }
-  return value;
-}
-
-function readMaxSize(value: unknown): number {
-  const takes =
-    'maxSize must be at least 1 byte, as a number or as text such as "512K", "4M" or "1G"';
-  if (typeof value !== "number" && typeof value !== "string") {
-    throw refused(TypeError, takes, value);
-  }
-  // sizeomatic drops a leading minus: it would read "-4M" as four megabytes.
-  const bytes = typeof value === "string"
-    ? value.startsWith("-") ? false : howManyBytes(value)
-    : Math.floor(value);
-  if (bytes === false || !(bytes >= 1)) throw refused(RangeError, takes, value);
-  return bytes;
-}
-
-function readTtl(value: unknown): Options["ttl"] {
-  const takes = "ttl must be a number of milliseconds above 0, or a function that gives one";
-  if (typeof value === "function") return value as Options["ttl"];
-  if (typeof value !== "number") throw refused(TypeError, takes, value);
-  if (!(value > 0)) throw refused(RangeError, takes, value);
-  return value;
-}
-
-function readProtect(value: unknown): Options["protect"] {
-  if (typeof value !== "function") {
-    throw refused(
-      TypeError,
-      "protect must be a function (session, sid) => boolean",
-      value,
-    );
-  }
-  return value as Options["protect"];
-}
-
-function readSerializer(value: unknown): Serializer {
-  const { stringify, parse } = (value ?? {}) as Partial<Serializer>;
-  if (typeof stringify !== "function" || typeof parse !== "function") {
-    throw refused(
-      TypeError,
-      "serializer must be an object with the functions stringify and parse",
-      value,
-    );
-  }
-  return value as Serializer;
-}
-
-function refused(
-  Kind: TypeErrorConstructor | RangeErrorConstructor,
-  takes: string,
-  value: unknown,
-): Error {
-  return new Kind(`Cannot create store: ${takes}: received ${show(value)}`);
 }
 
 function loggedInByPassport(session: SessionData): boolean {

@@ -1,7 +1,8 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { CookieKind, CookieKinds } from "./cookies.ts";
-import { type Options, type Serializer, show } from "./options.ts";
+import { refused } from "./errors.ts";
+import type { Options, Serializer } from "./options.ts";
 import { getSize } from "./sizes.ts";
 
 /** What is kept of a session. */
@@ -15,6 +16,8 @@ export interface SessionRecord {
   /** When the session expires, in milliseconds since the epoch. */
   expires: number;
 }
+
+const SAVE = "save session";
 
 /** The code of the error for a session that is over 75 % of `maxSize`. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
@@ -42,15 +45,11 @@ export function recordOf(
     : undefined;
   const text = serializer.stringify(cookie ? withoutCookie(session) : session);
   if (typeof text !== "string") {
-    throw new TypeError(
-      `Cannot save session: serializer.stringify must give a string: received ${show(text)}`,
-    );
+    throw refused(TypeError, SAVE, "serializer.stringify must give a string", text);
   }
   // JSON text of anything but an object could never be given back as a session.
   if (serializer === JSON && text[0] !== "{" && text[0] !== "[") {
-    throw new TypeError(
-      `Cannot save session: its toJSON must give an object: received ${show(JSON.parse(text))}`,
-    );
+    throw refused(TypeError, SAVE, "its toJSON must give an object", JSON.parse(text));
   }
   const size = cookie ? getSize(text) - NULL_SIZE + cookie.size : getSize(text);
   return { text, cookie, size: measured(size, maxSize), expires };
@@ -114,21 +113,15 @@ export function touched(
 function measured(size: number, maxSize: number): number {
   const most = maxSize * REDUCED_SHARE;
   if (size <= most) return size;
-  throw Object.assign(
-    new RangeError(
-      `Cannot save session: its size must be at most ${most} bytes, 75 % of maxSize: received ${size} bytes`,
-    ),
-    { code: TOO_LARGE },
-  );
+  const rule = `its size in bytes must be at most ${most}, 75 % of maxSize`;
+  throw Object.assign(refused(RangeError, SAVE, rule, size), { code: TOO_LARGE });
 }
 
 /** @throws What the serializer throws, and a `TypeError` if it gives no object. */
 function parse(text: string, serializer: Serializer): SessionData {
   const session = serializer.parse(text);
   if (typeof session !== "object" || session === null) {
-    throw new TypeError(
-      `Cannot read session: serializer.parse must give an object: received ${show(session)}`,
-    );
+    throw refused(TypeError, "read session", "serializer.parse must give an object", session);
   }
   return session;
 }
@@ -145,9 +138,7 @@ export function expiryOf(
   ttl: Options["ttl"],
 ): number {
   if (typeof session !== "object" || session === null) {
-    throw new TypeError(
-      `Cannot save session: session must be an object: received ${show(session)}`,
-    );
+    throw refused(TypeError, SAVE, "session must be an object", session);
   }
   const cookie: { expires?: unknown; maxAge?: unknown } = session.cookie ?? {};
   const expires = readDate(cookie.expires);
@@ -159,9 +150,7 @@ export function expiryOf(
   if (typeof ttl === "number") return now + ttl;
   const life = ttl(session, sid);
   if (typeof life !== "number" || Number.isNaN(life)) {
-    throw new TypeError(
-      `Cannot save session: ttl must give a number of milliseconds: received ${show(life)}`,
-    );
+    throw refused(TypeError, SAVE, "ttl must give a number of milliseconds", life);
   }
   return now + life;
 }

@@ -22,9 +22,12 @@
 import type { SessionData } from "express-session";
 import { contentsOf } from "./contents.ts";
 import { defer, now, SLICE } from "./janitor.ts";
-import { type Options, show } from "./options.ts";
+import { refused } from "./errors.ts";
+import type { Options } from "./options.ts";
 import { expiryOf, sessionOf } from "./record.ts";
 import { DEPARTED, type Entry, type Vault } from "./vault.ts";
+
+const TRANSFER = "transfer sessions";
 
 /**
  * A store to take sessions from: one of this package, or one that has `ids`
@@ -304,7 +307,7 @@ async function sourceOf(from: SourceStore): Promise<Source> {
     return await listed(from as Required<SourceStore>);
   }
   if (typeof all === "function") return await whole(from as Required<SourceStore>);
-  throw refused(TypeError, "from must be a store with ids and get, or with all", show(from));
+  throw refused(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
 }
 
 /** A store of this package: entry by entry, so that nothing counts as asked for. */
@@ -367,7 +370,7 @@ function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Gen
 /** A session of an array, and its id, which is the store's and no part of it. */
 function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string, SessionData] {
   if (typeof id === "string") return [id, session];
-  throw refused(TypeError, "from.all must give sessions by id, or each with its id", show(id));
+  throw refused(TypeError, TRANSFER, "from.all must give sessions by id, or each with its id", id);
 }
 
 async function readFrom(from: Required<SourceStore>, sid: string): Promise<Copy | undefined> {
@@ -485,38 +488,31 @@ function* shared<Item>(items: Iterable<Item>): Generator<Item> {
 
 function readTarget(to: TargetStore, from: SourceStore): TargetStore {
   if (typeof to?.set !== "function" || typeof to.destroy !== "function") {
-    throw refused(TypeError, "to must be a store with set and destroy", show(to));
+    throw refused(TypeError, TRANSFER, "to must be a store with set and destroy", to);
   }
   if (to as unknown === from) {
-    throw refused(TypeError, "from and to must be two stores", "the same store twice");
+    throw new TypeError(
+      `Cannot ${TRANSFER}: from and to must be two stores: received the same one twice`,
+    );
   }
   return to;
 }
 
 function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw refused(TypeError, "options must be an object", show(given));
+    throw refused(TypeError, TRANSFER, "options must be an object", given);
   }
   const { concurrency = 16, onProgress = () => {}, ...unknown } = given;
   const [name] = Object.keys(unknown);
   if (name !== undefined) {
-    const takes = "the options are concurrency, onProgress";
-    throw refused(TypeError, takes, `the unknown option ${show(name)}`);
+    throw refused(TypeError, TRANSFER, "the options are concurrency, onProgress", name);
   }
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
-    throw refused(Kind, "concurrency must be a whole number from 1", show(concurrency));
+    throw refused(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
   }
   if (typeof onProgress !== "function") {
-    throw refused(TypeError, "onProgress must be a function", show(onProgress));
+    throw refused(TypeError, TRANSFER, "onProgress must be a function", onProgress);
   }
   return { concurrency, onProgress };
-}
-
-function refused(
-  Kind: TypeErrorConstructor | RangeErrorConstructor,
-  takes: string,
-  received: string,
-): Error {
-  return new Kind(`Cannot transfer sessions: ${takes}: received ${received}`);
 }

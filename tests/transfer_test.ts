@@ -596,7 +596,7 @@ describe("what can't be used is refused", () => {
       [
         [store, other, { batch: 4 }],
         TypeError,
-        /the options are concurrency, onProgress: received the unknown option "batch"$/,
+        /the options are concurrency, onProgress: received "batch"$/,
       ],
       [[store, other, { concurrency: 0 }], RangeError, /a whole number from 1: received 0$/],
       [[store, other, { concurrency: 1.5 }], RangeError, /a whole number from 1: received 1.5$/],
