@@ -8,12 +8,17 @@ export interface Contents {
 }
 
 /**
- * The key of the method that gives the {@linkcode Contents} of a store. Registered:
- * the store may come from the CommonJS build, and who asks from the ES modules.
+ * The key under which a store has its {@linkcode Contents}. Registered: the store
+ * may come from the CommonJS build, and who asks from the ES modules.
  */
-export const CONTENTS: unique symbol = Symbol.for("express-lembro.contents");
+const CONTENTS: unique symbol = Symbol.for("express-lembro.contents");
+
+/** Lets the modules of this package see the contents of `store`. */
+export function expose(store: object, contents: Contents): void {
+  Object.defineProperty(store, CONTENTS, { value: contents });
+}
 
 /** The contents of `store`, if that is one of this package. */
 export function contentsOf(store: object): Contents | undefined {
-  return (store as { [CONTENTS]?: () => Contents })[CONTENTS]?.();
+  return (store as { [CONTENTS]?: Contents })[CONTENTS];
 }

@@ -1,6 +1,13 @@
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import { isFunction, isObject } from "./checks.ts";
+import type { Serializer } from "./options.ts";
 import { getSize } from "./sizes.ts";
 
 type Data = Record<string, unknown>;
+
+/** What `null` takes in the place of a cookie. */
+const NULL_SIZE = getSize("null");
 
 /** Stands among the values of a kind of cookies where there is the date. */
 const DATE = Symbol("date");
@@ -55,39 +62,80 @@ export class CookieKind {
     return i === keys.length;
   }
 
-  /** Such a cookie with the date `expires`, in milliseconds since the epoch, as JSON gives it back. */
-  parse(expires: number): Data {
-    return this.#hasDate ? { ...this.#parsed, expires: isoOf(expires) } : { ...this.#parsed };
+  /** What JSON would write of `session`, with the cookie left blank. */
+  without(session: SessionData): SessionData {
+    // For a Session, which has hidden keys, this is twice as fast as `{ ...session }`.
+    const copy = Object.assign({}, session) as unknown as Data;
+    copy.cookie = null;
+    return copy as unknown as SessionData;
+  }
+
+  /** The size of the JSON `text` of such a session, with its cookie in place, in bytes. */
+  sizeWith(text: string): number {
+    return getSize(text) - NULL_SIZE + this.size;
+  }
+
+  /** Gives `session` its cookie, which expires at `expires`, as JSON gives it back. */
+  restore(session: SessionData, expires: number): void {
+    const cookie: Data = this.#hasDate
+      ? { ...this.#parsed, expires: isoOf(expires) }
+      : { ...this.#parsed };
+    session.cookie = cookie as unknown as SessionData["cookie"];
   }
 }
 
 /** An app has as many kinds of cookies as it has settings for them: one, or a few. */
 const MOST_KINDS = 8;
 
-/** Tells what kind a cookie is of, once there was another one like it. */
-export class CookieKinds {
-  #kinds: CookieKind[] = [];
+/** The kinds of cookies that a store has met, the latest first. */
+export type CookieKinds = CookieKind[];
 
-  /** The kind of `cookie` in a session that expires at `expires`, in milliseconds since the epoch. */
-  of(cookie: unknown, expires: number): CookieKind | undefined {
-    const data = dataOf(cookie);
-    if (!data) return undefined;
-    for (const kind of this.#kinds) {
-      if (kind.has(data, expires)) return kind;
-    }
-    // The first one is kept in full, so that cookies that are all different share nothing.
-    const kind = CookieKind.of(data, expires);
-    if (kind) this.#kinds = [kind, ...this.#kinds.slice(0, MOST_KINDS - 1)];
-    return undefined;
+/** The kind of the cookie of `session`, if that is written by JSON, which can do without the cookie. */
+export function kindOfSession(
+  kinds: CookieKinds,
+  session: SessionData,
+  expires: number,
+  serializer: Serializer,
+): CookieKind | undefined {
+  return serializer === JSON && isPlain(session)
+    ? kindOf(kinds, session.cookie, expires)
+    : undefined;
+}
+
+/**
+ * The kind of `cookie`, in a session that expires at `expires`, in milliseconds
+ * since the epoch; once there was another cookie of that kind.
+ */
+export function kindOf(
+  kinds: CookieKinds,
+  cookie: unknown,
+  expires: number,
+): CookieKind | undefined {
+  const data = dataOf(cookie);
+  if (!data) return undefined;
+  for (const kind of kinds) {
+    if (kind.has(data, expires)) return kind;
   }
+  // The first one is kept in full, so that cookies that are all different share nothing.
+  const kind = CookieKind.of(data, expires);
+  if (kind && kinds.unshift(kind) > MOST_KINDS) kinds.pop();
+  return undefined;
+}
+
+const isOwn = Object.prototype.propertyIsEnumerable;
+
+/** Whether JSON writes of `session` its own keys as they are, the cookie among them. */
+function isPlain(session: SessionData): boolean {
+  return (session as { toJSON?: unknown }).toJSON === undefined && !Array.isArray(session) &&
+    isOwn.call(session, "cookie") && !isOwn.call(session, "__proto__");
 }
 
 /** What JSON writes for a cookie, if that is an object. */
 function dataOf(cookie: unknown): Data | undefined {
-  if (typeof cookie !== "object" || cookie === null) return undefined;
+  if (!isObject(cookie)) return undefined;
   const { toJSON } = cookie as { toJSON?: unknown };
-  const data = typeof toJSON === "function" ? toJSON.call(cookie, "cookie") : cookie;
-  return typeof data === "object" && data !== null && !Array.isArray(data) ? data : undefined;
+  const data = isFunction(toJSON) ? toJSON.call(cookie, "cookie") : cookie;
+  return isObject(data) && !Array.isArray(data) ? data as Data : undefined;
 }
 
 /** Whether JSON writes `value` as the date `expires`, and as long as every other date. */

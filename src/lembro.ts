@@ -2,14 +2,15 @@
 import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
-import { CONTENTS, type Contents } from "./contents.ts";
-import { CookieKinds } from "./cookies.ts";
-import { refused, show } from "./errors.ts";
+import { expose } from "./contents.ts";
+import type { CookieKinds } from "./cookies.ts";
+import { isFunction, refused, show } from "./checks.ts";
 import { defer, every, inSlices, now } from "./janitor.ts";
 import { Lineage, merge, type Origin } from "./lineage.ts";
-import { type LembroOptions, type Options, readAnswer, readOptions } from "./options.ts";
+import { CREATE, type LembroOptions, type Options, readOptions } from "./options.ts";
 import {
   expiryOf,
+  readAnswer,
   recordOf,
   REDUCED_SHARE,
   sessionOf,
@@ -61,7 +62,7 @@ export function lembro<Base extends StoreClass>(
     declare readonly options: Options;
     readonly #vault: Vault;
     readonly #lineage = new Lineage();
-    readonly #cookies = new CookieKinds();
+    readonly #cookies: CookieKinds = [];
     readonly #stopPurging: () => void;
     #isReducing = false;
     readonly #counters = {
@@ -78,15 +79,16 @@ export function lembro<Base extends StoreClass>(
 
     constructor(options?: LembroOptions | null | (() => void), callback?: () => void) {
       super();
-      if (typeof options === "function") {
+      if (isFunction(options)) {
         [options, callback] = [undefined, options];
       }
-      if (callback !== undefined && typeof callback !== "function") {
-        throw refused(TypeError, "create store", "callback must be a function", callback);
+      if (callback !== undefined && !isFunction(callback)) {
+        throw refused(TypeError, CREATE, "callback must be a function", callback);
       }
       const inForce = readOptions(options);
       Object.defineProperty(this, "options", { value: inForce, enumerable: true });
       this.#vault = new Vault(inForce.maxSize, now, (entry, reason) => this.#left(entry, reason));
+      expose(this, { vault: this.#vault, cookies: this.#cookies });
       this.#stopPurging = every(inForce.interval, () =>
         this.purge((error) => {
           if (error) this.#announce("error", error);
@@ -151,9 +153,7 @@ export function lembro<Base extends StoreClass>(
         sessions: this.#vault.size,
         bytes: this.#vault.bytes,
         maxSize: this.options.maxSize,
-        newcomers: this.#vault.count("newcomers"),
-        returning: this.#vault.count("returning"),
-        protected: this.#vault.count("protected"),
+        ...this.#vault.counts,
         ...counters,
         evicted: { ...evicted },
       };
@@ -161,10 +161,6 @@ export function lembro<Base extends StoreClass>(
 
     entries(): IterableIterator<[sid: string, session: SessionData]> {
       return parsed(this.#vault.walk(), this.options);
-    }
-
-    [CONTENTS](): Contents {
-      return { vault: this.#vault, cookies: this.#cookies };
     }
 
     override createSession(req: unknown, session: SessionData): SessionData {
@@ -315,13 +311,13 @@ export function lembro<Base extends StoreClass>(
     }
 
     #left(entry: Entry, reason: Reason): void {
+      if (reason === "destroy") return;
       const { sid, queue: { rank } } = entry;
+      this.#lineage.departed(entry);
       if (reason === "expire") {
-        this.#lineage.departed(entry);
         this.#counters.expired++;
         this.#announce("expire", sid);
-      } else if (reason === "evict") {
-        this.#lineage.departed(entry);
+      } else {
         this.#counters.evicted[rank]++;
         this.#announce("evict", sid, rank);
       }
@@ -339,7 +335,7 @@ export function lembro<Base extends StoreClass>(
     // A listener runs after the call like a callback: one that throws, or that
     // calls the store, can't come between two steps of the store's own work.
     #announce<E extends keyof LembroEvents>(event: E, ...args: LembroEvents[E]): void {
-      if (typeof this.emit !== "function") return;
+      if (!isFunction(this.emit)) return;
       if (event !== "error" && this.listenerCount?.(event) === 0) return;
       defer(() => this.emit?.(event, ...args));
     }
@@ -358,11 +354,11 @@ interface BaseStore {
 function storeOf(session: SessionModule): new () => BaseStore {
   const from = session as { Store?: unknown; session?: { Store?: unknown } } | null | undefined;
   const Store = from?.Store ?? from?.session?.Store;
-  if (typeof Store !== "function" || !Store.prototype) {
+  if (!isFunction(Store) || !Store.prototype) {
     const rule = "pass express-session, as in lembro(session), or an object with a Store class";
     throw refused(TypeError, "make a store class", rule, session);
   }
-  return Store as new () => BaseStore;
+  return Store as unknown as new () => BaseStore;
 }
 
 function* parsed(
@@ -379,7 +375,7 @@ function answer<Result>(
   callback: Callback<Result> | undefined,
   work: () => Result,
 ): Promise<Result> | void {
-  if (typeof callback !== "function") return promised((settle) => answer(settle, work));
+  if (!isFunction(callback)) return promised((settle) => answer(settle, work));
   let result: Result;
   try {
     result = work();
@@ -394,7 +390,7 @@ function answerInSlices<Result>(
   callback: Callback<Result> | undefined,
   start: () => Generator<void, Result, undefined>,
 ): Promise<Result> | void {
-  if (typeof callback !== "function") return promised((settle) => answerInSlices(settle, start));
+  if (!isFunction(callback)) return promised((settle) => answerInSlices(settle, start));
   inSlices(
     start(),
     (result) => tell(callback, result),

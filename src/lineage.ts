@@ -1,5 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { isObject } from "./checks.ts";
 import type { Serializer } from "./options.ts";
 import { ShardedMap } from "./shards.ts";
 import { DESTROYED, type Entry, type Version } from "./vault.ts";
@@ -51,7 +52,7 @@ class Marked extends Same {
   }
 
   static originOf(session: unknown): Origin | undefined {
-    return typeof session === "object" && session !== null && #entry in session
+    return isObject(session) && #entry in session
       ? { entry: session.#entry, version: session.#version }
       : undefined;
   }
@@ -112,14 +113,14 @@ export class Lineage {
   /** Remembers an entry that was evicted or expired, if live sessions may have come from it. */
   departed(entry: Entry): void {
     if (!entry.era) return;
-    this.#departed.add(entry.sid, new WeakRef(entry));
+    this.#departed.set(entry.sid, new WeakRef(entry));
     for (let i = 0; i < SWEPT; i++) this.#sweep.next();
   }
 
   /** The departed entry of `sid`, for a save that makes the session anew. */
   takeDeparted(sid: string): Entry | undefined {
     const entry = this.#departed.get(sid);
-    if (entry) this.#departed.remove(sid);
+    if (entry) this.#departed.delete(sid);
     return entry?.deref();
   }
 
@@ -150,7 +151,7 @@ export class Lineage {
       yield;
       for (const shard of this.#departed.shards) {
         for (const [sid, entry] of shard) {
-          if (!entry.deref() && this.#departed.get(sid) === entry) this.#departed.remove(sid);
+          if (!entry.deref() && this.#departed.get(sid) === entry) this.#departed.delete(sid);
           yield;
         }
       }

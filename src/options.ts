@@ -1,6 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { refused } from "./errors.ts";
+import { isFunction, isObject, refused } from "./checks.ts";
 import { howManyBytes } from "./sizes.ts";
 
 /**
@@ -145,25 +145,25 @@ const RULES: { [N in Name]: Rule<Options[N]> } = {
   },
   ttl: {
     takes: "a number of milliseconds above 0, or a function that gives one",
-    fits: (value) => typeof value === "number" || typeof value === "function",
+    fits: (value) => typeof value === "number" || isFunction(value),
     read: (value: Options["ttl"]) => typeof value === "number" && !(value > 0) ? undefined : value,
   },
   protect: {
     takes: "a function (session, sid) => boolean",
-    fits: (value) => typeof value === "function",
+    fits: isFunction,
     read: same<Options["protect"]>,
   },
   serializer: {
     takes: "an object with the functions stringify and parse",
     fits(value) {
       const { stringify, parse } = (value ?? {}) as Partial<Serializer>;
-      return typeof stringify === "function" && typeof parse === "function";
+      return isFunction(stringify) && isFunction(parse);
     },
     read: same<Serializer>,
   },
 };
 
-const CREATE = "create store";
+export const CREATE = "create store";
 
 /**
  * What a caller passed, checked and completed; `given` stays as it is.
@@ -172,7 +172,7 @@ const CREATE = "create store";
  */
 export function readOptions(given?: LembroOptions | null): Options {
   given ??= {};
-  if (typeof given !== "object" || Array.isArray(given)) {
+  if (!isObject(given) || Array.isArray(given)) {
     throw refused(TypeError, CREATE, "options must be an object", given);
   }
   for (const name of Object.keys(given)) {
@@ -192,14 +192,6 @@ function readOption(name: Name, value: unknown): unknown {
   const inForce = read(value as never);
   if (inForce === undefined) throw refused(RangeError, CREATE, rule, value);
   return inForce;
-}
-
-/** What `protect` said; a promise, which would be true of everyone, is refused. */
-export function readAnswer(value: unknown): boolean {
-  if (value instanceof Promise) {
-    throw refused(TypeError, "save session", "protect must give true or false, at once", value);
-  }
-  return Boolean(value);
 }
 
 function loggedInByPassport(session: SessionData): boolean {

@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { CookieKind, CookieKinds } from "./cookies.ts";
-import { refused } from "./errors.ts";
+import { type CookieKind, type CookieKinds, kindOf, kindOfSession } from "./cookies.ts";
+import { isFunction, isObject, refused } from "./checks.ts";
 import type { Options, Serializer } from "./options.ts";
 import { getSize } from "./sizes.ts";
 
@@ -25,9 +25,6 @@ export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
 /** The share of `maxSize` that a reduced store keeps at most, and one session too. */
 export const REDUCED_SHARE = 0.75;
 
-/** What `null` takes in the place of the cookie. */
-const NULL_SIZE = getSize("null");
-
 /**
  * What is to be kept of `session`.
  *
@@ -40,10 +37,8 @@ export function recordOf(
   { maxSize, serializer }: Options,
   cookies: CookieKinds,
 ): SessionRecord {
-  const cookie = serializer === JSON && isPlain(session)
-    ? cookies.of(session.cookie, expires)
-    : undefined;
-  const text = serializer.stringify(cookie ? withoutCookie(session) : session);
+  const cookie = kindOfSession(cookies, session, expires, serializer);
+  const text = serializer.stringify(cookie?.without(session) ?? session);
   if (typeof text !== "string") {
     throw refused(TypeError, SAVE, "serializer.stringify must give a string", text);
   }
@@ -51,24 +46,16 @@ export function recordOf(
   if (serializer === JSON && text[0] !== "{" && text[0] !== "[") {
     throw refused(TypeError, SAVE, "its toJSON must give an object", JSON.parse(text));
   }
-  const size = cookie ? getSize(text) - NULL_SIZE + cookie.size : getSize(text);
+  const size = cookie?.sizeWith(text) ?? getSize(text);
   return { text, cookie, size: measured(size, maxSize), expires };
 }
 
-const isOwn = Object.prototype.propertyIsEnumerable;
-
-/** Whether JSON writes of `session` its own keys as they are, the cookie among them. */
-function isPlain(session: SessionData): boolean {
-  return (session as { toJSON?: unknown }).toJSON === undefined && !Array.isArray(session) &&
-    isOwn.call(session, "cookie") && !isOwn.call(session, "__proto__");
-}
-
-/** What JSON would write of `session`, with the cookie left blank. */
-function withoutCookie(session: SessionData): SessionData {
-  // For a Session, which has hidden keys, this is twice as fast as `{ ...session }`.
-  const copy = Object.assign({}, session) as unknown as Record<string, unknown>;
-  copy.cookie = null;
-  return copy as unknown as SessionData;
+/** What `protect` said; a promise, which would be true of everyone, is refused. */
+export function readAnswer(value: unknown): boolean {
+  if (value instanceof Promise) {
+    throw refused(TypeError, SAVE, "protect must give true or false, at once", value);
+  }
+  return Boolean(value);
 }
 
 /** The session of a record, as a new object. */
@@ -77,7 +64,7 @@ export function sessionOf(
   { serializer }: Options,
 ): SessionData {
   const session = parse(text, serializer);
-  if (cookie) session.cookie = cookie.parse(expires) as unknown as SessionData["cookie"];
+  cookie?.restore(session, expires);
   return session;
 }
 
@@ -95,7 +82,7 @@ export function touched(
   cookies: CookieKinds,
 ): SessionRecord {
   const { text, cookie: before, size } = record;
-  const cookie = before && cookies.of(session.cookie, expires);
+  const cookie = before ? kindOf(cookies, session.cookie, expires) : undefined;
   if (before && cookie) {
     return {
       text,
@@ -120,7 +107,7 @@ function measured(size: number, maxSize: number): number {
 /** @throws What the serializer throws, and a `TypeError` if it gives no object. */
 function parse(text: string, serializer: Serializer): SessionData {
   const session = serializer.parse(text);
-  if (typeof session !== "object" || session === null) {
+  if (!isObject(session)) {
     throw refused(TypeError, "read session", "serializer.parse must give an object", session);
   }
   return session;
@@ -137,16 +124,14 @@ export function expiryOf(
   now: number,
   ttl: Options["ttl"],
 ): number {
-  if (typeof session !== "object" || session === null) {
+  if (!isObject(session)) {
     throw refused(TypeError, SAVE, "session must be an object", session);
   }
   const cookie: { expires?: unknown; maxAge?: unknown } = session.cookie ?? {};
   const expires = readDate(cookie.expires);
   if (expires !== undefined) return expires;
   const { maxAge } = cookie;
-  if (typeof maxAge === "number" && Number.isFinite(maxAge)) {
-    return now + maxAge;
-  }
+  if (Number.isFinite(maxAge)) return now + (maxAge as number);
   if (typeof ttl === "number") return now + ttl;
   const life = ttl(session, sid);
   if (typeof life !== "number" || Number.isNaN(life)) {
@@ -163,7 +148,7 @@ function readDate(date: unknown): number | undefined {
   } else if (typeof date === "string" && date.trim() !== "") {
     time = Number(date);
     if (Number.isNaN(time)) time = Date.parse(date);
-  } else if (typeof (date as Date | null)?.getTime === "function") {
+  } else if (isFunction((date as Date | null)?.getTime)) {
     time = (date as Date).getTime();
   }
   return Number.isFinite(time) ? time : undefined;

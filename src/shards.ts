@@ -23,14 +23,14 @@ export class ShardedMap<Value> {
   }
 
   /** Adds the value of an `id` that has none. */
-  add(id: string, value: Value): void {
+  set(id: string, value: Value): void {
     if (this.#size === MOST_IN_ONE && this.#shards.length === 1) this.#split();
     this.#shardOf(id).set(id, value);
     this.#size++;
   }
 
   /** Removes the value of an `id` that has one. */
-  remove(id: string): void {
+  delete(id: string): void {
     this.#shardOf(id).delete(id);
     this.#size--;
   }

@@ -22,7 +22,7 @@
 import type { SessionData } from "express-session";
 import { contentsOf } from "./contents.ts";
 import { defer, now, SLICE } from "./janitor.ts";
-import { refused } from "./errors.ts";
+import { isFunction, isObject, refused } from "./checks.ts";
 import type { Options } from "./options.ts";
 import { expiryOf, sessionOf } from "./record.ts";
 import { DEPARTED, type Entry, type Vault } from "./vault.ts";
@@ -303,10 +303,10 @@ async function sourceOf(from: SourceStore): Promise<Source> {
   const { vault } = contentsOf(from ?? {}) ?? {};
   if (vault) return ownSource(vault, (from as unknown as { options: Options }).options);
   const { ids, get, all } = from ?? {};
-  if (typeof ids === "function" && typeof get === "function") {
+  if (isFunction(ids) && isFunction(get)) {
     return await listed(from as Required<SourceStore>);
   }
-  if (typeof all === "function") return await whole(from as Required<SourceStore>);
+  if (isFunction(all)) return await whole(from as Required<SourceStore>);
   throw refused(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
 }
 
@@ -388,7 +388,7 @@ async function lifeInRedis(from: object, sid: string): Promise<number> {
     client?: { pTTL?(key: string): Promise<number> };
     prefix?: unknown;
   };
-  if (typeof client?.pTTL !== "function" || typeof prefix !== "string") return Infinity;
+  if (!isFunction(client?.pTTL) || typeof prefix !== "string") return Infinity;
   const left = await client.pTTL(prefix + sid);
   // Redis says so of a key that lives for ever.
   return left === -1 ? Infinity : left;
@@ -409,7 +409,7 @@ function withLife({ session, expires }: Copy): SessionData {
   if (Number.isNaN(date.getTime())) return session;
   const kept: unknown = session.cookie;
   const { toJSON } = (kept ?? {}) as { toJSON?: unknown };
-  const data = typeof toJSON === "function" ? toJSON.call(kept) : kept;
+  const data = isFunction(toJSON) ? toJSON.call(kept) : kept;
   const property = (name: string, value: unknown) => ({
     value,
     enumerable: (data?.[name] ?? undefined) !== undefined,
@@ -487,7 +487,7 @@ function* shared<Item>(items: Iterable<Item>): Generator<Item> {
 }
 
 function readTarget(to: TargetStore, from: SourceStore): TargetStore {
-  if (typeof to?.set !== "function" || typeof to.destroy !== "function") {
+  if (!isFunction(to?.set) || !isFunction(to.destroy)) {
     throw refused(TypeError, TRANSFER, "to must be a store with set and destroy", to);
   }
   if (to as unknown === from) {
@@ -499,7 +499,7 @@ function readTarget(to: TargetStore, from: SourceStore): TargetStore {
 }
 
 function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+  if (!isObject(given) || Array.isArray(given)) {
     throw refused(TypeError, TRANSFER, "options must be an object", given);
   }
   const { concurrency = 16, onProgress = () => {}, ...unknown } = given;
@@ -511,7 +511,7 @@ function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
     throw refused(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
   }
-  if (typeof onProgress !== "function") {
+  if (!isFunction(onProgress)) {
     throw refused(TypeError, TRANSFER, "onProgress must be a function", onProgress);
   }
   return { concurrency, onProgress };

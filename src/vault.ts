@@ -39,7 +39,7 @@ export interface Version {
 export class Entry implements SessionRecord {
   readonly sid: string;
   version: Version = { text: "" };
-  cookie: SessionRecord["cookie"] = undefined;
+  cookie: SessionRecord["cookie"];
   size = 0;
   expires = 0;
   /** Its number among all that were made, or what has become of it. */
@@ -47,10 +47,10 @@ export class Entry implements SessionRecord {
   /** The sessions of its rank, itself among them. */
   queue: Queue;
   /** When live sessions first came from it: see lineage.ts. */
-  era: Era | undefined = undefined;
+  era: Era | undefined;
   /** The neighbours in the queue: the one to be evicted before, and after. */
-  before: Entry | undefined = undefined;
-  after: Entry | undefined = undefined;
+  older: Entry | undefined;
+  newer: Entry | undefined;
 
   constructor(sid: string, queue: Queue) {
     this.sid = sid;
@@ -82,13 +82,13 @@ class Queue {
 
   /** The entry to be evicted first, if that is not `spared`, or else the next one. */
   next(spared: Entry | undefined): Entry | undefined {
-    return this.first === spared ? this.first?.after : this.first;
+    return this.first === spared ? this.first?.newer : this.first;
   }
 
   append(entry: Entry): void {
     entry.queue = this;
-    entry.before = this.last;
-    if (this.last) this.last.after = entry;
+    entry.older = this.last;
+    if (this.last) this.last.newer = entry;
     else this.first = entry;
     this.last = entry;
     this.bytes += entry.size;
@@ -96,11 +96,11 @@ class Queue {
   }
 
   remove(entry: Entry): void {
-    if (entry.before) entry.before.after = entry.after;
-    else this.first = entry.after;
-    if (entry.after) entry.after.before = entry.before;
-    else this.last = entry.before;
-    entry.before = entry.after = undefined;
+    if (entry.older) entry.older.newer = entry.newer;
+    else this.first = entry.newer;
+    if (entry.newer) entry.newer.older = entry.older;
+    else this.last = entry.older;
+    entry.older = entry.newer = undefined;
     this.bytes -= entry.size;
     this.count--;
   }
@@ -152,9 +152,10 @@ export class Vault {
     return this.#changes;
   }
 
-  /** The number of entries of a rank. */
-  count(rank: Rank): number {
-    return this.#queues[rank].count;
+  /** The number of entries of each rank. */
+  get counts(): Record<Rank, number> {
+    const { newcomers, returning, protected: guarded } = this.#queues;
+    return { newcomers: newcomers.count, returning: returning.count, protected: guarded.count };
   }
 
   /** The live entry of `sid`; an expired one is forgotten. */
@@ -187,7 +188,7 @@ export class Vault {
     this.#changes++;
     entry.made = ++this.#made;
     this.#write(entry, { text: record.text }, record);
-    this.#entries.add(sid, entry);
+    this.#entries.set(sid, entry);
     queue.append(entry);
     return entry;
   }
@@ -214,7 +215,7 @@ export class Vault {
   /** Forgets `entry`. Every way out of the vault goes through here, but for that of all at once. */
   remove(entry: Entry, reason: Reason): void {
     this.#changes++;
-    this.#entries.remove(entry.sid);
+    this.#entries.delete(entry.sid);
     entry.queue.remove(entry);
     entry.made = reason === "destroy" ? DESTROYED : DEPARTED;
     // A live session that came from it needs this no more: all its saves are late.

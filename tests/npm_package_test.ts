@@ -26,7 +26,7 @@ const PACKAGE = "node_modules/express-lembro";
 const CDN_FILE = "./esm/express-lembro.min.js";
 
 /** The most that the file for CDNs may take, in bytes. */
-const MOST = 16 * 1024;
+const MOST = 12 * 1024;
 
 const READY = "session store ready, captain.\n";
 

@@ -68,8 +68,8 @@ function insideOf(store: Store): unknown {
   const entries = [...contentsOf(store)!.vault.walk()].map((entry) => ({
     sid: entry!.sid,
     rank: entry!.queue.rank,
-    before: entry!.before?.sid,
-    after: entry!.after?.sid,
+    before: entry!.older?.sid,
+    after: entry!.newer?.sid,
     made: entry!.made,
     expires: entry!.expires,
     text: entry!.text,

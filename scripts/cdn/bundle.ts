@@ -5,6 +5,7 @@
  * @module
  */
 import { build, type Plugin, stop } from "esbuild";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { minify } from "terser";
 
@@ -12,18 +13,24 @@ import { minify } from "terser";
  * Names that only the store's own modules use on their own objects: they may be
  * short. Any name left out here costs some bytes and nothing else.
  */
-const INTERNAL =
-  /^(changes|copied|departed|endAll|entry|era|first|follows|hasDate|isOver|last|life|lineage|loaded|made|mark|merged|originOf|rank|record|saved|takeDeparted|text|version|walk)$/;
+const INTERNAL = new RegExp(`^(${
+  [
+    ...["append", "changes", "copied", "counts", "departed", "endAll", "entry", "era", "first"],
+    ...["fits", "follows", "inForce", "isOver", "last", "lineage", "loaded", "made", "mark"],
+    ...["merged", "newer", "older", "originOf", "queue", "rank", "record"],
+    ...["restore", "saved", "shards", "sid", "sizeWith", "sweep", "takeDeparted", "takes"],
+    ...["text", "version", "walk", "without"],
+  ].join("|")
+})$`);
 
-/** Reads sizeomatic as an ES module: around CommonJS the bundler puts half a kilobyte of its own. */
-const sizeomatic: Plugin = {
-  name: "sizeomatic",
+/** Puts what is in `lean/` in the place of the modules of the same names. */
+const lean: Plugin = {
+  name: "lean",
   setup(build) {
-    build.onLoad({ filter: /\bsizeomatic\/index\.js$/ }, async ({ path }) => {
-      const code = await Deno.readTextFile(path);
-      return {
-        contents: `const module = { exports: {} };\n${code}\nexport default module.exports;`,
-      };
+    build.onLoad({ filter: /\/src\/(contents|cookies|shards|sizes)\.js$/ }, async ({ path }) => {
+      const name = basename(path, ".js");
+      const contents = await Deno.readTextFile(new URL(`lean/${name}.ts`, import.meta.url));
+      return { contents, loader: "ts" };
     });
   },
 };
@@ -39,15 +46,16 @@ export async function bundle(entry: string, title: string): Promise<string> {
     minifyWhitespace: true,
     mangleProps: INTERNAL,
     alias: { debug: fileURLToPath(new URL("debug.ts", import.meta.url)) },
-    plugins: [sizeomatic],
+    plugins: [lean],
     write: false,
   });
   await stop();
   const { code } = await minify(text, {
     module: true,
+    ecma: 2020,
     // Stores say by it what they are.
     keep_classnames: /^Lembro$/,
-    compress: { passes: 3, unsafe_arrows: true },
+    compress: { passes: 4, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
     format: { preamble: `/*! ${title} */` },
   });
   return code! + "\n";

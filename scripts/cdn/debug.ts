@@ -12,11 +12,11 @@ export default function debug(namespace: string): (format: string, ...values: un
   };
 }
 
-/** Whether a pattern such as `express:*` in `localStorage.debug` is for this namespace. */
+/** Whether `localStorage.debug`, patterns such as `express:*,other`, is for this namespace. */
 function asksFor(namespace: string): boolean {
   try {
-    const patterns = localStorage.getItem("debug")!.split(/[\s,]+/);
-    return patterns.some((pattern) => RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(namespace));
+    const patterns = localStorage.debug.replaceAll("*", ".*").replace(/[\s,]+/g, "|");
+    return RegExp(`^(${patterns})$`).test(namespace);
   } catch {
     // There may be no storage, or nothing in it.
     return false;

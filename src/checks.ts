@@ -1,3 +1,14 @@
+/** Whether `value` is an object, an array included. */
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** Whether `value` can be called. */
+// deno-lint-ignore no-explicit-any
+export function isFunction(value: unknown): value is (...args: any[]) => any {
+  return typeof value === "function";
+}
+
 /** An error that says what can't be done, what the rule is, and what was there instead. */
 export function refused(
   Kind: TypeErrorConstructor | RangeErrorConstructor,
@@ -12,11 +23,11 @@ export function refused(
 export function show(value: unknown): string {
   const text = typeof value === "string"
     ? JSON.stringify(value)
-    : typeof value === "function"
+    : isFunction(value)
     ? "a function"
     : typeof value === "bigint"
     ? `${value}n`
-    : typeof value === "object" && value !== null
+    : isObject(value)
     ? value instanceof Promise ? "a promise" : Array.isArray(value) ? "an array" : "an object"
     : String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
