@@ -252,7 +252,7 @@ export function lembro<Base extends StoreClass>(
     #destroy(sid: string): void {
       const entry = this.#vault.find(sid, now());
       if (entry) this.#vault.remove(entry, "destroy");
-      else this.#lineage.end(sid);
+      this.#lineage.end(sid, entry);
     }
 
     #limit(saved: Entry): void {

@@ -3,20 +3,27 @@ import type { SessionData } from "express-session";
 import { isObject } from "./checks.ts";
 import type { Serializer } from "./options.ts";
 import { ShardedMap } from "./shards.ts";
-import { DESTROYED, type Entry, type Version } from "./vault.ts";
+import type { Entry, Version } from "./vault.ts";
 
 /** The time from one clearing of a store to the next. */
-export interface Era {
+interface Era {
   readonly lineage: Lineage;
+}
+
+/**
+ * What all that was ever loaded of a session has in common, from its first
+ * save until it is destroyed, however often it was evicted or expired between.
+ * Live sessions hold it, and not the entry, whose neighbours they would hold too.
+ */
+export interface Life {
+  readonly sid: string;
+  readonly era: Era;
+  isOver: boolean;
 }
 
 /** Which kept version a live session came from. */
 export interface Origin {
-  /**
-   * The entry of the session: the same from its first save until it is
-   * destroyed, however often it was evicted or expired between.
-   */
-  readonly entry: Entry;
+  readonly life: Life;
   /** What was kept then: a merge tells by it what has changed since. */
   readonly version: Version;
 }
@@ -33,18 +40,18 @@ class Same {
  * `WeakMap` would do the same and make `get` a third slower.
  */
 class Marked extends Same {
-  #entry: Entry;
+  #life: Life;
   #version: Version;
 
-  private constructor(session: object, { entry, version }: Origin) {
+  private constructor(session: object, { life, version }: Origin) {
     super(session);
-    this.#entry = entry;
+    this.#life = life;
     this.#version = version;
   }
 
   static mark(session: object, origin: Origin): void {
-    if (#entry in session) {
-      session.#entry = origin.entry;
+    if (#life in session) {
+      session.#life = origin.life;
       session.#version = origin.version;
     } else if (Object.isExtensible(session)) {
       new Marked(session, origin);
@@ -52,13 +59,13 @@ class Marked extends Same {
   }
 
   static originOf(session: unknown): Origin | undefined {
-    return isObject(session) && #entry in session
-      ? { entry: session.#entry, version: session.#version }
+    return isObject(session) && #life in session
+      ? { life: session.#life, version: session.#version }
       : undefined;
   }
 }
 
-/** How many departed entries are looked at for each one that departs. */
+/** How many lives of departed entries are looked at for each one that departs. */
 const SWEPT = 2;
 
 /**
@@ -67,20 +74,20 @@ const SWEPT = 2;
  * that another one was faster.
  */
 export class Lineage {
-  // Entries that were evicted or expired, for as long as live sessions come from them.
-  #departed = new ShardedMap<WeakRef<Entry>>();
+  // Lives of entries that were evicted or expired, for as long as live sessions have them.
+  #departed = new ShardedMap<WeakRef<Life>>();
   #sweep = this.#sweeping();
   #era: Era = { lineage: this };
 
   /** Where `session` came from, if that was the session of this `sid`. */
   of(session: SessionData, sid: string): Origin | undefined {
     const origin = this.#originOf(session);
-    return origin?.entry.sid === sid ? origin : undefined;
+    return origin?.life.sid === sid ? origin : undefined;
   }
 
   /** Whether what `origin` tells of was destroyed, or cleared with all others. */
-  isOver({ entry }: Origin): boolean {
-    return entry.made === DESTROYED || entry.era !== this.#era;
+  isOver({ life }: Origin): boolean {
+    return life.isOver || life.era !== this.#era;
   }
 
   /** Notes that `session` was loaded from `entry` as it is now. */
@@ -110,24 +117,24 @@ export class Lineage {
     this.#mark(session, entry, text === undefined ? entry.version : { text });
   }
 
-  /** Remembers an entry that was evicted or expired, if live sessions may have come from it. */
-  departed(entry: Entry): void {
-    if (!entry.era) return;
-    this.#departed.set(entry.sid, new WeakRef(entry));
+  /** Remembers the life of an entry that was evicted or expired, if live sessions may have it too. */
+  departed({ sid, life }: Entry): void {
+    if (!life) return;
+    this.#departed.set(sid, new WeakRef(life));
     for (let i = 0; i < SWEPT; i++) this.#sweep.next();
   }
 
-  /** The departed entry of `sid`, for a save that makes the session anew. */
-  takeDeparted(sid: string): Entry | undefined {
-    const entry = this.#departed.get(sid);
-    if (entry) this.#departed.delete(sid);
-    return entry?.deref();
+  /** The life of the departed entry of `sid`, for a save that makes the session anew. */
+  takeDeparted(sid: string): Life | undefined {
+    const life = this.#departed.get(sid);
+    if (life) this.#departed.delete(sid);
+    return life?.deref();
   }
 
-  /** Notes that the session of `sid`, which is not kept, was destroyed. */
-  end(sid: string): void {
-    const entry = this.takeDeparted(sid);
-    if (entry) entry.made = DESTROYED;
+  /** Notes that a session was destroyed, whether it was kept as `entry` or had departed before. */
+  end(sid: string, entry: Entry | undefined): void {
+    const life = entry ? entry.life : this.takeDeparted(sid);
+    if (life) life.isOver = true;
   }
 
   /** Notes that all sessions were destroyed. */
@@ -137,7 +144,7 @@ export class Lineage {
     this.#sweep = this.#sweeping();
   }
 
-  /** Drops all departed entries that no live session comes from, in steps. */
+  /** Drops all departed lives that no live session has, in steps. */
   *sweep(): Generator<void, void, undefined> {
     for (let left = this.#departed.size; left > 0; left--) {
       this.#sweep.next();
@@ -145,13 +152,13 @@ export class Lineage {
     }
   }
 
-  /** Goes round and round the departed entries, and drops those that are gone. */
+  /** Goes round and round the departed lives, and drops those that are gone. */
   *#sweeping(): Generator<void, never, undefined> {
     for (;;) {
       yield;
       for (const shard of this.#departed.shards) {
-        for (const [sid, entry] of shard) {
-          if (!entry.deref() && this.#departed.get(sid) === entry) this.#departed.delete(sid);
+        for (const [sid, life] of shard) {
+          if (!life.deref() && this.#departed.get(sid) === life) this.#departed.delete(sid);
           yield;
         }
       }
@@ -159,13 +166,13 @@ export class Lineage {
   }
 
   #mark(session: SessionData, entry: Entry, version: Version): void {
-    entry.era ??= this.#era;
-    Marked.mark(session, { entry, version });
+    const life = entry.life ??= { sid: entry.sid, era: this.#era, isOver: false };
+    Marked.mark(session, { life, version });
   }
 
   #originOf(session: SessionData): Origin | undefined {
     const origin = Marked.originOf(session);
-    return origin?.entry.era?.lineage === this ? origin : undefined;
+    return origin?.life.era.lineage === this ? origin : undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Era } from "./lineage.ts";
+import type { Life } from "./lineage.ts";
 import type { SessionRecord } from "./record.ts";
 import { ShardedMap } from "./shards.ts";
 
@@ -28,14 +28,14 @@ export type Reason = "destroy" | "evict" | "expire";
 export const DEPARTED = 0;
 
 /** In place of an entry's number: it was destroyed. */
-export const DESTROYED = -1;
+const DESTROYED = -1;
 
 /** The text of a session as it was saved: another object after each save, the same after a touch. */
 export interface Version {
   text: string;
 }
 
-/** A session in the vault. Only the vault changes it, but for what {@linkcode Era} is about. */
+/** A session in the vault. Only the vault changes it, but for its life. */
 export class Entry implements SessionRecord {
   readonly sid: string;
   version: Version = { text: "" };
@@ -46,15 +46,16 @@ export class Entry implements SessionRecord {
   made = DEPARTED;
   /** The sessions of its rank, itself among them. */
   queue: Queue;
-  /** When live sessions first came from it: see lineage.ts. */
-  era: Era | undefined;
+  /** What it shares with the live sessions that came from it: see lineage.ts. */
+  life: Life | undefined;
   /** The neighbours in the queue: the one to be evicted before, and after. */
   older: Entry | undefined;
   newer: Entry | undefined;
 
-  constructor(sid: string, queue: Queue) {
+  constructor(sid: string, queue: Queue, life?: Life) {
     this.sid = sid;
     this.queue = queue;
+    this.life = life;
   }
 
   get text(): string {
@@ -178,13 +179,10 @@ export class Vault {
     this.#move(entry, entry.queue === newcomers ? returning : entry.queue);
   }
 
-  /**
-   * Makes an entry, or keeps again one that had departed. What this takes over
-   * the limit is for {@linkcode limit} to mend.
-   */
-  add(sid: string, record: SessionRecord, isProtected: boolean, departed?: Entry): Entry {
+  /** Makes an entry. What this takes over the limit is for {@linkcode limit} to mend. */
+  add(sid: string, record: SessionRecord, isProtected: boolean, life?: Life): Entry {
     const queue = this.#queues[isProtected ? "protected" : "newcomers"];
-    const entry = departed ?? new Entry(sid, queue);
+    const entry = new Entry(sid, queue, life);
     this.#changes++;
     entry.made = ++this.#made;
     this.#write(entry, { text: record.text }, record);
@@ -297,8 +295,8 @@ export class Vault {
       for (const entry of shard.values()) {
         // All were cleared meanwhile.
         if (this.#entries !== entries) return;
-        if (entry.made <= DEPARTED || entry.made > youngest) continue;
-        yield this.#isLive(entry, this.#clock()) ? entry : undefined;
+        if (entry.made > youngest) break;
+        if (entry.made > DEPARTED) yield this.#isLive(entry, this.#clock()) ? entry : undefined;
       }
     }
   }

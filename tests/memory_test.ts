@@ -24,6 +24,7 @@ describe("sessions that go", () => {
       "expired while requests had them",
       "evicted in one flood after the other",
       "cleared",
+      "cleared while a request still has one",
       "destroyed while requests still have them",
     ]);
     for (const [way, share] of Object.entries(shares)) {

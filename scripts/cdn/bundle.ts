@@ -15,8 +15,19 @@ import { minify } from "terser";
  */
 const INTERNAL = new RegExp(`^(${
   [
-    ...["append", "changes", "copied", "counts", "departed", "endAll", "entry", "era", "first"],
-    ...["fits", "follows", "inForce", "isOver", "last", "lineage", "loaded", "made", "mark"],
+    ...["append", "changes", "copied", "counts", "departed", "endAll", "era", "first"],
+    ...[
+      "fits",
+      "follows",
+      "inForce",
+      "isOver",
+      "last",
+      "life",
+      "lineage",
+      "loaded",
+      "made",
+      "mark",
+    ],
     ...["merged", "newer", "older", "originOf", "queue", "rank", "record"],
     ...["restore", "saved", "shards", "sid", "sizeWith", "sweep", "takeDeparted", "takes"],
     ...["text", "version", "walk", "without"],

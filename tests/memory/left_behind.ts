@@ -116,6 +116,15 @@ console.log(JSON.stringify({
     loaded.length = 0;
     await store.clear();
   }),
+  "cleared while a request still has one": await shareLeft(
+    unlimited,
+    20_000,
+    1_000,
+    async (store, loaded) => {
+      loaded.length = 1;
+      await store.clear();
+    },
+  ),
   "destroyed while requests still have them": await shareLeft(
     unlimited,
     200,
