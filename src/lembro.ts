@@ -101,11 +101,11 @@ export function lembro<Base extends StoreClass>(
     }
 
     set(sid: string, session: SessionData, callback?: Callback): Answer {
-      return answer(callback, () => this.#counted(() => this.#save(String(sid), session)));
+      return answer(callback, () => this.#save(String(sid), session), this.#counters);
     }
 
     touch(sid: string, session: SessionData, callback?: Callback): Answer {
-      return answer(callback, () => this.#counted(() => this.#touch(String(sid), session)));
+      return answer(callback, () => this.#touch(String(sid), session), this.#counters);
     }
 
     destroy(sid: string, callback?: Callback): Answer {
@@ -323,15 +323,6 @@ export function lembro<Base extends StoreClass>(
       }
     }
 
-    #counted(work: () => void): void {
-      try {
-        work();
-      } catch (error) {
-        this.#counters.rejected++;
-        throw error;
-      }
-    }
-
     // A listener runs after the call like a callback: one that throws, or that
     // calls the store, can't come between two steps of the store's own work.
     #announce<E extends keyof LembroEvents>(event: E, ...args: LembroEvents[E]): void {
@@ -370,16 +361,18 @@ function* parsed(
   }
 }
 
-/** Does `work` at once, and answers later. */
+/** Does `work` at once, and answers later. What it throws is counted. */
 function answer<Result>(
   callback: Callback<Result> | undefined,
   work: () => Result,
+  counters?: { rejected: number },
 ): Promise<Result> | void {
-  if (!isFunction(callback)) return promised((settle) => answer(settle, work));
+  if (!isFunction(callback)) return promised((settle) => answer(settle, work, counters));
   let result: Result;
   try {
     result = work();
   } catch (thrown) {
+    if (counters) counters.rejected++;
     return defer(callback, truthy(thrown));
   }
   tell(callback, result);
