@@ -1,10 +1,12 @@
 import type { CookieKinds } from "./cookies.ts";
+import type { Lineage } from "./lineage.ts";
 import type { Vault } from "./vault.ts";
 
 /** What a store keeps, for the modules of this package that carry it elsewhere. */
 export interface Contents {
   readonly vault: Vault;
   readonly cookies: CookieKinds;
+  readonly lineage: Lineage;
 }
 
 /**

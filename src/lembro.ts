@@ -88,7 +88,11 @@ export function lembro<Base extends StoreClass>(
       const inForce = readOptions(options);
       Object.defineProperty(this, "options", { value: inForce, enumerable: true });
       this.#vault = new Vault(inForce.maxSize, now, (entry, reason) => this.#left(entry, reason));
-      expose(this, { vault: this.#vault, cookies: this.#cookies });
+      expose(this, {
+        vault: this.#vault,
+        cookies: this.#cookies,
+        lineage: this.#lineage,
+      });
       this.#stopPurging = every(inForce.interval, () =>
         this.purge((error) => {
           if (error) this.#announce("error", error);
@@ -317,7 +321,7 @@ export function lembro<Base extends StoreClass>(
       if (reason === "expire") {
         this.#counters.expired++;
         this.#announce("expire", sid);
-      } else {
+      } else if (reason === "evict") {
         this.#counters.evicted[rank]++;
         this.#announce("evict", sid, rank);
       }

@@ -68,6 +68,12 @@ export function sessionOf(
   return session;
 }
 
+/** The session of a record, as the serializer writes it. */
+export function textOf(record: SessionRecord, options: Options): string {
+  if (!record.cookie) return record.text;
+  return options.serializer.stringify(sessionOf(record, options));
+}
+
 /**
  * What is to be kept of `record` with the cookie of `session`. The text stays
  * as it is, unread, if both cookies are of a known kind.
@@ -104,8 +110,12 @@ function measured(size: number, maxSize: number): number {
   throw Object.assign(refused(RangeError, SAVE, rule, size), { code: TOO_LARGE });
 }
 
-/** @throws What the serializer throws, and a `TypeError` if it gives no object. */
-function parse(text: string, serializer: Serializer): SessionData {
+/**
+ * The session that the serializer reads in `text`.
+ *
+ * @throws What the serializer throws, and a `TypeError` if it gives no object.
+ */
+export function parse(text: string, serializer: Serializer): SessionData {
   const session = serializer.parse(text);
   if (!isObject(session)) {
     throw refused(TypeError, "read session", "serializer.parse must give an object", session);

@@ -1,6 +1,7 @@
 import type { Life } from "./lineage.ts";
 import type { SessionRecord } from "./record.ts";
 import { ShardedMap } from "./shards.ts";
+import { tell, type Watchers } from "./watchers.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted:
@@ -22,7 +23,7 @@ import { ShardedMap } from "./shards.ts";
 export type Rank = "newcomers" | "returning" | "protected";
 
 /** Why a session left. */
-export type Reason = "destroy" | "evict" | "expire";
+export type Reason = "destroy" | "evict" | "expire" | "refuse";
 
 /** In place of an entry's number: it was evicted, or has expired. */
 export const DEPARTED = 0;
@@ -70,7 +71,7 @@ const STRIDE = 64;
 const NEWCOMERS_SHARE = 1 / 8;
 
 /** The sessions of one rank, in the order in which they are evicted. */
-class Queue {
+export class Queue {
   readonly rank: Rank;
   first: Entry | undefined;
   last: Entry | undefined;
@@ -121,6 +122,8 @@ export class Vault {
   #queues: Record<Rank, Queue> = emptyQueues();
   #made = 0;
   #changes = 0;
+  /** Who is told of changes: see watchers.ts. */
+  watchers: Watchers | undefined;
 
   /**
    * @param maxSize The limit, in bytes.
@@ -159,6 +162,11 @@ export class Vault {
     return { newcomers: newcomers.count, returning: returning.count, protected: guarded.count };
   }
 
+  /** The entries of a rank. */
+  queue(rank: Rank): Queue {
+    return this.#queues[rank];
+  }
+
   /** The live entry of `sid`; an expired one is forgotten. */
   find(sid: string, now: number): Entry | undefined {
     const entry = this.#entries.get(sid);
@@ -183,18 +191,25 @@ export class Vault {
   add(sid: string, record: SessionRecord, isProtected: boolean, life?: Life): Entry {
     const queue = this.#queues[isProtected ? "protected" : "newcomers"];
     const entry = new Entry(sid, queue, life);
-    this.#changes++;
-    entry.made = ++this.#made;
     this.#write(entry, { text: record.text }, record);
-    this.#entries.set(sid, entry);
+    tell(this, entry, true);
+    this.enter(entry);
     queue.append(entry);
     return entry;
+  }
+
+  /** Makes `entry` one of those here; its place in a queue is for the caller to find. */
+  enter(entry: Entry): void {
+    this.#changes++;
+    entry.made = ++this.#made;
+    this.#entries.set(entry.sid, entry);
   }
 
   /** Saves `record` to `entry`. Newcomers stay in the order they were made in. */
   save(entry: Entry, record: SessionRecord, isProtected: boolean): void {
     const { newcomers, returning, protected: guarded } = this.#queues;
     this.#changes++;
+    tell(this, entry, false);
     entry.queue.bytes += record.size - entry.size;
     this.#write(entry, { text: record.text }, record);
     if (isProtected) this.#move(entry, guarded);
@@ -203,6 +218,7 @@ export class Vault {
 
   /** Replaces what is kept in `entry` by `record`, which has the same data. */
   touch(entry: Entry, record: SessionRecord): void {
+    tell(this, entry, false);
     const { version } = entry;
     version.text = record.text;
     entry.queue.bytes += record.size - entry.size;
@@ -213,6 +229,7 @@ export class Vault {
   /** Forgets `entry`. Every way out of the vault goes through here, but for that of all at once. */
   remove(entry: Entry, reason: Reason): void {
     this.#changes++;
+    tell(this, entry, true);
     this.#entries.delete(entry.sid);
     entry.queue.remove(entry);
     entry.made = reason === "destroy" ? DESTROYED : DEPARTED;
@@ -224,6 +241,7 @@ export class Vault {
   /** Forgets all, whatever their number: nothing holds them any more. */
   clear(): void {
     this.#changes++;
+    tell(this, undefined, true);
     this.#entries = new ShardedMap();
     this.#queues = emptyQueues();
   }
@@ -262,16 +280,21 @@ export class Vault {
     while (this.bytes > this.#maxSize && this.#evict(saved));
   }
 
-  /** Evicts who is next, by section 4 of the contract, and tells whether there was anybody. */
+  /** Evicts who is next, and tells whether there was anybody. */
   #evict(spared: Entry | undefined): boolean {
+    const next = this.next(spared);
+    if (next) this.remove(next, "evict");
+    return next !== undefined;
+  }
+
+  /** Who is to be evicted next, by section 4 of the contract. */
+  next(spared?: Entry): Entry | undefined {
     const { newcomers, returning, protected: guarded } = this.#queues;
     const known = returning.next(spared) ?? guarded.next(spared);
     const newcomer = newcomers.next(spared);
-    const next = newcomers.bytes < this.#maxSize * NEWCOMERS_SHARE
+    return newcomers.bytes < this.#maxSize * NEWCOMERS_SHARE
       ? known ?? newcomer
       : newcomer ?? known;
-    if (next) this.remove(next, "evict");
-    return next !== undefined;
   }
 
   #write(entry: Entry, version: Version, { cookie, size, expires }: SessionRecord): void {
@@ -283,6 +306,7 @@ export class Vault {
 
   #move(entry: Entry, queue: Queue): void {
     if (entry === queue.last) return;
+    tell(this, entry, true);
     entry.queue.remove(entry);
     queue.append(entry);
   }

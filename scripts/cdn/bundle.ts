@@ -15,7 +15,7 @@ import { minify } from "terser";
  */
 const INTERNAL = new RegExp(`^(${
   [
-    ...["append", "changes", "copied", "counts", "departed", "endAll", "era", "first"],
+    ...["append", "changes", "copied", "counts", "departed", "endAll", "enter", "era", "first"],
     ...[
       "fits",
       "follows",
@@ -30,7 +30,7 @@ const INTERNAL = new RegExp(`^(${
     ],
     ...["merged", "newer", "older", "originOf", "queue", "rank", "record"],
     ...["restore", "saved", "shards", "sid", "sizeWith", "sweep", "takeDeparted", "takes"],
-    ...["text", "version", "walk", "without"],
+    ...["text", "version", "walk", "watchers", "without"],
   ].join("|")
 })$`);
 
@@ -38,11 +38,14 @@ const INTERNAL = new RegExp(`^(${
 const lean: Plugin = {
   name: "lean",
   setup(build) {
-    build.onLoad({ filter: /\/src\/(contents|cookies|shards|sizes)\.js$/ }, async ({ path }) => {
-      const name = basename(path, ".js");
-      const contents = await Deno.readTextFile(new URL(`lean/${name}.ts`, import.meta.url));
-      return { contents, loader: "ts" };
-    });
+    build.onLoad(
+      { filter: /\/src\/(contents|cookies|shards|sizes|watchers)\.js$/ },
+      async ({ path }) => {
+        const name = basename(path, ".js");
+        const contents = await Deno.readTextFile(new URL(`lean/${name}.ts`, import.meta.url));
+        return { contents, loader: "ts" };
+      },
+    );
   },
 };
 
