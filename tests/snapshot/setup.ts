@@ -1,0 +1,109 @@
+/**
+ * What the tests of snapshots share.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { contentsOf } from "../../src/contents.ts";
+import { sessionOf as sessionOfRecord } from "../../src/record.ts";
+import type { Entry, Rank } from "../../src/vault.ts";
+import type { Lembro, SessionData } from "../setup.ts";
+
+export { called, Lembro, session, sessionOf, sessionOfSize, settled, sizeOf } from "../setup.ts";
+export type { SessionData };
+
+export type Store = InstanceType<typeof Lembro>;
+
+const RANKS: Rank[] = ["newcomers", "returning", "protected"];
+
+/** A session as a store keeps it. */
+export interface Kept {
+  sid: string;
+  rank: Rank;
+  size: number;
+  expires: number;
+}
+
+/** A folder that is gone at the end. */
+export class Folder implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "express-lembro-" });
+  /** Where the snapshot goes. */
+  readonly snapshot = join(this.path, "sessions");
+
+  names(): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+export function vaultOf(store: Store) {
+  return contentsOf(store)!.vault;
+}
+
+/** What a store keeps, in the order in which it is evicted. */
+export function keptIn(store: Store): Kept[] {
+  return entriesIn(store).map(({ sid, queue: { rank }, size, expires }) => ({
+    sid,
+    rank,
+    size,
+    expires,
+  }));
+}
+
+function entriesIn(store: Store): Entry[] {
+  const entries: Entry[] = [];
+  for (const rank of RANKS) {
+    for (let entry = vaultOf(store).queue(rank).first; entry; entry = entry.newer) {
+      if (entry.expires > Date.now()) entries.push(entry);
+    }
+  }
+  return entries;
+}
+
+/** The live sessions of a store by id; it forgets none of the others by this. */
+export function sessionsIn(store: Store): Map<string, SessionData> {
+  return new Map(
+    entriesIn(store).map((entry) => [entry.sid, sessionOfRecord(entry, store.options)]),
+  );
+}
+
+/** Asserts that two stores keep the same sessions, in the same order, for as long. */
+export function assertSame(actual: Store, expected: Store): void {
+  assertEquals(keptIn(actual), keptIn(expected));
+  assertEquals(sessionsIn(actual), sessionsIn(expected));
+}
+
+/** Runs `work` with a clock that finds each step of long work to take a millisecond. */
+export async function withSlowSteps<Result>(work: () => Promise<Result>): Promise<Result> {
+  const { now } = performance;
+  let time = 0;
+  performance.now = () => time++;
+  try {
+    return await work();
+  } finally {
+    performance.now = now;
+  }
+}
+
+/** Notes every event of a store that a session could have brought about. */
+export function eventsOf(store: Store): unknown[][] {
+  const events: unknown[][] = [];
+  for (const event of ["expire", "evict", "reduce", "purge", "error"] as const) {
+    store.on(event, (...args: unknown[]) => void events.push([event, ...args]));
+  }
+  return events;
+}
+
+/** What a promise is rejected with. */
+export async function errorOf(promise: Promise<unknown>): Promise<Error & { code?: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("Expected a rejection");
+}

@@ -1,0 +1,403 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { open } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
+import { BlockReader, BlockWriter } from "../src/blocks.ts";
+import { fillWith, SESSIONS } from "./snapshot/contents.ts";
+import {
+  assertSame,
+  errorOf,
+  eventsOf,
+  Folder,
+  Lembro,
+  sessionOf,
+  sessionsIn,
+  settled,
+  type Store,
+} from "./snapshot/setup.ts";
+
+/** How many sessions there are in a block of a file that is to be damaged. */
+const IN_A_BLOCK = 2;
+
+async function smallStore(): Promise<Store> {
+  const store = new Lembro();
+  for (const sid of ["a", "b", "c", "d", "e"]) await store.set(sid, sessionOf({ name: sid }));
+  await store.get("b");
+  return store;
+}
+
+/** The rows of a snapshot. */
+async function rowsOf(path: string): Promise<string[]> {
+  const reader = await BlockReader.open(path);
+  const rows: string[] = [];
+  for (;;) {
+    const block = await reader.next();
+    if (block.kind === "ends") break;
+    for (const { text } of block.lines()) rows.push(text);
+  }
+  await reader.close();
+  return rows;
+}
+
+/** Writes rows as a snapshot of many small blocks. */
+async function writeRows(path: string, rows: string[], end: unknown): Promise<void> {
+  const file = await open(path, "w");
+  const writer = await BlockWriter.begin(file);
+  for (let i = 0; i < rows.length; i += IN_A_BLOCK) {
+    await writer.write("rows", rows.slice(i, i + IN_A_BLOCK).map((row) => `${row}\n`).join(""));
+  }
+  await writer.write("ends", `${JSON.stringify(end)}\n`);
+  await file.close();
+}
+
+/** The bytes of a snapshot of five sessions in three blocks. */
+async function smallSnapshot(folder: Folder): Promise<Uint8Array> {
+  using store = await smallStore();
+  await saveSnapshot(store, folder.snapshot);
+  const rows = await rowsOf(folder.snapshot);
+  await writeRows(folder.snapshot, rows, [rows.length, rows.length]);
+  using loaded = new Lembro();
+  await loadSnapshot(loaded, folder.snapshot);
+  assertSame(loaded, store);
+  return await Deno.readFile(folder.snapshot);
+}
+
+/** A store in use, and a check that files are refused by it and leave it as it is. */
+async function refusing(folder: Folder) {
+  const store = await smallStore();
+  const events = eventsOf(store);
+  const sessions = sessionsIn(store);
+  const stats = store.stats();
+  const path = folder.snapshot;
+  const refused = async (bytes: Uint8Array, what: string, says = /./) => {
+    await Deno.writeFile(path, bytes);
+    const error = await errorOf(
+      loadSnapshot(store, path).then(() => {
+        throw new Error(`${what}: it was loaded`);
+      }),
+    );
+    assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT", `${what}: ${error.message}`);
+    assert(error.message.startsWith(`Cannot load snapshot: ${path}: `), error.message);
+    const [, at] = error.message.match(/ at byte (\d+)$/) ?? [];
+    assert(Number(at) <= bytes.length, error.message);
+    assertMatch(error.message, says);
+    assertEquals(store.stats(), stats, what);
+  };
+  const asItWas = async () => {
+    await settled();
+    assertEquals(events, []);
+    assertEquals(sessionsIn(store), sessions);
+    store.close(() => {});
+  };
+  return { refused, asItWas };
+}
+
+const joined = (...parts: Uint8Array[]) => new Uint8Array(parts.flatMap((part) => [...part]));
+
+/** Where the headers of the blocks begin. */
+function headersOf(bytes: Uint8Array): number[] {
+  const text = new TextDecoder("latin1").decode(bytes);
+  return [...text.matchAll(/^(rows|ends) \d{10} /gm)].map(({ index }) => index);
+}
+
+describe("a damaged snapshot is refused, and the store stays as it was", () => {
+  it("every byte of it, altered in four ways", async () => {
+    using folder = new Folder();
+    const bytes = await smallSnapshot(folder);
+    const { refused, asItWas } = await refusing(folder);
+    for (let i = 0; i < bytes.length; i++) {
+      for (const bits of [0b1, 0b10_0000, 0b1000_0000, 0b1111_1111]) {
+        const altered = bytes.slice();
+        altered[i] ^= bits;
+        await refused(altered, `byte ${i} with ${bits}`);
+      }
+    }
+    await asItWas();
+  });
+
+  it("cut at every length", async () => {
+    using folder = new Folder();
+    const bytes = await smallSnapshot(folder);
+    const { refused, asItWas } = await refusing(folder);
+    for (let length = 0; length < bytes.length; length++) {
+      await refused(
+        bytes.slice(0, length),
+        `cut at ${length}`,
+        length < 26 ? /no snapshot/ : /cut off/,
+      );
+    }
+    await asItWas();
+  });
+
+  it("with a byte more or less anywhere", async () => {
+    using folder = new Folder();
+    const bytes = await smallSnapshot(folder);
+    const { refused, asItWas } = await refusing(folder);
+    for (let i = 0; i <= bytes.length; i++) {
+      const [head, tail] = [bytes.slice(0, i), bytes.slice(i)];
+      await refused(joined(head, new Uint8Array([bytes[i] ?? 10]), tail), `one more at ${i}`);
+      if (tail.length > 0) await refused(joined(head, tail.slice(1)), `one less at ${i}`);
+    }
+    await asItWas();
+  });
+
+  it("with blocks swapped, doubled, left out, or from another snapshot", async () => {
+    using folder = new Folder();
+    const bytes = await smallSnapshot(folder);
+    using other = await smallStore();
+    await other.set("f", sessionOf());
+    await saveSnapshot(other, folder.snapshot);
+    const theirs = await Deno.readFile(folder.snapshot);
+    const { refused, asItWas } = await refusing(folder);
+    const [first, second, third, end] = headersOf(bytes);
+    const title = bytes.slice(0, first);
+    const [one, two, three] = [[first, second], [second, third], [third, end]]
+      .map(([from, to]) => bytes.slice(from, to));
+    const last = bytes.slice(end);
+    const altered = /a block was altered at byte \d+$/;
+    await refused(joined(title, two, one, three, last), "swapped", altered);
+    await refused(joined(title, one, one, two, three, last), "doubled", altered);
+    await refused(joined(title, one, three, last), "left out", altered);
+    await refused(joined(title, one, two, last), "the last left out", altered);
+    await refused(joined(title, last), "all left out", altered);
+    await refused(joined(title, one, theirs.slice(headersOf(theirs)[0])), "of another", altered);
+    await refused(joined(bytes, last), "two ends", /something follows the end at byte \d+$/);
+    await refused(joined(bytes, bytes), "twice", /something follows the end at byte \d+$/);
+    await asItWas();
+  });
+
+  it("of another version, or of none, and says so", async () => {
+    using folder = new Folder();
+    const bytes = await smallSnapshot(folder);
+    const { refused, asItWas } = await refusing(folder);
+    const text = new TextDecoder().decode(bytes);
+    const as = (title: string) => new TextEncoder().encode(text.replace(/^.*\n/, title));
+    const unknown = /the snapshot is of version 2, and this is made for version 1, at byte 0$/;
+    await refused(as("express-lembro snapshot 2\n"), "version 2", unknown);
+    await refused(as("express-lembro snapshot 10\n"), "version 10", /of version 10/);
+    await refused(new TextEncoder().encode('{ "a": 1 }'), "JSON", /no snapshot/);
+    await refused(new Uint8Array(100), "zeros", /this is no snapshot at byte 0$/);
+    await asItWas();
+  });
+
+  it("of a length that no memory has, before any is taken", async () => {
+    using folder = new Folder();
+    const bytes = await smallSnapshot(folder);
+    const { refused, asItWas } = await refusing(folder);
+    const text = new TextDecoder().decode(bytes).replace(/rows \d{10}/, "rows 9999999999");
+    await refused(new TextEncoder().encode(text), "9999999999 bytes", /its length altered/);
+    await asItWas();
+  });
+
+  for (
+    const [what, row] of [
+      ["no JSON", "[1"],
+      ["no list", "{}"],
+      ["no id", "[7]"],
+      ["no text", '["a","newcomers",1e15]'],
+      ["a text that is none", '["a","newcomers",1e15,7]'],
+      ["an unknown rank", '["a","admin",1e15,"{}"]'],
+      ["a life that is none", '["a","newcomers","long","{}"]'],
+    ]
+  ) {
+    it(`that was made by hand with a row that is wrong: ${what}`, async () => {
+      using folder = new Folder();
+      const { refused, asItWas } = await refusing(folder);
+      await writeRows(folder.snapshot, ['["b","newcomers",1e15,"{}"]', row], [2, 2]);
+      const bytes = await Deno.readFile(folder.snapshot);
+      await refused(bytes, what, /a session can't be read .* at byte 135$/);
+      await asItWas();
+    });
+  }
+
+  for (
+    const [what, end] of [["rows", [2, 1]], ["rows and more", [0, 1]], ["an end", []], [
+      "a number",
+      [1, "x"],
+    ]] as const
+  ) {
+    it(`that was made by hand and lacks ${what}`, async () => {
+      using folder = new Folder();
+      const { refused, asItWas } = await refusing(folder);
+      await writeRows(folder.snapshot, ['["b","newcomers",1e15,"{}"]'], end);
+      await refused(
+        await Deno.readFile(folder.snapshot),
+        what,
+        /the end does not tell of 1 rows at byte \d+$/,
+      );
+      await asItWas();
+    });
+  }
+});
+
+describe("a snapshot is written whole or not at all", () => {
+  it("is its owner's alone, and leaves nothing beside it", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    const umask = Deno.umask(0);
+    try {
+      await saveSnapshot(store, folder.snapshot);
+      await saveSnapshot(store, folder.snapshot);
+    } finally {
+      Deno.umask(umask);
+    }
+    const { mode, size } = await Deno.stat(folder.snapshot);
+    assertEquals(mode! & 0o777, 0o600);
+    assertEquals(folder.names(), ["sessions"]);
+    assertEquals((await saveSnapshot(store, folder.snapshot)).bytes, size);
+  });
+
+  it("takes the place of a file that others could read", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    await Deno.writeTextFile(folder.snapshot, "old", { mode: 0o644 });
+    await saveSnapshot(store, folder.snapshot);
+    assertEquals((await Deno.stat(folder.snapshot)).mode! & 0o777, 0o600);
+  });
+
+  it("that can't be renamed leaves the earlier file, and nothing else", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    // Nothing can be renamed over a folder that is not empty.
+    await Deno.mkdir(`${folder.snapshot}/earlier`, { recursive: true });
+    const error = await errorOf(saveSnapshot(store, folder.snapshot));
+    assertMatch(error.message, /rename .*sessions/);
+    assertEquals(folder.names(), ["sessions"]);
+  });
+
+  it("in a folder that is not there is the file system's own error", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    const error = await errorOf(saveSnapshot(store, `${folder.path}/none/sessions`));
+    assertEquals(error.code, "ENOENT");
+    assertEquals(folder.names(), []);
+  });
+
+  it("to a full disk leaves the earlier file, and nothing else", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    await saveSnapshot(store, folder.snapshot);
+    const earlier = await Deno.readFile(folder.snapshot);
+    await store.set("large", sessionOf({ text: "x".repeat(500_000) }));
+    // A process with a limit on the length of its files, in 1024 bytes: the nearest to a full disk.
+    const child = fileURLToPath(new URL("./snapshot/save_large.ts", import.meta.url));
+    const { stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "bash", Deno.execPath()]
+        .concat(["run", "-A", child, folder.snapshot]),
+    }).output();
+    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assertMatch(said, /^refused: .*(EFBIG|[Ff]ile too large|os error 27)/m);
+    assertEquals(await Deno.readFile(folder.snapshot), earlier);
+    assertEquals(folder.names(), ["sessions"]);
+  });
+
+  it("follows no link that was planted for it", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    await saveSnapshot(store, folder.snapshot);
+    const earlier = await Deno.readFile(folder.snapshot);
+    const victim = `${folder.path}/victim`;
+    await Deno.writeTextFile(victim, "precious");
+    const id = "00000000-0000-4000-8000-000000000000" as const;
+    await Deno.symlink(victim, `${folder.snapshot}.${id}.tmp`);
+    const { randomUUID } = crypto;
+    crypto.randomUUID = () => id;
+    try {
+      const error = await errorOf(saveSnapshot(store, folder.snapshot));
+      assertEquals(error.code, "EEXIST");
+    } finally {
+      crypto.randomUUID = randomUUID;
+    }
+    assertEquals(await Deno.readTextFile(victim), "precious");
+    assertEquals(await Deno.readFile(folder.snapshot), earlier);
+  });
+
+  it("ten at once end with one of them, whole", async () => {
+    using folder = new Folder();
+    const stores: Store[] = [];
+    for (let i = 0; i < 10; i++) {
+      const store = new Lembro();
+      for (let j = 0; j < 300; j++) {
+        store.set(`${i} ${j}`, sessionOf({ text: `${i}`.repeat(300) }), () => {});
+      }
+      stores.push(store);
+    }
+    const saved = await Promise.all(stores.map((store) => saveSnapshot(store, folder.snapshot)));
+    assertEquals(saved.map(({ sessions }) => sessions), stores.map(() => 300));
+    assertEquals(folder.names(), ["sessions"]);
+    using loaded = new Lembro();
+    await loadSnapshot(loaded, folder.snapshot);
+    const [sid] = await loaded.ids();
+    assertSame(loaded, stores[Number(sid[0])]);
+    for (const store of stores) store.close();
+  });
+
+  it("removes what a killed process left an hour ago, and nothing that may be in use", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    const id = crypto.randomUUID();
+    const left = [`sessions.${id}.tmp`, `other.${id}.tmp`, "sessions.tmp", "sessions.old.tmp"];
+    for (const name of left) {
+      const path = `${folder.path}/${name}`;
+      await Deno.writeTextFile(path, "");
+      const hourAgo = new Date(Date.now() - 61 * 60 * 1000);
+      await Deno.utime(path, hourAgo, hourAgo);
+    }
+    const inUse = `sessions.${crypto.randomUUID()}.tmp`;
+    await Deno.writeTextFile(`${folder.path}/${inUse}`, "");
+    await saveSnapshot(store, folder.snapshot);
+    assertEquals(folder.names(), ["sessions", inUse, ...left.slice(1)].sort());
+  });
+});
+
+describe("a process that is killed while it saves", () => {
+  it("leaves a whole snapshot, the earlier or the new one", async () => {
+    const ROUNDS = 50;
+    const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
+    console.log(`      ${ROUNDS} kills, SEED=${seed}`);
+    const chance = chances(seed);
+    using folder = new Folder();
+    const saver = fileURLToPath(new URL("./snapshot/saver.ts", import.meta.url));
+    const contents = new Map<string, Store>();
+    for (const name of ["A", "B"]) {
+      const store = new Lembro({ maxSize: "64M" });
+      await fillWith(store, name);
+      contents.set(name, store);
+    }
+    const found = { A: 0, B: 0 };
+    for (let round = 0; round < ROUNDS; round++) {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", saver, folder.snapshot],
+        stdout: "piped",
+      }).spawn();
+      const output = child.stdout.getReader();
+      await output.read();
+      await new Promise((resolve) => setTimeout(resolve, chance() * 100));
+      child.kill("SIGKILL");
+      await output.cancel();
+      await child.status;
+      using loaded = new Lembro({ maxSize: "64M" });
+      assertEquals((await loadSnapshot(loaded, folder.snapshot)).sessions, SESSIONS);
+      const name = (await loaded.ids())[0][0] as "A" | "B";
+      assertSame(loaded, contents.get(name)!);
+      found[name]++;
+    }
+    for (const store of contents.values()) store.close();
+    const killed = folder.names().length - 1;
+    console.log(`      ${killed} of them in a save; then there was ${JSON.stringify(found)}`);
+    assert(killed >= ROUNDS / 5, "too few came while a file was being written");
+    assert(found.A > 0 && found.B > 0);
+  });
+});
+
+/** Numbers from 0 to 1, the same for the same seed. */
+function chances(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
