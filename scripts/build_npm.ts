@@ -82,7 +82,11 @@ await build({
   package: {
     ...manifest,
     // For the type check.
-    devDependencies: { "@types/debug": "^4.1.12", "@types/express-session": "^1.18.0" },
+    devDependencies: {
+      "@types/debug": "^4.1.12",
+      "@types/express-session": "^1.18.0",
+      "@types/node": "^20.0.0",
+    },
   },
 });
 await importTypesByName();

@@ -38,6 +38,8 @@ const SCRIPTS = {
   "express.cjs": ["keeps the sessions of an Express app that requires it", "visit 2\n"],
   "express.mjs": ["keeps the sessions of an Express app that imports it", "visit 2\n"],
   "readme_of_1.cjs": ["does what 1.1.0's README says, line by line", "every line\n"],
+  "snapshot.mjs": ["carries sessions over, whichever way store and snapshot come in", "carried\n"],
+  "snapshot_killed.mjs": ["leaves a whole snapshot when it is killed in a save", "whole\n"],
   "transfer.mjs": ["transfers sessions between its two builds, by either of them", "4 times\n"],
   "exit.cjs": ["lets the process exit when nothing but a store is left", "set\n"],
 };
@@ -137,7 +139,8 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         await Deno.writeTextFile(join(project, type, "package.json"), JSON.stringify({ type }));
       }
       const files = (type: string) =>
-        ["usage.ts", "augmentation.ts", "transfer.ts"].map((use) => `${type}/${use}`);
+        ["usage.ts", "augmentation.ts", "snapshot.ts", "transfer.ts"]
+          .map((use) => `${type}/${use}`);
       const inNode = ["require.cts", "require.mts"].map((file) => `types/${file}`)
         .concat(files("module"), files("commonjs"));
       await Promise.all([
