@@ -12,12 +12,20 @@ import { hasChromium, launch } from "./chromium.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** Where the demos of these tests keep their sessions. */
+const kept = await Deno.makeTempDir({ prefix: "express-lembro-" });
+addEventListener("unload", () => Deno.removeSync(kept, { recursive: true }));
+let started = 0;
+
+/** A file for the sessions of one demo. */
+const snapshot = () => `${kept}/${started++}/sessions`;
+
 /** The demo, started as its users start it. */
 function startDemo(env: Record<string, string>): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["task", "demo"],
     cwd: root,
-    env: { NO_COLOR: "1", ...env },
+    env: { NO_COLOR: "1", SNAPSHOT: snapshot(), ...env },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
@@ -66,15 +74,76 @@ describe("deno task demo", () => {
         "eval",
         `
         const demo = new Deno.Command(Deno.execPath(), {
-          args: ["run", "-A", "scripts/demo/main.ts"], env: { PORT: "0" }, stdout: "piped",
+          args: ["run", "-A", "scripts/demo/main.ts"],
+          env: { PORT: "0", SNAPSHOT: Deno.args[0] },
+          stdout: "piped",
         }).spawn();
         await demo.stdout.getReader().read();
         demo.kill("SIGINT");
         Deno.exit((await demo.status).code);`,
+        snapshot(),
       ],
       cwd: root,
     }).output();
     assertEquals(code, 0);
+  });
+});
+
+describe("the demo, started again", () => {
+  /** Starts the demo, does `work` with its address, and ends it; gives what it has said. */
+  async function whileRunning(
+    path: string,
+    work: (address: string) => Promise<unknown>,
+  ): Promise<string> {
+    const demo = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "scripts/demo/main.ts"],
+      cwd: root,
+      env: { NO_COLOR: "1", PORT: "0", SNAPSHOT: path },
+      stdout: "piped",
+    }).spawn();
+    const output = demo.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let said = "";
+    let address: string | undefined;
+    while (!address) {
+      const { value, done } = await output.read();
+      if (done) throw new Error(`The demo has printed no address: ${said}`);
+      said += value;
+      [address] = said.match(/http:\/\/127\.0\.0\.1:\d+\//) ?? [];
+    }
+    await work(address);
+    demo.kill("SIGTERM");
+    await output.cancel();
+    assertEquals((await demo.status).code, 0);
+    return said;
+  }
+
+  it("knows who had signed in", async () => {
+    const path = snapshot();
+    let cookie = "";
+    const first = await whileRunning(path, async (address) => {
+      const response = await fetch(`${address}sign-in`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "sec-fetch-site": "same-origin" },
+        body: JSON.stringify({ name: "Ada" }),
+      });
+      cookie = response.headers.get("set-cookie")!.split(";")[0];
+      assertEquals(await response.json(), { name: "Ada", visits: 1 });
+    });
+    assertStringIncludes(first, "Sessions carried over: 0\n");
+    for (const file of [path, `${path}.secret`]) {
+      assertEquals((await Deno.stat(file)).mode! & 0o777, 0o600);
+    }
+    const second = await whileRunning(path, async (address) => {
+      const me = await fetch(`${address}visit`, { headers: { cookie } });
+      assertEquals(await me.json(), { name: "Ada", visits: 2 });
+    });
+    assertStringIncludes(second, "Sessions carried over: 1\n");
+    await Deno.writeTextFile(path, "torn");
+    const third = await whileRunning(path, async (address) => {
+      const me = await fetch(`${address}me`, { headers: { cookie } });
+      assertEquals(await me.json(), { visits: 0 });
+    });
+    assertStringIncludes(third, "Sessions carried over: 0. Cannot load snapshot:");
   });
 });
 

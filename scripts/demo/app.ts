@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import express, { type NextFunction, type Request, type Response } from "express";
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session from "express-session";
-import lembro from "express-lembro";
+import lembro, { type LembroStore } from "express-lembro";
 import { Crawler, MOST_VISITORS } from "./crawler.ts";
 
 /** What the app keeps in a session. */
@@ -25,17 +25,29 @@ interface Visitor {
 
 /** A demo that can be started. */
 export interface Demo {
+  /** What keeps its sessions. */
+  readonly store: LembroStore;
   /** Starts the app on 127.0.0.1 and gives its address; 0 is any free port. */
   listen(port: number): Promise<string>;
   /** Ends the app and all that it has open. */
   close(): Promise<void>;
 }
 
+/** What may be chosen. */
+export interface DemoOptions {
+  /** The store's `maxSize`: one that a visitor can fill if it is left out. */
+  maxSize?: string;
+  /** What the cookies are signed with: known to nobody if it is left out. */
+  secret?: string;
+}
+
 const LONGEST_NAME = 40;
 const SLOW = 1_500;
 
-/** Makes the app and its store, under a limit that a visitor can fill. */
-export function createDemo({ maxSize = "4M" }: { maxSize?: string } = {}): Demo {
+/** Makes the app and its store. */
+export function createDemo(
+  { maxSize = "4M", secret = randomBytes(32).toString("hex") }: DemoOptions = {},
+): Demo {
   const Lembro = lembro(session);
   const store = new Lembro({
     maxSize,
@@ -84,7 +96,7 @@ export function createDemo({ maxSize = "4M" }: { maxSize?: string } = {}): Demo 
 
   app.use(session({
     store,
-    secret: randomBytes(32).toString("hex"),
+    secret,
     resave: false,
     saveUninitialized: false,
     cookie: { httpOnly: true, sameSite: "lax" },
@@ -140,6 +152,7 @@ export function createDemo({ maxSize = "4M" }: { maxSize?: string } = {}): Demo 
 
   const server = createServer(app);
   return {
+    store,
     listen: (port) =>
       new Promise((resolve, reject) => {
         server.once("error", reject);
