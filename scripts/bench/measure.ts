@@ -236,7 +236,7 @@ export async function measureHeap(
 }
 
 /** The longest time, in milliseconds, for which `work` lets nothing else run. */
-async function longestHold(work: () => Promise<unknown>): Promise<number> {
+export async function longestHold(work: () => Promise<unknown>): Promise<number> {
   await collect();
   let longest = 0;
   let watching = true;

@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { type Carried, measureCarry } from "./carry.ts";
 import { flood, FLOOD_LIMIT, floodedSessions } from "./flood.ts";
 import { fill, measureHeap, measureHolds, operations, sizeOfOne } from "./measure.ts";
 import { BARE, type BenchStore, type Opening, peers } from "./peers.ts";
@@ -23,6 +24,7 @@ export interface Orders {
   heap(order: { count: number; cycles: number }): ReturnType<typeof measureHeap>;
   holds(order: { peer: string; count: number; tries: number }): ReturnType<typeof measureHolds>;
   flood(order: { peer: string; users: number; crawled: number }): ReturnType<typeof flood>;
+  carry(order: { count: number; tries: number }): Promise<Carried>;
   serve(order: Record<never, never>): Promise<number>;
   /** The time that processors have worked for this process, in microseconds. */
   worked(order: Record<never, never>): Promise<number>;
@@ -48,6 +50,7 @@ const orders: Orders = {
     store = await peers[peer]({ maxSize: FLOOD_LIMIT, sessions: floodedSessions() });
     return await flood(store, guests);
   },
+  carry: ({ count, tries }) => measureCarry(count, tries),
   serve: () => serve(store),
   worked() {
     const { user, system } = process.cpuUsage();
