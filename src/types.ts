@@ -234,7 +234,7 @@ export interface LembroStore {
    * const cookie = new session.Cookie();
    * cookie.maxAge = 60_000;
    * await store.touch("a", { cookie });
-   * assertEquals((await store.get("a"))?.cookie.originalMaxAge, 60_000);
+   * assertEquals((await store.get("a"))?.cookie.originalMaxAge, cookie.originalMaxAge);
    * ```
    */
   touch(sid: string, session: SessionData): Promise<void>;
