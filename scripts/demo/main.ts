@@ -40,13 +40,9 @@ const demo = createOrFail({
   // With another one nobody's cookie would be good any more.
   secret: await keptSecret(`${snapshot}.secret`),
 });
-const carried = await loadSnapshot(demo.store, snapshot).then(
-  async ({ sessions }) => {
-    // After a crash it would sign in again who has signed out since.
-    await rm(snapshot);
-    return `${sessions}`;
-  },
-  (error) => error.code === "ENOENT" ? "0" : `0. ${error.message}`,
+const [isLoaded, carried] = await loadSnapshot(demo.store, snapshot).then(
+  ({ sessions }) => [true, sessions],
+  (error) => [false, error.code === "ENOENT" ? 0 : `0. ${error.message}`],
 );
 const address = await demo.listen(port).catch((error) =>
   fail(
@@ -55,6 +51,9 @@ const address = await demo.listen(port).catch((error) =>
       : `Cannot start the demo: ${error.message}`,
   )
 );
+
+// After a crash it would sign in again who has signed out since.
+if (isLoaded) await rm(snapshot);
 
 async function end() {
   await demo.close();
