@@ -166,12 +166,12 @@ const RULES: { [N in Name]: Rule<Options[N]> } = {
 export const CREATE = "create store";
 
 /**
- * What a caller passed, checked and completed; `given` stays as it is.
+ * What a caller passed, checked and completed; `passed` stays as it is.
  *
  * @throws {TypeError | RangeError} Naming the option, what it takes and what it received.
  */
-export function readOptions(given?: LembroOptions | null): Options {
-  given ??= {};
+export function readOptions(passed?: LembroOptions | null): Options {
+  const given = passed ?? {};
   if (!isObject(given) || Array.isArray(given)) {
     throw refused(TypeError, CREATE, "options must be an object", given);
   }

@@ -483,7 +483,7 @@ class Turns {
 }
 
 function* shared<Item>(items: Iterable<Item>): Generator<Item> {
-  yield* items;
+  for (const item of items) yield item;
 }
 
 function readTarget(to: TargetStore, from: SourceStore): TargetStore {
