@@ -34,8 +34,8 @@ export function defer<Args extends unknown[]>(work: (...args: Args) => void, ...
   else runtime.setTimeout(work, 0, ...args);
 }
 
-/** How long a stretch of work in slices may take, in milliseconds: of ten, the collector takes some. */
-export const SLICE = 3;
+/** How long a stretch of work in slices may take, in milliseconds: of ten, the collector may take the rest. */
+export const SLICE = 2;
 
 /**
  * Runs `steps` in slices: at once as far as one slice goes, and the rest in

@@ -301,7 +301,6 @@ export function lembro<Base extends StoreClass>(
 
     *#purge(): Generator<void, void, undefined> {
       const expired = yield* this.#vault.purge();
-      yield* this.#lineage.sweep();
       this.#announce("purge", { expired });
     }
 

@@ -1,8 +1,8 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "./checks.ts";
+import { type Batch, Departed } from "./departed.ts";
 import type { Serializer } from "./options.ts";
-import { ShardedMap } from "./shards.ts";
 import type { Entry, Version } from "./vault.ts";
 
 /** The time from one clearing of a store to the next. */
@@ -19,6 +19,8 @@ export interface Life {
   readonly sid: string;
   readonly era: Era;
   isOver: boolean;
+  /** Those whose entries left about when its own did, if that has: see departed.ts. */
+  batch: Batch | undefined;
 }
 
 /** Which kept version a live session came from. */
@@ -65,18 +67,13 @@ class Marked extends Same {
   }
 }
 
-/** How many lives of departed entries are looked at for each one that departs. */
-const SWEPT = 2;
-
 /**
  * Knows of each live session which kept version it came from, for as long as
  * the live session exists. By that a save can tell that it comes too late, or
  * that another one was faster.
  */
 export class Lineage {
-  // Lives of entries that were evicted or expired, for as long as live sessions have them.
-  #departed = new ShardedMap<WeakRef<Life>>();
-  #sweep = this.#sweeping();
+  #departed = new Departed();
   #era: Era = { lineage: this };
 
   /** Where `session` came from, if that was the session of this `sid`. */
@@ -118,17 +115,13 @@ export class Lineage {
   }
 
   /** Remembers the life of an entry that was evicted or expired, if live sessions may have it too. */
-  departed({ sid, life }: Entry): void {
-    if (!life) return;
-    this.#departed.set(sid, new WeakRef(life));
-    for (let i = 0; i < SWEPT; i++) this.#sweep.next();
+  departed({ life }: Entry): void {
+    if (life) this.#departed.add(life);
   }
 
   /** The life of the departed entry of `sid`, for a save that makes the session anew. */
   takeDeparted(sid: string): Life | undefined {
-    const life = this.#departed.get(sid);
-    if (life) this.#departed.delete(sid);
-    return life?.deref();
+    return this.#departed.take(sid);
   }
 
   /** Notes that a session was destroyed, whether it was kept as `entry` or had departed before. */
@@ -140,33 +133,11 @@ export class Lineage {
   /** Notes that all sessions were destroyed. */
   endAll(): void {
     this.#era = { lineage: this };
-    this.#departed = new ShardedMap();
-    this.#sweep = this.#sweeping();
-  }
-
-  /** Drops all departed lives that no live session has, in steps. */
-  *sweep(): Generator<void, void, undefined> {
-    for (let left = this.#departed.size; left > 0; left--) {
-      this.#sweep.next();
-      yield;
-    }
-  }
-
-  /** Goes round and round the departed lives, and drops those that are gone. */
-  *#sweeping(): Generator<void, never, undefined> {
-    for (;;) {
-      yield;
-      for (const shard of this.#departed.shards) {
-        for (const [sid, life] of shard) {
-          if (!life.deref() && this.#departed.get(sid) === life) this.#departed.delete(sid);
-          yield;
-        }
-      }
-    }
+    this.#departed = new Departed();
   }
 
   #mark(session: SessionData, entry: Entry, version: Version): void {
-    const life = entry.life ??= { sid: entry.sid, era: this.#era, isOver: false };
+    const life = entry.life ??= { sid: entry.sid, era: this.#era, isOver: false, batch: undefined };
     Marked.mark(session, { life, version });
   }
 

@@ -52,11 +52,16 @@ export class ShardedMap<Value> {
 
   #shardOf(id: string): Map<string, Value> {
     if (this.#shards.length === 1) return this.#shards[0];
-    // Ids are random, or end in a number: their last characters are spread enough.
-    let hash = 0;
-    for (let i = Math.max(0, id.length - 8); i < id.length; i++) {
-      hash = (hash * 31 + id.charCodeAt(i)) | 0;
-    }
-    return this.#shards[hash & (SHARDS - 1)];
+    return this.#shards[hashOf(id) % SHARDS];
   }
+}
+
+/** A number from 0 to 2147483647 that is the same for the same id. */
+export function hashOf(id: string): number {
+  // Ids are random, or end in a number: their last characters are spread enough.
+  let hash = 0;
+  for (let i = Math.max(0, id.length - 8); i < id.length; i++) {
+    hash = (hash * 31 + id.charCodeAt(i)) | 0;
+  }
+  return hash & 0x7fffffff;
 }

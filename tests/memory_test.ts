@@ -20,7 +20,6 @@ describe("sessions that go", () => {
       "destroyed",
       "expired",
       "evicted",
-      "evicted, and purged when there is garbage",
       "expired while requests had them",
       "evicted in one flood after the other",
       "cleared",

@@ -55,6 +55,22 @@ describe("logout sticks", () => {
     });
   }
 
+  it("for each of thousands that had expired meanwhile, however alike their ids are", async () => {
+    using time = new FakeTime();
+    using store = new Lembro({ ttl: 1_000, maxSize: Infinity });
+    const sids = Array.from({ length: 3_000 }, (_, i) => i % 2 ? `${i}` : `${i}, all the same`);
+    const loaded: SessionData[] = [];
+    for (const sid of sids) {
+      await store.set(sid, sessionOf());
+      loaded.push((await store.get(sid))!);
+    }
+    time.tick(1_000);
+    await store.purge();
+    for (const sid of sids) await store.destroy(sid);
+    for (const [i, sid] of sids.entries()) await store.set(sid, loaded[i]);
+    assertEquals([store.stats().sessions, store.stats().lateWrites], [0, sids.length]);
+  });
+
   it("plain data that was not loaded is saved as ever", async () => {
     const { store, one } = await twoRequests({ user: "Ada" });
     using _ = store;

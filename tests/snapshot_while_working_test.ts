@@ -18,6 +18,7 @@ import {
   vaultOf,
   withSlowSteps,
 } from "./snapshot/setup.ts";
+import { SLICE } from "../src/janitor.ts";
 
 const SESSIONS = 40;
 
@@ -247,8 +248,8 @@ describe("a store that is used while it is saved", () => {
     const begun = () => turns = 0;
     const held = await withSlowSteps(() =>
       during(saveAndNote(store, folder.snapshot, begun), () => {
-        // The walk is in the middle.
-        if (++turns !== 9) return;
+        // The walk is in the middle: each turn has a step for each millisecond of a slice.
+        if (++turns !== Math.round(27 / SLICE)) return;
         // These make room, others take it, and then these are used once more: of their two
         // sizes the file tells the larger first, then of the others, and only then the smaller.
         for (let i = 10; i < 20; i++) {

@@ -29,7 +29,7 @@ const INTERNAL = new RegExp(`^(${
       "mark",
     ],
     ...["merged", "newer", "older", "originOf", "queue", "rank", "record"],
-    ...["restore", "saved", "shards", "sid", "sizeWith", "sweep", "takeDeparted", "takes"],
+    ...["restore", "saved", "shards", "sid", "sizeWith", "takeDeparted", "takes"],
     ...["text", "version", "walk", "watchers", "without"],
   ].join("|")
 })$`);
@@ -39,7 +39,7 @@ const lean: Plugin = {
   name: "lean",
   setup(build) {
     build.onLoad(
-      { filter: /\/src\/(contents|cookies|shards|sizes|watchers)\.js$/ },
+      { filter: /\/src\/(contents|cookies|departed|shards|sizes|watchers)\.js$/ },
       async ({ path }) => {
         const name = basename(path, ".js");
         const contents = await Deno.readTextFile(new URL(`lean/${name}.ts`, import.meta.url));
