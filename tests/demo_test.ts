@@ -257,6 +257,13 @@ if (hasChromium()) {
       await shows("saves", saves + 1);
     });
 
+    it("has the monitor of its store behind a link", async () => {
+      await signIn("Ada");
+      await page.getByRole("link", { name: "The monitor" }).click();
+      await page.locator("#ranks-words").filter({ hasText: /[1-9]\d* protected\.$/ }).waitFor();
+      assertEquals(page.url(), `${address}monitor/`);
+    });
+
     it("fits a phone and a desktop, in light and in dark", async () => {
       for (const [width, colorScheme] of [[390, "light"], [390, "dark"], [1280, "dark"]] as const) {
         await page.emulateMedia({ colorScheme });

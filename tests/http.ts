@@ -64,10 +64,11 @@ export class Visitor {
   attributes: string | undefined;
   /** How many answers have set a cookie. */
   cookies = 0;
-  readonly #url: string;
+  /** Where the site is. */
+  readonly url: string;
 
   constructor(url: string) {
-    this.#url = url;
+    this.url = url;
   }
 
   /** Gets a page; the answer has to be 200, and JSON. */
@@ -77,7 +78,7 @@ export class Visitor {
 
   /** Gets a page, or posts to it; the answer has to be 200. */
   async text(path: string, init: RequestInit = {}): Promise<string> {
-    const response = await fetch(this.#url + path, {
+    const response = await fetch(this.url + path, {
       headers: this.cookie ? { cookie: this.cookie } : {},
       ...init,
     });
@@ -95,7 +96,7 @@ export class Visitor {
 
   /** Another tab of the same browser. */
   tab(): Visitor {
-    const tab = new Visitor(this.#url);
+    const tab = new Visitor(this.url);
     tab.cookie = this.cookie;
     return tab;
   }

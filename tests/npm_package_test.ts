@@ -38,6 +38,7 @@ const SCRIPTS = {
   "express.cjs": ["keeps the sessions of an Express app that requires it", "visit 2\n"],
   "express.mjs": ["keeps the sessions of an Express app that imports it", "visit 2\n"],
   "readme_of_1.cjs": ["does what 1.1.0's README says, line by line", "every line\n"],
+  "monitor.mjs": ["shows the stores of its two builds, with the monitor of either", "4 times\n"],
   "snapshot.mjs": ["carries sessions over, whichever way store and snapshot come in", "carried\n"],
   "snapshot_killed.mjs": ["leaves a whole snapshot when it is killed in a save", "whole\n"],
   "transfer.mjs": ["transfers sessions between its two builds, by either of them", "4 times\n"],
@@ -81,7 +82,11 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
 
     it("holds what users need and nothing else", async () => {
       const modules = ["mod.ts"];
-      for await (const { name } of Deno.readDir(join(root, "src"))) modules.push(`src/${name}`);
+      for (const folder of ["src", "src/monitor"]) {
+        for await (const { name, isFile } of Deno.readDir(join(root, folder))) {
+          if (isFile) modules.push(`${folder}/${name}`);
+        }
+      }
       const built = modules.flatMap((module) => [
         module.replace(/ts$/, "js"),
         module.replace(/ts$/, "d.ts"),
@@ -139,7 +144,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         await Deno.writeTextFile(join(project, type, "package.json"), JSON.stringify({ type }));
       }
       const files = (type: string) =>
-        ["usage.ts", "augmentation.ts", "snapshot.ts", "transfer.ts"]
+        ["usage.ts", "augmentation.ts", "monitor.ts", "snapshot.ts", "transfer.ts"]
           .map((use) => `${type}/${use}`);
       const inNode = ["require.cts", "require.mts"].map((file) => `types/${file}`)
         .concat(files("module"), files("commonjs"));

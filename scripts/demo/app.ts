@@ -14,6 +14,7 @@ import express, { type NextFunction, type Request, type Response } from "express
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session from "express-session";
 import lembro, { type LembroStore } from "express-lembro";
+import { monitor } from "express-lembro/monitor";
 import { Crawler, MOST_VISITORS } from "./crawler.ts";
 
 /** What the app keeps in a session. */
@@ -65,6 +66,10 @@ export function createDemo(
   app.disable("x-powered-by");
   app.use(withSecurityHeaders);
   app.use(express.static(fileURLToPath(new URL("./page/", import.meta.url))));
+
+  // Its access check is that the app listens on 127.0.0.1 alone; a real one asks who comes.
+  const watch = monitor(store);
+  app.use("/monitor", watch);
 
   // Before the sessions: who looks at the figures doesn't change them.
   app.get("/stats.json", (_req, res) => {
@@ -162,6 +167,7 @@ export function createDemo(
       }),
     close: async () => {
       crawler.stop();
+      watch.close();
       await store.close();
       await done((callback) => {
         server.close(() => callback());

@@ -1,0 +1,50 @@
+import { every, now } from "../janitor.ts";
+
+/** Milliseconds between two samples. */
+const INTERVAL = 1_000;
+
+/** How many samples are kept: five minutes, both ends included. */
+const KEPT = 301;
+
+/** What a store did over the last minutes, for who looks only after it has happened. */
+export class History {
+  readonly #stats: () => unknown;
+  readonly #started = now();
+  /** Each as JSON, with its number: what the store changes later doesn't change a sample. */
+  readonly #samples: { number: number; json: string }[] = [];
+  #taken = 0;
+  /** Stops the sampling. */
+  readonly stop: () => void;
+
+  constructor(stats: () => unknown) {
+    this.#stats = stats;
+    this.#sample();
+    this.stop = every(INTERVAL, () => this.#sample());
+  }
+
+  /**
+   * The samples that were taken after `cursor`, and the cursor to ask with next,
+   * as JSON. A cursor that is none, or one of an earlier process, gives all.
+   */
+  after(cursor: string): string {
+    const run = `${this.#started}`;
+    const [of, taken] = cursor.split("-");
+    const known = of === run ? Number(taken) || 0 : 0;
+    const fresh = this.#samples.filter(({ number }) => number > known);
+    return `{"run":${run},"cursor":"${run}-${this.#taken}","samples":[${
+      fresh.map(({ json }) => json).join()
+    }]}`;
+  }
+
+  #sample(): void {
+    let json: string;
+    try {
+      json = JSON.stringify({ time: now(), stats: this.#stats() });
+    } catch {
+      // Nobody is here to be told: who asks for stats.json is.
+      return;
+    }
+    this.#samples.push({ number: ++this.#taken, json });
+    if (this.#samples.length > KEPT) this.#samples.shift();
+  }
+}
