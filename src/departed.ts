@@ -1,61 +1,74 @@
 import type { Life } from "./lineage.ts";
 import { hashOf } from "./shards.ts";
 
-const BUCKETS = 1_024;
+const BUCKETS = 4_096;
 
-/** How many lives hold on to each other: one that a live session has keeps its batch. */
-const BATCH_SIZE = 32;
-
-/**
- * Lives whose entries left about the same time. They hold it, and it holds
- * them, but nothing else does: it is garbage when no live session has any.
- */
-export class Batch {
-  readonly ref: WeakRef<Batch> = new WeakRef(this);
-  readonly lives: Life[] = [];
-  /** The hashes of their ids: to look at those is faster than to look at the lives. */
-  readonly hashes: number[] = [];
-}
+/** How many lives are in a ring at most: one that a live session has keeps the others. */
+const RING_SIZE = 32;
 
 /**
  * The lives of entries that were evicted or expired, for as long as live
- * sessions have them. A million may leave in a purge, and few of them matter:
- * a weak reference and a place in a map for each would hold up the collector.
+ * sessions have them. They hold each other, in rings, and nothing else does: a
+ * ring is garbage when no live session has any of its lives. A million may
+ * leave in one purge, and few of them matter: a weak reference and a place in a
+ * map for each, or anything else that is new, would hold up the collector.
  */
 export class Departed {
-  readonly #buckets: WeakRef<Batch>[][] = Array.from({ length: BUCKETS });
+  /** By the hash of the id, each ring by one of its lives. */
+  readonly #buckets: WeakRef<Life>[][] = Array.from({ length: BUCKETS });
 
   /** Adds a life, none of whose id is here. */
   add(life: Life): void {
-    const hash = hashOf(life.sid);
-    const batch = this.#batchFor(hash);
-    batch.lives.push(life);
-    batch.hashes.push(hash);
-    life.batch = batch;
+    const bucket = this.#buckets[bucketOf(life.sid)] ??= [];
+    const head = bucket.at(-1)?.deref();
+    if (head && head.ringSize < RING_SIZE) {
+      life.next = head.next;
+      head.next = life;
+      head.ringSize++;
+    } else {
+      life.next = life;
+      life.ringSize = 1;
+      drop(bucket, (ref) => !ref.deref());
+      bucket.push(new WeakRef(life));
+    }
   }
 
   /** Gives the life of `sid`, and forgets it. */
   take(sid: string): Life | undefined {
-    const hash = hashOf(sid);
-    for (const ref of this.#buckets[hash % BUCKETS] ?? []) {
-      const { lives, hashes } = ref.deref() ?? {};
-      const i = lives?.findIndex((life, i) => hashes![i] === hash && life.sid === sid) ?? -1;
-      if (i < 0) continue;
-      hashes!.splice(i, 1);
-      const [life] = lives!.splice(i, 1);
-      life.batch = undefined;
+    const bucket = this.#buckets[bucketOf(sid)] ?? [];
+    for (const ref of bucket) {
+      const head = ref.deref();
+      const before = head && beforeOf(sid, head);
+      if (!before) continue;
+      const life = before.next!;
+      before.next = life.next;
+      life.next = undefined;
+      if (life !== head) head.ringSize--;
+      else {
+        before.ringSize = head.ringSize - 1;
+        drop(bucket, (other) => other === ref);
+        if (life !== before) bucket.push(new WeakRef(before));
+      }
       return life;
     }
     return undefined;
   }
+}
 
-  #batchFor(hash: number): Batch {
-    const bucket = this.#buckets[hash % BUCKETS] ??= [];
-    const last = bucket.at(-1)?.deref();
-    if (last && last.lives.length < BATCH_SIZE) return last;
-    const batch = new Batch();
-    const alive = bucket.filter((ref) => ref.deref());
-    this.#buckets[hash % BUCKETS] = [...alive, batch.ref];
-    return batch;
+const bucketOf = (sid: string) => hashOf(sid) % BUCKETS;
+
+/** The life before that of `sid`, in the ring of `head`. */
+function beforeOf(sid: string, head: Life): Life | undefined {
+  let before = head;
+  do {
+    if (before.next!.sid === sid) return before;
+    before = before.next!;
+  } while (before !== head);
+  return undefined;
+}
+
+function drop<Item>(items: Item[], isToGo: (item: Item) => boolean): void {
+  for (let i = items.length - 1; i >= 0; i--) {
+    if (isToGo(items[i])) items.splice(i, 1);
   }
 }

@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "./checks.ts";
-import { type Batch, Departed } from "./departed.ts";
+import { Departed } from "./departed.ts";
 import type { Serializer } from "./options.ts";
 import type { Entry, Version } from "./vault.ts";
 
@@ -19,8 +19,9 @@ export interface Life {
   readonly sid: string;
   readonly era: Era;
   isOver: boolean;
-  /** Those whose entries left about when its own did, if that has: see departed.ts. */
-  batch: Batch | undefined;
+  /** Its place among those whose entries have left: see departed.ts. */
+  next: Life | undefined;
+  ringSize: number;
 }
 
 /** Which kept version a live session came from. */
@@ -137,8 +138,12 @@ export class Lineage {
   }
 
   #mark(session: SessionData, entry: Entry, version: Version): void {
-    const life = entry.life ??= { sid: entry.sid, era: this.#era, isOver: false, batch: undefined };
-    Marked.mark(session, { life, version });
+    entry.life ??= this.#begin(entry.sid);
+    Marked.mark(session, { life: entry.life, version });
+  }
+
+  #begin(sid: string): Life {
+    return { sid, era: this.#era, isOver: false, next: undefined, ringSize: 0 };
   }
 
   #originOf(session: SessionData): Origin | undefined {
