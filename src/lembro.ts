@@ -236,9 +236,7 @@ export function lembro<Base extends StoreClass>(
     #touch(sid: string, session: SessionData): void {
       const time = now();
       const entry = this.#vault.find(sid, time);
-      if (!entry) return;
-      const origin = this.#lineage.of(session, sid);
-      if (origin && this.#lineage.isOver(origin)) return;
+      if (!entry || this.#lineage.isLate(session, entry)) return;
       const { changes } = this.#vault;
       const { version } = entry;
       const expires = expiryOf(session, sid, time, this.options.ttl);

@@ -88,6 +88,14 @@ export class Lineage {
     return life.isOver || life.era !== this.#era;
   }
 
+  /** Whether `session` came from one that had the id of `entry`, and was destroyed. */
+  isLate(session: SessionData, entry: Entry): boolean {
+    // Most came from the one that is there, and nothing more has to be looked up.
+    if (Marked.originOf(session)?.life === entry.life) return false;
+    const origin = this.of(session, entry.sid);
+    return !!origin && this.isOver(origin);
+  }
+
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry): void {
     this.#mark(session, entry, entry.version);

@@ -17,6 +17,9 @@ export interface SessionRecord {
   expires: number;
 }
 
+/** What a touch replaces of it: mostly not the text. */
+export type Touched = Omit<SessionRecord, "text"> & Partial<SessionRecord>;
+
 const SAVE = "save session";
 
 /** The code of the error for a session that is over 75 % of `maxSize`. */
@@ -86,18 +89,13 @@ export function touched(
   expires: number,
   options: Options,
   cookies: CookieKinds,
-): SessionRecord {
-  const { text, cookie: before, size } = record;
-  const cookie = before ? kindOf(cookies, session.cookie, expires) : undefined;
-  if (before && cookie) {
-    return {
-      text,
-      cookie,
-      size: measured(size - before.size + cookie.size, options.maxSize),
-      expires,
-    };
+): Touched {
+  const { cookie: before, size } = record;
+  const cookie = before && kindOf(cookies, session.cookie, expires);
+  if (cookie) {
+    return { cookie, size: measured(size - before.size + cookie.size, options.maxSize), expires };
   }
-  const kept = parse(text, options.serializer);
+  const kept = parse(record.text, options.serializer);
   kept.cookie = session.cookie;
   return recordOf(kept, expires, options, cookies);
 }

@@ -3,14 +3,25 @@ const MOST_IN_ONE = 16_384;
 
 const SHARDS = 256;
 
+/** How many of those that were found last are found at once. */
+const LATEST = 1_024;
+
 /**
  * A map from ids to values for any number of them. A `Map` copies itself whole
  * whenever it grows or shrinks, which takes tens of milliseconds for a million
  * entries; this one is many small ones once it is large.
  */
-export class ShardedMap<Value> {
+export class ShardedMap<Value extends { readonly sid: string }> {
   #shards: Map<string, Value>[] = [new Map()];
   #size = 0;
+  /**
+   * By the hash of their ids, the values that were found last. A request asks
+   * for its session two or three times; to find it in a large map is to wait
+   * for memory.
+   */
+  readonly #latest: (Value | undefined)[] = new Array(LATEST).fill(undefined);
+  /** Their hashes: to look at another value than the one asked for would be to wait, too. */
+  readonly #hashes = new Int32Array(LATEST);
 
   /** The number of values. */
   get size(): number {
@@ -19,20 +30,31 @@ export class ShardedMap<Value> {
 
   /** The value of `id`. */
   get(id: string): Value | undefined {
-    return this.#shardOf(id).get(id);
+    const hash = hashOf(id);
+    const place = hash % LATEST;
+    const latest = this.#hashes[place] === hash ? this.#latest[place] : undefined;
+    if (latest?.sid === id) return latest;
+    const value = this.#shardOf(hash).get(id);
+    if (value) {
+      this.#latest[place] = value;
+      this.#hashes[place] = hash;
+    }
+    return value;
   }
 
-  /** Adds the value of an `id` that has none. */
-  set(id: string, value: Value): void {
+  /** Adds a value whose id has none. */
+  add(value: Value): void {
     if (this.#size === MOST_IN_ONE && this.#shards.length === 1) this.#split();
-    this.#shardOf(id).set(id, value);
+    this.#shardOf(hashOf(value.sid)).set(value.sid, value);
     this.#size++;
   }
 
-  /** Removes the value of an `id` that has one. */
-  delete(id: string): void {
-    this.#shardOf(id).delete(id);
+  /** Removes a value that is here. */
+  remove(value: Value): void {
+    const hash = hashOf(value.sid);
+    this.#shardOf(hash).delete(value.sid);
     this.#size--;
+    if (this.#latest[hash % LATEST] === value) this.#latest[hash % LATEST] = undefined;
   }
 
   /**
@@ -47,12 +69,11 @@ export class ShardedMap<Value> {
   #split(): void {
     const [all] = this.#shards;
     this.#shards = Array.from({ length: SHARDS }, () => new Map());
-    for (const [id, value] of all) this.#shardOf(id).set(id, value);
+    for (const [id, value] of all) this.#shardOf(hashOf(id)).set(id, value);
   }
 
-  #shardOf(id: string): Map<string, Value> {
-    if (this.#shards.length === 1) return this.#shards[0];
-    return this.#shards[hashOf(id) % SHARDS];
+  #shardOf(hash: number): Map<string, Value> {
+    return this.#shards.length === 1 ? this.#shards[0] : this.#shards[hash % SHARDS];
   }
 }
 

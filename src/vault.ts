@@ -1,5 +1,5 @@
 import type { Life } from "./lineage.ts";
-import type { SessionRecord } from "./record.ts";
+import type { SessionRecord, Touched } from "./record.ts";
 import { ShardedMap } from "./shards.ts";
 import { tell, type Watchers } from "./watchers.ts";
 
@@ -191,7 +191,8 @@ export class Vault {
   add(sid: string, record: SessionRecord, isProtected: boolean, life?: Life): Entry {
     const queue = this.#queues[isProtected ? "protected" : "newcomers"];
     const entry = new Entry(sid, queue, life);
-    this.#write(entry, { text: record.text }, record);
+    entry.version.text = record.text;
+    this.#write(entry, record);
     tell(this, entry, true);
     this.enter(entry);
     queue.append(entry);
@@ -202,7 +203,7 @@ export class Vault {
   enter(entry: Entry): void {
     this.#changes++;
     entry.made = ++this.#made;
-    this.#entries.set(entry.sid, entry);
+    this.#entries.add(entry);
   }
 
   /** Saves `record` to `entry`. Newcomers stay in the order they were made in. */
@@ -211,18 +212,18 @@ export class Vault {
     this.#changes++;
     tell(this, entry, false);
     entry.queue.bytes += record.size - entry.size;
-    this.#write(entry, { text: record.text }, record);
+    entry.version = { text: record.text };
+    this.#write(entry, record);
     if (isProtected) this.#move(entry, guarded);
     else if (entry.queue !== newcomers) this.#move(entry, returning);
   }
 
   /** Replaces what is kept in `entry` by `record`, which has the same data. */
-  touch(entry: Entry, record: SessionRecord): void {
+  touch(entry: Entry, record: Touched): void {
     tell(this, entry, false);
-    const { version } = entry;
-    version.text = record.text;
+    if (record.text !== undefined) entry.version.text = record.text;
     entry.queue.bytes += record.size - entry.size;
-    this.#write(entry, version, record);
+    this.#write(entry, record);
     if (entry.queue !== this.#queues.newcomers) this.#move(entry, entry.queue);
   }
 
@@ -230,7 +231,7 @@ export class Vault {
   remove(entry: Entry, reason: Reason): void {
     this.#changes++;
     tell(this, entry, true);
-    this.#entries.delete(entry.sid);
+    this.#entries.remove(entry);
     entry.queue.remove(entry);
     entry.made = reason === "destroy" ? DESTROYED : DEPARTED;
     // A live session that came from it needs this no more: all its saves are late.
@@ -297,8 +298,7 @@ export class Vault {
       : newcomer ?? known;
   }
 
-  #write(entry: Entry, version: Version, { cookie, size, expires }: SessionRecord): void {
-    entry.version = version;
+  #write(entry: Entry, { cookie, size, expires }: Touched): void {
     entry.cookie = cookie;
     entry.size = size;
     entry.expires = expires;
