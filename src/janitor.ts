@@ -5,14 +5,9 @@
  *
  * @module
  */
+import { later } from "./defer.ts";
 
 interface Runtime {
-  setImmediate?<Args extends unknown[]>(work: (...args: Args) => void, ...args: Args): unknown;
-  setTimeout<Args extends unknown[]>(
-    work: (...args: Args) => void,
-    ms: number,
-    ...args: Args
-  ): unknown;
   setInterval(work: () => void, ms: number): unknown;
   clearInterval(timer: unknown): void;
 }
@@ -23,15 +18,6 @@ const runtime = globalThis as unknown as Runtime;
 /** Now, in milliseconds since the epoch. */
 export function now(): number {
   return Date.now();
-}
-
-/** Runs `work` with `args` after what is running now, in the order of the calls. */
-export function defer<Args extends unknown[]>(work: (...args: Args) => void, ...args: Args): void {
-  // One setImmediate for each call: with process.nextTick or microtasks a busy store would
-  // leave the sockets no turn, and with one for many calls a callback would run in the async
-  // context of another request. A browser has none.
-  if (runtime.setImmediate) runtime.setImmediate(work, ...args);
-  else runtime.setTimeout(work, 0, ...args);
 }
 
 /** How long a stretch of work in slices may take, in milliseconds: of ten, the collector may take the rest. */
@@ -55,7 +41,7 @@ export function inSlices<Result>(
   } catch (thrown) {
     return failed(thrown);
   }
-  defer(inSlices<Result>, steps, done, failed);
+  later(() => inSlices(steps, done, failed));
 }
 
 /** Runs `work` every `ms` milliseconds until the function it gives is called. */

@@ -5,7 +5,8 @@ import debug from "debug";
 import { expose } from "./contents.ts";
 import type { CookieKinds } from "./cookies.ts";
 import { isFunction, refused, show } from "./checks.ts";
-import { defer, every, inSlices, now } from "./janitor.ts";
+import { defer } from "./defer.ts";
+import { every, inSlices, now } from "./janitor.ts";
 import { Lineage, merge, type Origin } from "./lineage.ts";
 import { CREATE, type LembroOptions, type Options, readOptions } from "./options.ts";
 import {
@@ -376,7 +377,7 @@ function answer<Result>(
     if (counters) counters.rejected++;
     return defer(callback, truthy(thrown));
   }
-  tell(callback, result);
+  defer(callback, null, result);
 }
 
 /** Does the work of `start` in slices, the first one at once, and answers when it is done. */
@@ -387,7 +388,7 @@ function answerInSlices<Result>(
   if (!isFunction(callback)) return promised((settle) => answerInSlices(settle, start));
   inSlices(
     start(),
-    (result) => tell(callback, result),
+    (result) => defer(callback, null, result),
     (thrown) => defer(callback, truthy(thrown)),
   );
 }
@@ -396,11 +397,6 @@ function promised<Result>(start: (settle: Callback<Result>) => void): Promise<Re
   return new Promise((resolve, reject) => {
     start((error, result) => error ? reject(error) : resolve(result as Result));
   });
-}
-
-function tell<Result>(callback: Callback<Result>, result: Result): void {
-  if (result === undefined) defer(callback, null);
-  else defer(callback, null, result);
 }
 
 /** What was thrown, as an error that a callback doesn't take for success. */

@@ -21,7 +21,8 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { contentsOf } from "./contents.ts";
-import { defer, now, SLICE } from "./janitor.ts";
+import { defer } from "./defer.ts";
+import { now, SLICE } from "./janitor.ts";
 import { isFunction, isObject, refused } from "./checks.ts";
 import type { Options } from "./options.ts";
 import { expiryOf, sessionOf } from "./record.ts";

@@ -7,6 +7,8 @@ import {
 } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroStore } from "express-lembro";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { called, Lembro, type SessionData, sessionOf, settled } from "./setup.ts";
 
 describe("get and set", () => {
@@ -227,15 +229,76 @@ describe("every method", () => {
     using store = new Lembro();
     await assertRejects(() => store.set("a", undefined as unknown as SessionData), TypeError);
   });
+});
 
-  it("keeps the async context of the caller", async () => {
+describe("a callback", () => {
+  it("is called in the async context of its own caller, however many there are at a time", async () => {
     const { AsyncLocalStorage } = await import("node:async_hooks");
     const context = new AsyncLocalStorage<string>();
     using store = new Lembro();
-    const seen = await context.run(
-      "mine",
-      () => new Promise((resolve) => store.get("a", () => resolve(context.getStore()))),
-    );
-    assertEquals(seen, "mine");
+    const seen: (string | undefined)[] = [];
+    for (const request of ["one", "other", "third"]) {
+      context.run(request, () => store.get("a", () => seen.push(context.getStore())));
+    }
+    store.get("a", () => seen.push(context.getStore()));
+    await settled();
+    assertEquals(seen, ["one", "other", "third", undefined]);
+  });
+
+  it("that calls the store again, and again, leaves timers and sockets their turn", async () => {
+    const server = createServer((socket) => socket.end("hello")).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    using store = new Lembro();
+    let calls = 0;
+    let heard = "";
+    let rang = false;
+    await new Promise<void>((resolve) => {
+      const again = () => ++calls === 100_000 || rang && heard ? resolve() : store.get("a", again);
+      setTimeout(() => rang = true, 0);
+      connect((server.address() as AddressInfo).port, "127.0.0.1")
+        .on("data", (data) => heard += data);
+      again();
+    });
+    server.close();
+    assertEquals([heard, rang], ["hello", true]);
+  });
+
+  it("that throws is an uncaught error, and the others are called all the same", async () => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        "--no-check",
+        `
+        const { default: lembro } = await import("${new URL("../mod.ts", import.meta.url)}");
+        const store = new (lembro({ Store: class {} }))();
+        for (const event of ["error", "unhandledrejection"]) {
+          addEventListener(event, (event) => {
+            event.preventDefault();
+            console.log(event.type, event.error?.message);
+          });
+        }
+        store.get("a", () => console.log("one"));
+        store.get("a", () => { throw new Error("mine"); });
+        store.get("a", () => console.log("other"));`,
+      ],
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    assertEquals(new TextDecoder().decode(stderr), "");
+    assertEquals(new TextDecoder().decode(stdout), "one\nother\nerror mine\n");
+    assertEquals(code, 0);
+  });
+
+  it("is called though another waits for the timer of a test, which never rings", async () => {
+    using store = new Lembro();
+    const { setImmediate } = globalThis;
+    let called = false;
+    globalThis.setImmediate = (() => {}) as unknown as typeof setImmediate;
+    try {
+      store.get("a", () => called = true);
+    } finally {
+      globalThis.setImmediate = setImmediate;
+    }
+    assertEquals(await store.get("a"), undefined);
+    assertEquals(called, false);
   });
 });

@@ -13,33 +13,19 @@ import { minify } from "terser";
  * Names that only the store's own modules use on their own objects: they may be
  * short. Any name left out here costs some bytes and nothing else.
  */
-const INTERNAL = new RegExp(`^(${
-  [
-    ...["append", "changes", "copied", "counts", "departed", "endAll", "enter", "era", "first"],
-    ...[
-      "fits",
-      "follows",
-      "inForce",
-      "isOver",
-      "last",
-      "life",
-      "lineage",
-      "loaded",
-      "made",
-      "mark",
-    ],
-    ...["merged", "newer", "older", "originOf", "queue", "rank", "record"],
-    ...["restore", "saved", "shards", "sid", "sizeWith", "takeDeparted", "takes"],
-    ...["text", "version", "walk", "watchers", "without"],
-  ].join("|")
-})$`);
+const INTERNAL = [
+  "append changes copied count counts departed endAll enter era find first fits follows inForce",
+  "isLate isOver last life limit lineage loaded made mark merged newer older originOf queue rank",
+  "record remove restore saved shards sid sizeWith take takeDeparted takes text version walk",
+  "watchers without",
+].join(" ").split(" ");
 
 /** Puts what is in `lean/` in the place of the modules of the same names. */
 const lean: Plugin = {
   name: "lean",
   setup(build) {
     build.onLoad(
-      { filter: /\/src\/(contents|cookies|departed|shards|sizes|watchers)\.js$/ },
+      { filter: /\/src\/(contents|cookies|defer|departed|shards|sizes|watchers)\.js$/ },
       async ({ path }) => {
         const name = basename(path, ".js");
         const contents = await Deno.readTextFile(new URL(`lean/${name}.ts`, import.meta.url));
@@ -58,7 +44,7 @@ export async function bundle(entry: string, title: string): Promise<string> {
     target: "es2022",
     minifySyntax: true,
     minifyWhitespace: true,
-    mangleProps: INTERNAL,
+    mangleProps: new RegExp(`^(${INTERNAL.join("|")})$`),
     alias: { debug: fileURLToPath(new URL("debug.ts", import.meta.url)) },
     plugins: [lean],
     write: false,
