@@ -49,7 +49,7 @@ const FULL: Plan = {
   holds: [
     { count: 10_000, ours: 5, others: 3 },
     { count: 100_000, ours: 3, others: 1 },
-    { count: 1_000_000, ours: 2, others: 1 },
+    { count: 1_000_000, ours: 3, others: 1 },
   ],
   growth: { sizes: [1_000, 10_000, 100_000, 1_000_000], count: 10_000, rounds: 7 },
   web: { requests: 2_000, visitors: 32, rounds: 15 },
