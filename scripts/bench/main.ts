@@ -44,7 +44,7 @@ interface Plan {
 }
 
 const FULL: Plan = {
-  speed: { kept: 100_000, count: 5_000, rounds: 15, starts: 2 },
+  speed: { kept: 100_000, count: 5_000, rounds: 8, starts: 4 },
   heap: { count: 200_000, cycles: 5 },
   holds: [
     { count: 10_000, ours: 5, others: 3 },
