@@ -146,12 +146,15 @@ export class Lineage {
   }
 
   #mark(session: SessionData, entry: Entry, version: Version): void {
-    entry.life ??= this.#begin(entry.sid);
-    Marked.mark(session, { life: entry.life, version });
-  }
-
-  #begin(sid: string): Life {
-    return { sid, era: this.#era, isOver: false, next: undefined, ringSize: 0 };
+    const { sid } = entry;
+    const life = entry.life ??= {
+      sid,
+      era: this.#era,
+      isOver: false,
+      next: undefined,
+      ringSize: 0,
+    };
+    Marked.mark(session, { life, version });
   }
 
   #originOf(session: SessionData): Origin | undefined {
