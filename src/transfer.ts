@@ -21,7 +21,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { contentsOf } from "./contents.ts";
-import { defer } from "./defer.ts";
+import { later } from "./defer.ts";
 import { now, SLICE } from "./janitor.ts";
 import { isFunction, isObject, refused } from "./checks.ts";
 import type { Options } from "./options.ts";
@@ -474,7 +474,7 @@ class Turns {
   give(): Promise<void> | undefined {
     if (performance.now() < this.#end) return undefined;
     return this.#pause ??= new Promise((resolve) => {
-      defer(() => {
+      later(() => {
         this.#end = performance.now() + SLICE;
         this.#pause = undefined;
         resolve();
