@@ -19,7 +19,7 @@
  *
  * @module
  */
-export { lembro as default } from "./src/lembro.ts";
+export { lembro as default } from "./src/store.ts";
 export type { LembroOptions, Options, Serializer } from "./src/options.ts";
 export type {
   LembroEvented,
@@ -31,4 +31,4 @@ export type {
   StoreClass,
   StoreConstructor,
 } from "./src/types.ts";
-export type { Rank } from "./src/vault.ts";
+export type { Rank } from "./src/core/vault.ts";

@@ -133,7 +133,7 @@ async function makeRequireCallable() {
   );
 
   const types = join(outDir, "script/mod.d.ts");
-  const factory = await Deno.readTextFile(join(outDir, "script/src/lembro.d.ts"));
+  const factory = await Deno.readTextFile(join(outDir, "script/src/store.d.ts"));
   await Deno.writeTextFile(types, callable(await Deno.readTextFile(types), factory));
 }
 
@@ -149,7 +149,7 @@ function callable(entry: string, factory: string): string {
   );
   const exported = [...entry.matchAll(/^export type \{ (.*?),? \} from .*\n/gm)];
   const rest = exported.reduce((text, [line]) => text.replace(line, ""), entry)
-    .replace('export { lembro as default } from "./src/lembro.js";\n', "");
+    .replace('export { lembro as default } from "./src/store.js";\n', "");
   if (!declared || !/^\/\*\*(?:(?!\*\/)[^])*\*\/\n$/.test(rest)) {
     throw new Error(
       `Cannot declare what require gives: only a default export and types are expected: received ${rest}`,

@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { isFunction, isObject, refused } from "./checks.ts";
-import { howManyBytes } from "./sizes.ts";
+import { isFunction, isObject, refused } from "./util/errors.ts";
+import { howManyBytes } from "./util/sizes.ts";
 
 /**
  * Turns sessions into text and back, like the global `JSON`.

@@ -20,13 +20,13 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { contentsOf } from "./contents.ts";
-import { later } from "./defer.ts";
-import { now, SLICE } from "./janitor.ts";
-import { isFunction, isObject, refused } from "./checks.ts";
+import { contentsOf } from "./core/port.ts";
+import { later } from "./util/callbacks.ts";
+import { now, SLICE } from "./util/time.ts";
+import { isFunction, isObject, refused } from "./util/errors.ts";
 import type { Options } from "./options.ts";
-import { expiryOf, sessionOf } from "./record.ts";
-import { DEPARTED, type Entry, type Vault } from "./vault.ts";
+import { expiryOf, sessionOf } from "./core/record.ts";
+import { DEPARTED, type Entry, type Vault } from "./core/vault.ts";
 
 const TRANSFER = "transfer sessions";
 

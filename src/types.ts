@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { LembroOptions, Options } from "./options.ts";
-import type { Rank } from "./vault.ts";
+import type { Rank } from "./core/vault.ts";
 
 /**
  * A class of session stores to build on, such as `session.Store`.

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
-import { called, Lembro, sessionOf } from "./setup.ts";
+import { called, Lembro, sessionOf } from "./support/setup.ts";
 
 describe("the interval", () => {
   it("purges the expired every six minutes", async () => {

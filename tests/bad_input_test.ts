@@ -3,12 +3,12 @@
  * what it gets. In every row nothing is thrown out of the call, nobody else's
  * session is lost, and the ledger stays exact.
  */
-import "./as_in_node.ts";
+import "./support/as_in_node.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { runInNewContext } from "node:vm";
 import type { LembroOptions } from "express-lembro";
-import { Lembro, type SessionData, sessionOf, settled, sizeOfAll } from "./setup.ts";
+import { Lembro, type SessionData, sessionOf, settled, sizeOfAll } from "./support/setup.ts";
 
 type Store = InstanceType<typeof Lembro>;
 

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import debug from "debug";
 import sizeomatic from "sizeomatic";
-import { Lembro, sessionOf, sessionOfSize } from "./setup.ts";
+import { Lembro, sessionOf, sessionOfSize } from "./support/setup.ts";
 
 describe("reduce", () => {
   it("alone speaks through debug: the size at the start, and at the end", async () => {

@@ -8,7 +8,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { hasChromium, launch } from "./chromium.ts";
+import { hasChromium, launch } from "./support/chromium.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 

@@ -10,8 +10,8 @@ interface Documented {
 /** How many public symbols each entry has. */
 const ENTRIES = {
   "mod.ts": 13,
-  "src/monitor.ts": 4,
-  "src/snapshot.ts": 4,
+  "src/monitor/mod.ts": 4,
+  "src/persistence/snapshot.ts": 4,
   "src/transfer.ts": 6,
 };
 

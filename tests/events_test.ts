@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
-import { Lembro, sessionOf, sessionOfSize, settled } from "./setup.ts";
+import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
 
 describe("events", () => {
   it("expire tells the id, however the session was met", async () => {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
-import { Lembro, session, type SessionData, sessionOf } from "./setup.ts";
+import { Lembro, session, type SessionData, sessionOf } from "./support/setup.ts";
 
 const START = Date.UTC(2026, 0, 1);
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
-import { type Kept, Site } from "./http.ts";
-import { Lembro, session } from "./setup.ts";
+import { type Kept, Site } from "./support/http.ts";
+import { Lembro, session } from "./support/setup.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;

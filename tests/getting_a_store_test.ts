@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Lembro, lembro, session, sessionOf, settled } from "./setup.ts";
+import { Lembro, lembro, session, sessionOf, settled } from "./support/setup.ts";
 
 describe("lembro(session)", () => {
   it("gives a class that extends the Store of express-session", () => {

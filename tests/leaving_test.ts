@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { join } from "node:path";
-import { Visitor } from "./http.ts";
-import { root } from "./installed.ts";
-import { hasRedis, RedisSite } from "./redis.ts";
+import { Visitor } from "./support/http.ts";
+import { root } from "./support/installed.ts";
+import { hasRedis, RedisSite } from "./support/redis.ts";
 
 /** Another one than that of connect-redis, in milliseconds. */
 const TTL = 1_000_000;

@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
-import { Lembro, type SessionData, sessionOf, sessionOfSize, sizeOf, sizeOfAll } from "./setup.ts";
+import {
+  Lembro,
+  type SessionData,
+  sessionOf,
+  sessionOfSize,
+  sizeOf,
+  sizeOfAll,
+} from "./support/setup.ts";
 
 /** A small repeatable source of chance: the same numbers in every run. */
 function chanceOf(seed: number): (below: number) => number {

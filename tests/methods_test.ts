@@ -9,7 +9,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { LembroStore } from "express-lembro";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
-import { called, Lembro, type SessionData, sessionOf, settled } from "./setup.ts";
+import { called, Lembro, type SessionData, sessionOf, settled } from "./support/setup.ts";
 
 describe("get and set", () => {
   it("give back what was saved, as JSON would", async () => {

@@ -5,7 +5,7 @@
  *     deno task test:model 50000        as many sequences as asked for
  *     LEMBRO_REPLAY=… deno task test:model        one that failed, as it says itself
  */
-import "./as_in_node.ts";
+import "./support/as_in_node.ts";
 import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";

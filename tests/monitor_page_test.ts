@@ -4,9 +4,9 @@ import axe from "axe-core";
 import type { LembroStats } from "express-lembro";
 import { type Monitor, monitor } from "express-lembro/monitor";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
-import { hasChromium, launch } from "./chromium.ts";
-import { Site, type Visitor } from "./http.ts";
-import { Lembro, type session, sessionOf } from "./setup.ts";
+import { hasChromium, launch } from "./support/chromium.ts";
+import { Site, type Visitor } from "./support/http.ts";
+import { Lembro, type session, sessionOf } from "./support/setup.ts";
 
 /** The limit of the store whose monitor is looked at. */
 const LIMIT = "16K";

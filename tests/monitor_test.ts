@@ -9,7 +9,7 @@ import { type Monitor, monitor } from "express-lembro/monitor";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Lembro, sessionOf } from "./setup.ts";
+import { Lembro, sessionOf } from "./support/setup.ts";
 
 /** All that the monitor answers, below where it is mounted. */
 const PATHS = ["/", "/monitor.css", "/monitor.js", "/monitor.svg", "/stats.json", "/history.json"];
@@ -302,7 +302,7 @@ describe("the history", () => {
         "--no-check",
         `
         import lembro from ${url("../mod.ts")};
-        import { monitor } from ${url("../src/monitor.ts")};
+        import { monitor } from ${url("../src/monitor/mod.ts")};
         monitor(new (lembro({ Store: class {} }))());
         console.log("watching");`,
       ],

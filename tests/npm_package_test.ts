@@ -14,10 +14,10 @@ import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import config from "../deno.json" with { type: "json" };
-import { hasChromium, launch, serve } from "./chromium.ts";
-import { FRAMEWORKS, whileRunning } from "./frameworks.ts";
-import { Installed, root, succeeds } from "./installed.ts";
-import { runtimes } from "./runtimes.ts";
+import { hasChromium, launch, serve } from "./support/chromium.ts";
+import { FRAMEWORKS, whileRunning } from "./support/frameworks.ts";
+import { Installed, root, succeeds } from "./support/installed.ts";
+import { runtimes } from "./support/runtimes.ts";
 
 /** Long enough for a slow machine, and short enough to notice a process that never ends. */
 const PATIENCE = 20_000;

@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
-import { Lembro, sessionOf } from "./setup.ts";
+import { Lembro, sessionOf } from "./support/setup.ts";
 
 const MEGABYTE = 1024 * 1024;
 

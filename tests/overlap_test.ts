@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
-import { Lembro, session, type SessionData, sessionOf, sessionOfSize } from "./setup.ts";
+import { Lembro, session, type SessionData, sessionOf, sessionOfSize } from "./support/setup.ts";
 
 // Two big sessions that are protected evict all others; a second expires them.
 const LEAVING = {

@@ -4,8 +4,8 @@ import { describe, it } from "@std/testing/bdd";
 import passport from "passport";
 // @ts-types="npm:@types/passport-local@^1.0.0"
 import { Strategy } from "passport-local";
-import { type Kept, Site } from "./http.ts";
-import type { session } from "./setup.ts";
+import { type Kept, Site } from "./support/http.ts";
+import type { session } from "./support/setup.ts";
 
 /** An app that Passport guards: a password equal to the name is right. */
 function guardedSite(options: Partial<session.SessionOptions>) {

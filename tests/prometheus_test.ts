@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { metricsOf } from "../scripts/demo/prometheus.ts";
-import { Site } from "./http.ts";
-import { Lembro, sessionOf } from "./setup.ts";
+import { Site } from "./support/http.ts";
+import { Lembro, sessionOf } from "./support/setup.ts";
 
 /** The samples of a scrape, by name and labels. */
 function samplesOf(text: string): Record<string, number> {

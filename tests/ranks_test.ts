@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Lembro, sessionOf, sessionOfSize } from "./setup.ts";
+import { Lembro, sessionOf, sessionOfSize } from "./support/setup.ts";
 
 /** A store for ten sessions of 100 bytes; an eighth is 125. What starts with "p" is protected. */
 function storeForTen() {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import debug from "debug";
-import { Lembro, sessionOf, sessionOfSize, settled } from "./setup.ts";
+import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
 
 type Store = InstanceType<typeof Lembro>;
 

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import { BlockReader, BlockWriter } from "../src/blocks.ts";
+import { BlockReader, BlockWriter } from "../src/persistence/block_file.ts";
 import { fillWith, SESSIONS } from "./snapshot/contents.ts";
 import {
   assertSame,

@@ -18,7 +18,7 @@ import {
   vaultOf,
   withSlowSteps,
 } from "./snapshot/setup.ts";
-import { SLICE } from "../src/janitor.ts";
+import { SLICE } from "../src/util/time.ts";
 
 const SESSIONS = 40;
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Lembro, session, type SessionData, sessionOf } from "./setup.ts";
+import { Lembro, session, type SessionData, sessionOf } from "./support/setup.ts";
 
 type AnyStore = InstanceType<typeof session.MemoryStore>;
 

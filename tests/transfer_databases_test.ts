@@ -6,10 +6,10 @@ import { PGlite } from "@electric-sql/pglite";
 import connectPgSimple from "connect-pg-simple";
 import { RedisStore } from "connect-redis";
 import { transferSessions } from "express-lembro/transfer";
-import { contentsOf } from "../src/contents.ts";
-import { Site } from "./http.ts";
-import { hasRedis, RedisSite } from "./redis.ts";
-import { called, Lembro, session, sessionOf } from "./setup.ts";
+import { contentsOf } from "../src/core/port.ts";
+import { Site } from "./support/http.ts";
+import { hasRedis, RedisSite } from "./support/redis.ts";
+import { called, Lembro, session, sessionOf } from "./support/setup.ts";
 
 type Store = InstanceType<typeof Lembro>;
 

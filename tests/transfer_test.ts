@@ -9,7 +9,7 @@ import {
 } from "express-lembro/transfer";
 import lembro1 from "express-lembro-1";
 import memorystore from "memorystore";
-import { contentsOf } from "../src/contents.ts";
+import { contentsOf } from "../src/core/port.ts";
 import {
   called,
   Lembro,
@@ -18,7 +18,7 @@ import {
   sessionOf,
   sessionOfSize,
   settled,
-} from "./setup.ts";
+} from "./support/setup.ts";
 
 type Store = InstanceType<typeof Lembro>;
 type Data = Record<string, unknown>;

@@ -65,7 +65,7 @@ export function createDemo(
   const app = express();
   app.disable("x-powered-by");
   app.use(withSecurityHeaders);
-  app.use(express.static(fileURLToPath(new URL("./page/", import.meta.url))));
+  app.use(express.static(fileURLToPath(new URL("./page", import.meta.url))));
 
   // Its access check is that the app listens on 127.0.0.1 alone; a real one asks who comes.
   const watch = monitor(store);

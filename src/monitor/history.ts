@@ -1,4 +1,4 @@
-import { every, now } from "../janitor.ts";
+import { every, now } from "../util/time.ts";
 
 /** Milliseconds between two samples. */
 const INTERVAL = 1_000;

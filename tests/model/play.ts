@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { Serializer } from "express-lembro";
-import { Lembro, settled } from "../setup.ts";
+import { Lembro, settled } from "../support/setup.ts";
 import { type Answer, Model, type Origin, type Session } from "./reference.ts";
 
 /** A value of a session's key; a long text is written by its length. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Lembro, sessionOf } from "../setup.ts";
+import { type Lembro, sessionOf } from "../support/setup.ts";
 
 /** How many sessions each content has. */
 export const SESSIONS = 1_500;

@@ -4,7 +4,7 @@
  * @module
  */
 import { saveSnapshot } from "express-lembro/snapshot";
-import { Lembro, sessionOf } from "../setup.ts";
+import { Lembro, sessionOf } from "../support/setup.ts";
 
 using store = new Lembro();
 await store.set("large", sessionOf({ text: "x".repeat(500_000) }));

@@ -6,7 +6,7 @@
  */
 import { saveSnapshot } from "express-lembro/snapshot";
 import { fillWith } from "./contents.ts";
-import { Lembro } from "../setup.ts";
+import { Lembro } from "../support/setup.ts";
 
 const [path] = Deno.args;
 const stores = [];

@@ -5,12 +5,20 @@
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { contentsOf } from "../../src/contents.ts";
-import { sessionOf as sessionOfRecord } from "../../src/record.ts";
-import type { Entry, Rank } from "../../src/vault.ts";
-import type { Lembro, SessionData } from "../setup.ts";
+import { contentsOf } from "../../src/core/port.ts";
+import { sessionOf as sessionOfRecord } from "../../src/core/record.ts";
+import type { Entry, Rank } from "../../src/core/vault.ts";
+import type { Lembro, SessionData } from "../support/setup.ts";
 
-export { called, Lembro, session, sessionOf, sessionOfSize, settled, sizeOf } from "../setup.ts";
+export {
+  called,
+  Lembro,
+  session,
+  sessionOf,
+  sessionOfSize,
+  settled,
+  sizeOf,
+} from "../support/setup.ts";
 export type { SessionData };
 
 export type Store = InstanceType<typeof Lembro>;

@@ -1,4 +1,4 @@
-import type { Life } from "../../../src/lineage.ts";
+import type { Life } from "../../../src/core/lineage.ts";
 
 /** In place of `src/departed.ts`: where few sessions leave, each may have a weak reference. */
 export class Departed {

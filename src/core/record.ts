@@ -1,9 +1,9 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { type CookieKind, type CookieKinds, kindOf, kindOfSession } from "./cookies.ts";
-import { isFunction, isObject, refused } from "./checks.ts";
-import type { Options, Serializer } from "./options.ts";
-import { getSize } from "./sizes.ts";
+import { type CookieKind, type CookieKinds, kindOf, kindOfSession } from "./cookie_template.ts";
+import { isFunction, isObject, refused } from "../util/errors.ts";
+import type { Options, Serializer } from "../options.ts";
+import { getSize } from "../util/sizes.ts";
 
 /** What is kept of a session. */
 export interface SessionRecord {

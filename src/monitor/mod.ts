@@ -23,13 +23,13 @@
  *
  * @module
  */
-import { isFunction, refused } from "./checks.ts";
-import { History } from "./monitor/history.ts";
-import { html } from "./monitor/html.ts";
-import { icon } from "./monitor/icon.ts";
-import { script } from "./monitor/script.ts";
-import { style } from "./monitor/style.ts";
-import type { LembroStats } from "./types.ts";
+import { isFunction, refused } from "../util/errors.ts";
+import { History } from "./history.ts";
+import { html } from "./page/html.ts";
+import { icon } from "./page/icon.ts";
+import { script } from "./page/script.ts";
+import { style } from "./page/style.ts";
+import type { LembroStats } from "../types.ts";
 
 /**
  * What the monitor reads of a request: one of Express, or of Node's `http`.

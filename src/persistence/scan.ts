@@ -1,6 +1,6 @@
-import { now } from "./janitor.ts";
-import type { Entry, Rank, Vault } from "./vault.ts";
-import { unwatch, watch, type Watcher } from "./watchers.ts";
+import { now } from "../util/time.ts";
+import type { Entry, Rank, Vault } from "../core/vault.ts";
+import { unwatch, watch, type Watcher } from "../core/watchers.ts";
 
 /** The ranks, from the first to be evicted to the last. */
 export const RANKS: readonly Rank[] = ["newcomers", "returning", "protected"];

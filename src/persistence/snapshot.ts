@@ -22,16 +22,16 @@
  */
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { type Block, BlockReader, BlockWriter } from "./blocks.ts";
-import { type Contents, contentsOf } from "./contents.ts";
-import { refused } from "./checks.ts";
-import { type Given, inOrder, RANKS } from "./in_order.ts";
-import { inSlices, now } from "./janitor.ts";
-import type { Options } from "./options.ts";
-import { parse, recordOf, type SessionRecord, textOf, TOO_LARGE } from "./record.ts";
-import { restore } from "./restore.ts";
-import type { LembroStore } from "./types.ts";
-import { type Entry, type Rank, Vault } from "./vault.ts";
+import { type Block, BlockReader, BlockWriter } from "./block_file.ts";
+import { type Contents, contentsOf } from "../core/port.ts";
+import { refused } from "../util/errors.ts";
+import { type Given, inOrder, RANKS } from "./scan.ts";
+import { inSlices, now } from "../util/time.ts";
+import type { Options } from "../options.ts";
+import { parse, recordOf, type SessionRecord, textOf, TOO_LARGE } from "../core/record.ts";
+import { restore } from "../core/restore.ts";
+import type { LembroStore } from "../types.ts";
+import { type Entry, type Rank, Vault } from "../core/vault.ts";
 
 /**
  * What {@linkcode saveSnapshot} has written.

@@ -1,8 +1,8 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { isFunction, isObject } from "./checks.ts";
-import type { Serializer } from "./options.ts";
-import { getSize } from "./sizes.ts";
+import { isFunction, isObject } from "../util/errors.ts";
+import type { Serializer } from "../options.ts";
+import { getSize } from "../util/sizes.ts";
 
 type Data = Record<string, unknown>;
 

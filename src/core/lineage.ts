@@ -1,8 +1,8 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { isObject } from "./checks.ts";
-import { Departed } from "./departed.ts";
-import type { Serializer } from "./options.ts";
+import { isObject } from "../util/errors.ts";
+import { Departed } from "./weak_index.ts";
+import type { Serializer } from "../options.ts";
 import type { Entry, Version } from "./vault.ts";
 
 /** The time from one clearing of a store to the next. */

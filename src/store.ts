@@ -2,12 +2,12 @@
 import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
-import { expose } from "./contents.ts";
-import type { CookieKinds } from "./cookies.ts";
-import { isFunction, refused, show } from "./checks.ts";
-import { defer } from "./defer.ts";
-import { every, inSlices, now } from "./janitor.ts";
-import { Lineage, merge, type Origin } from "./lineage.ts";
+import { expose } from "./core/port.ts";
+import type { CookieKinds } from "./core/cookie_template.ts";
+import { isFunction, refused, show } from "./util/errors.ts";
+import { defer } from "./util/callbacks.ts";
+import { every, inSlices, now } from "./util/time.ts";
+import { Lineage, merge, type Origin } from "./core/lineage.ts";
 import { CREATE, type LembroOptions, type Options, readOptions } from "./options.ts";
 import {
   expiryOf,
@@ -17,8 +17,8 @@ import {
   sessionOf,
   type SessionRecord,
   touched,
-} from "./record.ts";
-import { pretty } from "./sizes.ts";
+} from "./core/record.ts";
+import { pretty } from "./util/sizes.ts";
 import type {
   LembroEvents,
   LembroStats,
@@ -27,7 +27,7 @@ import type {
   StoreClass,
   StoreConstructor,
 } from "./types.ts";
-import { type Entry, type Reason, Vault } from "./vault.ts";
+import { type Entry, type Reason, Vault } from "./core/vault.ts";
 
 type Callback<Result = void> = (error: unknown, result?: Result) => void;
 

@@ -1,4 +1,4 @@
-import type { CookieKinds } from "./cookies.ts";
+import type { CookieKinds } from "./cookie_template.ts";
 import type { Lineage } from "./lineage.ts";
 import type { Vault } from "./vault.ts";
 

@@ -1,6 +1,6 @@
 import type { Life } from "./lineage.ts";
 import type { SessionRecord, Touched } from "./record.ts";
-import { ShardedMap } from "./shards.ts";
+import { ShardedMap } from "./sharded_map.ts";
 import { tell, type Watchers } from "./watchers.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Life } from "./lineage.ts";
-import { hashOf } from "./shards.ts";
+import { hashOf } from "./sharded_map.ts";
 
 const BUCKETS = 4_096;
 

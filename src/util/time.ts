@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { later } from "./defer.ts";
+import { later } from "./callbacks.ts";
 
 interface Runtime {
   setInterval(work: () => void, ms: number): unknown;
