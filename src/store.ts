@@ -79,9 +79,7 @@ export function lembro<Base extends StoreClass>(
         clock: now,
         run: (steps) =>
           inSlices(steps, () => {}, (error) => this.#announce("error", () => [error])),
-        reducing: (bytes) => {
-          if (log.enabled) log("reduce: start %s", pretty(bytes));
-        },
+        reducing: (bytes) => this.#log("reduce: start %s", bytes),
         hears: (event) => this.#hears(event),
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
@@ -207,6 +205,16 @@ export function lembro<Base extends StoreClass>(
       });
     }
 
+    // The log is the app's own function: what it throws must not fail a save.
+    #log(message: string, bytes: number): void {
+      if (!log.enabled) return;
+      try {
+        log(message, pretty(bytes));
+      } catch (error) {
+        this.#announce("error", () => [error]);
+      }
+    }
+
     #hears(event: keyof LembroEvents): boolean {
       // A bare emitter may not be able to count its listeners.
       return isFunction(this.emit) && this.listenerCount?.(event) !== 0;
@@ -215,9 +223,7 @@ export function lembro<Base extends StoreClass>(
     // A listener runs after the call, like a callback: one that throws, or that
     // calls the store, can't come between two steps of the store's own work.
     #announce<E extends keyof LembroEvents>(event: E, args: () => LembroEvents[E]): void {
-      if (event === "reduce" && log.enabled) {
-        log("reduce: done %s", pretty(this.#sessions.vault.bytes));
-      }
+      if (event === "reduce") this.#log("reduce: done %s", this.#sessions.vault.bytes);
       if (this.#hears(event) || event === "error" && isFunction(this.emit)) {
         defer(() => this.emit?.(event, ...args()));
       }
