@@ -84,7 +84,7 @@ export function lembro<Base extends StoreClass>(
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       openPort(this, this.#sessions, (barrier) => this.#confirmed = barrier);
-      this.#stopPurging = every(resolved.interval, this, (store) => store.#purgeInBackground());
+      this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
       if (callback) defer(callback);
     }
 
@@ -196,12 +196,13 @@ export function lembro<Base extends StoreClass>(
         : generate;
     }
 
-    #purgeInBackground(): void {
-      if (this.#isPurging) return;
-      this.#isPurging = true;
-      this.purge((error) => {
-        this.#isPurging = false;
-        if (error) this.#announce("error", () => [error]);
+    // Made in the constructor, this function would hold the store, and the timer with it.
+    static #purgeInBackground(this: void, store: Lembro): void {
+      if (store.#isPurging) return;
+      store.#isPurging = true;
+      store.purge((error) => {
+        store.#isPurging = false;
+        if (error) store.#announce("error", () => [error]);
       });
     }
 
