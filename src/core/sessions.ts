@@ -493,9 +493,9 @@ export class Sessions {
     }
     if (this.vault.bytes <= this.options.maxSize) return;
     // Nothing but what the limit demands; or the first slice has not come to it.
-    const told = this.#reducing();
+    const told = this.#isReducing ? undefined : this.#reducing();
     this.vault.limit(saved);
-    if (!this.#isReducing) told();
+    told?.();
   }
 
   /**
