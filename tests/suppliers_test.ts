@@ -76,7 +76,7 @@ describe("the line that says who supplies", () => {
 
   it("says that JSR does not answer", async () => {
     // Nothing listens on this port.
-    const nowhere = { JSR_URL: "http://127.0.0.1:9/" };
+    const nowhere = { LEMBRO_SUPPLIER: "", JSR_URL: "http://127.0.0.1:9/" };
     const printed = await throughSuppliers(nowhere, "--version");
     assertStringIncludes(printed, "(JSR does not answer)");
   });
