@@ -71,7 +71,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         "typescript-newest@npm:typescript",
         ...["publint@^0.3.0", "@arethetypeswrong/cli@^0.18.0"],
       ]);
-      frameworks = await installed.project("frameworks", "scripts/demo/frameworks", []);
+      frameworks = await installed.project("frameworks", "scripts/examples/frameworks", []);
       await succeeds(frameworks, "npm", ["exec", "--", "tsc", "--project", "."]);
     });
 
@@ -174,7 +174,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         }
 
         for (const [example, work] of Object.entries(FRAMEWORKS)) {
-          it(`serves scripts/demo/frameworks/${example}`, async () => {
+          it(`serves scripts/examples/frameworks/${example}`, async () => {
             await whileRunning({ name, command: [binary, ...args] }, frameworks, example, work);
           });
         }

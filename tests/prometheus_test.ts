@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { metricsOf } from "../scripts/demo/prometheus.ts";
+import { metricsOf } from "../scripts/examples/prometheus.ts";
 import { Site } from "./support/http.ts";
 import { Lembro, sessionOf } from "./support/setup.ts";
 
