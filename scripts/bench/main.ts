@@ -19,7 +19,7 @@ import { chartOf } from "./chart.ts";
 import { FLOOD } from "./flood.ts";
 import { HOLDS, operations } from "./measure.ts";
 import { BARE, OURS, peers, REDIS } from "./peers.ts";
-import { type Redis, startRedis } from "./redis.ts";
+import { type Redis, startRedis } from "../../support/redis_server.ts";
 import {
   type Found,
   judge,
