@@ -278,7 +278,7 @@ function checkedOptions(
   const { interval = 1_000, secret, ...unknown } = given;
   const [name] = Object.keys(unknown);
   if (name !== undefined) {
-    throw refused(TypeError, OPEN, "the options are interval, secret: unknown option", name);
+    throw refused(TypeError, OPEN, "unknown option, use interval, secret", name);
   }
   const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
   if (typeof interval !== "number") throw refused(TypeError, OPEN, rule, interval);

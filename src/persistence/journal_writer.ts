@@ -538,7 +538,7 @@ export class JournalWriter {
       // What takes long, while the others go on.
       await writer.sync();
       for (let round = 0; round < ROUNDS && scan.changes.size > FEW; round++) {
-        await writeRows(writer, this.#unlessClosed(scan.changes.take().rows(this.#port)));
+        await writeRows(writer, this.#unlessClosed(scan.changed()));
       }
       await exclusive(() => this.#swap(writer, scan, temporary));
     } catch (error) {
@@ -553,7 +553,7 @@ export class JournalWriter {
   }
 
   async #swap(writer: BlockWriter, scan: Scan, temporary: string): Promise<void> {
-    await writeRows(writer, scan.changes.take().rows(this.#port));
+    await writeRows(writer, scan.changed());
     await writer.mark();
     await writer.sync();
     await this.#identify(writer.file);
@@ -573,9 +573,11 @@ export class JournalWriter {
 
   /** Gives up when the journal is being closed. */
   *#unlessClosed(rows: Rows): Rows {
-    for (const row of rows) {
+    for (let hasWaited: boolean | undefined = true;;) {
       if (this.#isClosed) throw CLOSED;
-      yield row;
+      const { value, done } = rows.next(hasWaited);
+      if (done) return;
+      hasWaited = yield value;
     }
   }
 

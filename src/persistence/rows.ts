@@ -67,8 +67,11 @@ function isRow(row: unknown): row is FileRow {
     typeof created === "number" && typeof lastUsed === "number" && typeof text === "string";
 }
 
-/** Rows, and `undefined` where they may be left alone for a while. */
-export type Rows = Generator<FileRow | undefined, void, undefined>;
+/**
+ * Rows, and `undefined` where they may be left alone for a while. They are told
+ * whether that was because of the disk.
+ */
+export type Rows = Generator<FileRow | undefined, void, boolean | undefined>;
 
 /** Writes rows in blocks, and in slices. Returns how many there were. */
 export async function writeRows(writer: BlockWriter, rows: Rows): Promise<number> {
@@ -95,8 +98,8 @@ export function writeRowsSync(writer: BlockWriter, rows: Rows): number {
 function* gather(rows: Rows): Generator<void, { lines: string[]; isLast: boolean }, undefined> {
   const lines: string[] = [];
   let length = 0;
-  for (;;) {
-    const { value, done } = rows.next();
+  for (let isFirst = true;; isFirst = false) {
+    const { value, done } = rows.next(isFirst);
     if (done) return { lines, isLast: true };
     if (value) {
       const line = lineOf(value);

@@ -13,6 +13,9 @@ const LEFT: Change = 2;
 /** More than its place has changed. */
 const CHANGED: Change = 4;
 
+/** So many rows are written at once without anybody noticing. */
+const FEW = 500;
+
 /**
  * Which sessions of a store have changed, each once, the last to move at the
  * end. An {@linkcode Observer} of that store.
@@ -48,8 +51,11 @@ export class Changes implements Observer {
   }
 
   delete({ sid }: Entry, reason: "destroy" | "evict" | "expire"): void {
-    // The row that was written says when it expires.
-    if (reason === "expire" && !this.#changes.has(sid)) return;
+    if (reason === "expire" && !((this.#changes.get(sid) ?? STAYED) & CHANGED)) {
+      // The row that was written says when it expires.
+      this.#changes.delete(sid);
+      return;
+    }
     if (reason === "destroy") this.#hasEnded = true;
     this.#note(sid, LEFT | CHANGED, true);
   }
@@ -156,6 +162,27 @@ export class Scan implements Observer {
         const row = this.#rowOf(entry);
         if (row) yield rowOf(row, false);
         yield;
+      }
+    }
+  }
+
+  /**
+   * The rows of what has changed. Goes through twice as much as comes in
+   * between, so that less is left each time, however busy the store is.
+   */
+  *changed(): Rows {
+    let rows = 0;
+    let goal = 0;
+    for (const row of this.changes.take().rows(this.#port)) {
+      if (row) {
+        rows++;
+        yield row;
+      } else if (rows >= goal) {
+        const before = this.changes.size;
+        const hasWaited = yield;
+        const came = this.changes.size - before;
+        // What came while the disk was slow is no reason to hold the event loop.
+        goal = rows + 2 * (hasWaited ? Math.min(came, FEW) : came);
       }
     }
   }

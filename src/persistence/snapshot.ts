@@ -213,7 +213,7 @@ function secretsOf(cannot: string, options: SnapshotOptions = {}): readonly stri
   const { secret, ...unknown } = options;
   const [name] = Object.keys(unknown);
   if (name !== undefined) {
-    throw refused(TypeError, cannot, "the only option is secret: unknown option", name);
+    throw refused(TypeError, cannot, "unknown option, use secret", name);
   }
   return readSecret(cannot, secret);
 }

@@ -116,7 +116,8 @@ class SnapshotWriter {
     });
     this.#rows += await writeRows(writer, scan.walk());
     for (let round = 0;; round++) {
-      this.#rows += await writeRows(writer, scan.changes.take().rows(this.#port));
+      const pending = scan.changes.size;
+      this.#rows += await writeRows(writer, scan.changed());
       const end = writer.position;
       const sessions = this.#port.size;
       await writer.write("ends", this.#end(sessions));
@@ -127,7 +128,8 @@ class SnapshotWriter {
       if (isQuiet && this.#place()) return { sessions, bytes: writer.bytes };
       if (isQuiet) await setTimeout(RENAME_PAUSE);
       await writer.cut(end);
-      if (round < (isSlow ? MOST_ROUNDS : ROUNDS)) continue;
+      const isHopeless = scan.changes.size > MANY && scan.changes.size >= pending;
+      if (round < (isSlow ? MOST_ROUNDS : ROUNDS) && !isHopeless) continue;
       const { saved, cut } = this.#writeEnd(writer, scan);
       if (saved) return saved;
       await setTimeout(RENAME_PAUSE);
