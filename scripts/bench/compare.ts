@@ -19,7 +19,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createClient } from "redis";
 import { FLOOD, flood, FLOOD_LIMIT, floodedSessions } from "./flood.ts";
-import { startRedis } from "./redis.ts";
+import { startRedis } from "../../support/redis_server.ts";
 
 const WRITERS = 20;
 
