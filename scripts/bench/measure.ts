@@ -7,8 +7,7 @@
 import type session from "express-session";
 import { openSync, readSync } from "node:fs";
 import process from "node:process";
-import { call } from "./flood.ts";
-import type { BenchStore } from "./peers.ts";
+import { type BenchStore, call } from "./peers.ts";
 import { LIFE, type Live, loadedSession, newSession, sidOf } from "./sessions.ts";
 
 /** How many calls are under way at a time. */

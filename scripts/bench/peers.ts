@@ -10,12 +10,27 @@ type Callback<Result = void> = (error?: unknown, result?: Result) => void;
 
 /** A store as the bench uses it: what not every store has is asked for first. */
 export interface BenchStore extends session.Store {
+  /** What express-session gives it: makes the session of a request that has none. */
+  generate?(request: object): void;
+  /** Ends its timers and connections. */
+  close?(): void;
   ids?(callback: Callback<string[]>): void;
   reduce?(callback: Callback): void;
   purge?(callback: Callback): void;
   stats?(): { bytes: number; sessions: number };
+  /** Destroys all sessions of a user but that of the request in `except`. */
+  revoke?(user: string, options: { except?: object }, callback: Callback<number>): void;
   /** How many sessions it keeps, at once and without parsing them; not in {@linkcode REDIS}. */
   size?(): number;
+}
+
+/** The result of a method of a store, as a promise. */
+export function call<Result>(
+  work: (callback: (error?: unknown, result?: Result | null) => void) => void,
+): Promise<Result | null | undefined> {
+  return new Promise((resolve, reject) =>
+    work((error, result) => error ? reject(error) : resolve(result))
+  );
 }
 
 /** How to open a store. */
@@ -101,7 +116,8 @@ export const peers: Record<string, (opening: Opening) => BenchStore | Promise<Be
     const client = createClient({ url: `redis://127.0.0.1:${redisPort}` });
     await client.connect();
     await client.flushDb();
-    return new RedisStore({ client }) as unknown as BenchStore;
+    const store = new RedisStore({ client }) as unknown as BenchStore;
+    return Object.assign(store, { close: () => client.destroy() });
   },
   [OURS]: async ({ maxSize }) => {
     const { default: lembro } = await import("express-lembro");
