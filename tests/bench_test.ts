@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
+import { lockedVersion, versions } from "../scripts/bench/runtimes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -41,5 +42,46 @@ describe("deno task bench", () => {
     } finally {
       await Deno.remove(out, { recursive: true });
     }
+  });
+
+  it("answers an unknown option with one line", async () => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "scripts/bench/main.ts", "--fast"],
+      cwd: root,
+    }).output();
+    assertEquals(code, 2);
+    assertMatch(
+      new TextDecoder().decode(stderr),
+      /^Cannot measure: the options are --quick, .*'--fast'.*\n$/,
+    );
+  });
+});
+
+describe("the versions of the bench", () => {
+  it("are those of deno.lock for the ranges of deno.json: Express 5 beside Express 4", async () => {
+    const { express, ...others } = await versions();
+    assertEquals(express.from, "express");
+    assertMatch(express.version, /^5\./);
+    assertMatch(others["connect-redis"].version, /^9\.\d+\.\d+$/);
+    assertEquals(others["express-lembro-1"], { from: "express-lembro", version: "1.1.0" });
+  });
+
+  it("are an error if the lock file has another major, or none", () => {
+    const of = (specifiers: Record<string, string>) =>
+      lockedVersion("npm:express@^5.1.0", specifiers);
+    assertEquals(of({ "npm:express@^4.21.0": "4.22.0", "npm:express@^5.1.0": "5.3.0" }), {
+      from: "express",
+      version: "5.3.0",
+    });
+    assertThrows(() => of({ "npm:express@^5.1.0": "4.22.0" }), Error, "received 4.22.0");
+    assertThrows(() => of({ "npm:express@^4.21.0": "4.22.0" }), Error, "received undefined");
+  });
+
+  it("are found by the short form in which the lock file has a range", () => {
+    assertEquals(
+      lockedVersion("npm:redis@^5.0.0", { "npm:redis@5": "5.12.1_a@1" }).version,
+      "5.12.1",
+    );
+    assertEquals(lockedVersion("npm:a@^0.5.0", { "npm:a@0.5": "0.5.16" }).version, "0.5.16");
   });
 });

@@ -282,15 +282,28 @@ async function writeReadme(figures: string): Promise<string> {
   return path;
 }
 
-const { values: options } = parseArgs({
-  args: Deno.args,
-  options: {
-    quick: { type: "boolean" },
-    smoke: { type: "boolean" },
-    check: { type: "boolean" },
-    out: { type: "string" },
-  },
-});
+/** The options of the command line; one line and the end for any other. */
+function optionsOf(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        quick: { type: "boolean" },
+        smoke: { type: "boolean" },
+        check: { type: "boolean" },
+        out: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    const { message } = error as Error;
+    console.error(
+      `Cannot measure: the options are --quick, --smoke, --check and --out=folder: ${message}`,
+    );
+    Deno.exit(2);
+  }
+}
+
+const options = optionsOf(Deno.args);
 const isFull = !options.quick && !options.smoke;
 const plan = options.smoke ? SMOKE : options.quick ? QUICK : FULL;
 const here = fileURLToPath(new URL(".", import.meta.url));

@@ -118,12 +118,30 @@ export async function inNode(project: string): Promise<Runtime> {
 /** The packages of both runtimes: what deno.json names, in the version of deno.lock. */
 export async function versions(): Promise<Record<string, { from: string; version: string }>> {
   const { imports } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
-  const { npm } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock")));
-  return Object.fromEntries(PACKAGES.map((name) => {
-    const [, from] = /^npm:(.+)@/.exec(imports[name])!;
-    const locked = Object.keys(npm).find((id) => id.startsWith(`${from}@`))!;
-    return [name, { from, version: locked.slice(from.length + 1).split("_")[0] }];
-  }));
+  const { specifiers } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock")));
+  return Object.fromEntries(
+    PACKAGES.map((name) => [name, lockedVersion(imports[name], specifiers)]),
+  );
+}
+
+/** The package and the version that a lock file has for a specifier such as `npm:express@^5.1.0`. */
+export function lockedVersion(
+  specifier: string,
+  specifiers: Record<string, string>,
+): { from: string; version: string } {
+  const [, from, range] = /^npm:(.+)@(.+)$/.exec(specifier) ?? [];
+  // The lock file writes `^5.0.0` as `5`, and `^0.5.0` as `0.5`.
+  const short = range?.replace(/^\^(0\.\d+|[1-9]\d*)(\.0)+$/, "$1");
+  const locked = specifiers[specifier] ?? specifiers[`npm:${from}@${short}`];
+  // What follows the underscore are the versions of its peers.
+  const [version] = locked?.split("_") ?? [];
+  const major = (text: string) => /\d+/.exec(text)?.[0];
+  if (!version || major(version) !== major(range)) {
+    throw new Error(
+      `Cannot measure: deno.lock must have a version for ${specifier}: received ${version}`,
+    );
+  }
+  return { from, version };
 }
 
 /** Runs a command that has to succeed, and gives what it printed. */
