@@ -10,8 +10,8 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { addressTable } from "./addresses.ts";
+import { readOptions } from "./command_line.ts";
 import {
   CRAWLED,
   FullStore,
@@ -166,9 +166,9 @@ async function compare(): Promise<string> {
   ].join("\n");
 }
 
-const { values: options } = parseArgs({
-  args: Deno.args,
-  options: { write: { type: "boolean" }, addresses: { type: "boolean" } },
+const options = readOptions("compare", "--write and --addresses", {
+  write: { type: "boolean" },
+  addresses: { type: "boolean" },
 });
 if (options.addresses) {
   console.log(await addressTable());

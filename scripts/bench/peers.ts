@@ -39,8 +39,12 @@ export interface Opening {
   maxSize?: number;
   /** The limit as a number of sessions, for a store that counts them. */
   sessions?: number;
+  /** How many sessions a user may have, where the store knows of users; its default, if left out. */
+  sessionsPerUser?: number;
   /** Where redis-server listens. */
   redisPort?: number;
+  /** The module to take {@linkcode OURS} from; the package, if left out. */
+  module?: string;
 }
 
 /**
@@ -119,9 +123,13 @@ export const peers: Record<string, (opening: Opening) => BenchStore | Promise<Be
     const store = new RedisStore({ client }) as unknown as BenchStore;
     return Object.assign(store, { close: () => client.destroy() });
   },
-  [OURS]: async ({ maxSize }) => {
-    const { default: lembro } = await import("express-lembro");
-    const store = new (lembro(session))({ maxSize: maxSize ?? Infinity }) as unknown as BenchStore;
+  [OURS]: async ({ maxSize = Infinity, sessionsPerUser, module = "express-lembro" }) => {
+    const { default: lembro }: typeof import("express-lembro") = await import(module);
+    const Lembro = lembro(session);
+    // An older one that is measured beside refuses an option that it doesn't know.
+    const knowsUsers = sessionsPerUser !== undefined && "revoke" in Lembro.prototype;
+    const options = knowsUsers ? { maxSize, maxSessionsPerUser: sessionsPerUser } : { maxSize };
+    const store = new Lembro(options) as unknown as BenchStore;
     store.size = () => store.stats!().sessions;
     return store;
   },

@@ -4,6 +4,7 @@
  * @module
  */
 import { HOLDS } from "./measure.ts";
+import type { MergeCost } from "./merge.ts";
 import { BARE, OURS } from "./peers.ts";
 import type { Served } from "./web.ts";
 
@@ -26,7 +27,10 @@ export interface Found {
   /** The longest holds in milliseconds, by kind of work and number of sessions. */
   holds: Record<string, Record<number, OfPeers<number>>>;
   web?: OfPeers<ServedWith[]>;
-  flood?: OfPeers<{ kept: number; bytes: number }>;
+  /** Nanoseconds for each new session in a full store, by whom it is full of. */
+  full: Record<string, OfPeers<number[]>>;
+  /** What a save costs that was overtaken, by session. */
+  merge: Record<string, MergeCost[]>;
 }
 
 /** All that was found, and where. */
@@ -34,8 +38,6 @@ export interface Results {
   /** When, on what machine, with which versions. */
   origin: string[];
   found: Found[];
-  /** The users that signed in before the flood. */
-  users: number;
 }
 
 /** Something that has to be, and what is. */
@@ -60,10 +62,12 @@ export function median(values: number[]): number {
   return quantile(values, 0.5);
 }
 
-const number = (value: number, digits = 0) =>
+/** A number for people. */
+export const number = (value: number, digits = 0): string =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-const times = (ratio: number) => `${number(ratio, 2)} ×`;
+/** A ratio for people. */
+export const times = (ratio: number): string => `${number(ratio, 2)} ×`;
 
 /** The names of the stores that are peers: not this one, nor what is no store. */
 const isPeer = (name: string) => name !== OURS && name !== BARE;
@@ -110,9 +114,12 @@ export function judge({ speed, holds, heap, web }: Found): Verdict[] {
     atLeast(0.75, operation, speed[operation], BARE);
   }
   atLeast(8, "touch", speed.touch, bestPeer(speed.touch, true));
-  for (const hold of ["purge, all", "purge, half", "reduce", "overflow", "length", "ids"]) {
+  for (
+    const hold of ["purge, all", "purge, half", "reduce", "overflow", "length", "ids", "revoke"]
+  ) {
     const sessions = mostSessions(holds[hold]);
-    const ms = holds[hold][sessions][OURS];
+    const ms = holds[hold][sessions]?.[OURS];
+    if (ms === undefined) continue;
     verdicts.push({
       name: `longest hold: ${hold}, ${number(sessions)} sessions`,
       measured: `${number(ms, 1)} ms`,
@@ -141,7 +148,8 @@ function mapValues<From, To>(
   return Object.fromEntries(Object.entries(from).map(([key, value]) => [key, work(value)]));
 }
 
-function table(head: string[], rows: string[][]): string {
+/** A table of Markdown: columns with figures are aligned to the right. */
+export function table(head: string[], rows: string[][]): string {
   const isText = (column: number) => rows.every((row) => !/\d/.test(row[column] ?? ""));
   const rule = head.map((_, column) => column === 0 || isText(column) ? "---" : "---:");
   return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
@@ -230,12 +238,33 @@ function webTable(web: OfPeers<ServedWith[]>): string {
   ]);
 }
 
-function floodTable(flood: NonNullable<Found["flood"]>, users: number): string {
-  const names = Object.keys(flood);
-  return table(["after a crawler", ...names.map(bold)], [
-    ["users left", ...names.map((name) => `${flood[name].kept} of ${users}`)],
-    ["sessions take, MB", ...names.map((name) => number(flood[name].bytes / 1024 / 1024, 1))],
-  ]);
+function fullTable({ full }: Found): string {
+  const names = Object.keys(Object.values(full)[0]);
+  const rows = Object.entries(full).map(([fullOf, values]) => {
+    const best = bestPeer(values, true);
+    return [
+      fullOf,
+      ...names.map((name) => number(1e9 / median(values[name]))),
+      `${times(median(ratios(values, best, true)))} ${best}`,
+    ];
+  });
+  const title = "set, new, in a store that is full of …: calls per second";
+  return table([title, ...names.map(bold), "ours to the best peer"], rows);
+}
+
+function mergeTable({ merge }: Found): string {
+  const rows = Object.entries(merge).map(([name, costs]) => {
+    const of = (key: keyof MergeCost) => number(median(costs.map((one) => one[key])) / 1e3, 1);
+    const ratio = median(costs.map(({ overtaken, parses }) => overtaken / parses));
+    return [name, of("plain"), of("overtaken"), of("parses"), times(ratio)];
+  });
+  return table([
+    "a save, µs",
+    "alone",
+    "overtaken, and merged",
+    "three JSON.parse of it",
+    "merged to three JSON.parse",
+  ], rows);
 }
 
 /** The verdicts as a table. */
@@ -247,14 +276,15 @@ export function verdictTable(verdicts: Verdict[]): string {
 }
 
 /** The tables of one runtime, without a title. */
-export function tablesOf(found: Found, users: number): string {
+export function tablesOf(found: Found): string {
   return [
     speedTable(found),
     ...found.web ? [webTable(found.web)] : [],
+    fullTable(found),
+    mergeTable(found),
     heapTable(found),
     holdsTable(found),
     growthTable(found),
-    ...found.flood ? [floodTable(found.flood, users)] : [],
   ].join("\n\n");
 }
 
@@ -268,10 +298,10 @@ export function summaryOf({ runtime, kept, speed, web, heap, holds }: Found): st
   const speeds = ["get", "set, new", "set, overwrite", "touch"].map((operation) =>
     row(`${operation}: calls per second`, (name) => 1e9 / median(speed[operation][name]))
   );
-  const longest = ["purge, all", "overflow", "length", "ids"].map((hold) => {
+  const longest = ["purge, all", "overflow", "length", "ids", "revoke"].map((hold) => {
     const sessions = mostSessions(holds[hold]);
     const title = `${hold}: longest hold, ms, ${number(sessions)} sessions`;
-    return row(title, (name) => holds[hold][sessions][name], 1);
+    return row(title, (name) => holds[hold][sessions]?.[name], 1);
   });
   return table([`${runtime}, ${number(kept)} sessions`, ...names.map(bold)], [
     ...speeds,
@@ -294,8 +324,8 @@ export const METHOD = [
 ].join("\n\n");
 
 /** All as a page of Markdown. */
-export function pageOf({ origin, found, users }: Results): string {
-  const sections = found.map((one) => `## ${one.runtime}\n\n${tablesOf(one, users)}`);
+export function pageOf({ origin, found }: Results): string {
+  const sections = found.map((one) => `## ${one.runtime}\n\n${tablesOf(one)}`);
   return [
     "# Bench",
     "`deno task bench` wrote this page.",
