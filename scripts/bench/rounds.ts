@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { join } from "node:path";
+import config from "../../deno.json" with { type: "json" };
+import { JOURNALS, type Kept } from "./journal.ts";
 import { HOLDS, operations } from "./measure.ts";
 import { FULL_OF } from "./full.ts";
 import { MERGED } from "./merge.ts";
@@ -11,6 +14,7 @@ import { BARE, OURS, peers, REDIS } from "./peers.ts";
 import type { Redis } from "./redis.ts";
 import type { Found, OfPeers } from "./results.ts";
 import type { Child, Runtime } from "./runtimes.ts";
+import type { Load } from "./web.ts";
 import type { Contestant } from "./worker.ts";
 
 /** How much is measured. */
@@ -26,6 +30,8 @@ export interface Plan {
   full: { kept: number; count: number; rounds: number };
   /** How many saves of the small session; of a large one a hundredth. */
   merge: { count: number; rounds: number };
+  /** The journal of an app, and of stores with so many sessions. */
+  journal: { web: Plan["web"]; counts: number[] };
 }
 
 export const FULL: Plan = {
@@ -40,6 +46,10 @@ export const FULL: Plan = {
   web: { requests: 2_000, visitors: 32, rounds: 15 },
   full: { kept: 100_000, count: 50_000, rounds: 5 },
   merge: { count: 2_000, rounds: 7 },
+  journal: {
+    web: { requests: 2_000, visitors: 32, rounds: 9 },
+    counts: [100_000, 1_000_000],
+  },
 };
 
 export const QUICK: Plan = {
@@ -50,6 +60,7 @@ export const QUICK: Plan = {
   web: { requests: 1_000, visitors: 32, rounds: 3 },
   full: { kept: 10_000, count: 10_000, rounds: 3 },
   merge: { count: 500, rounds: 3 },
+  journal: { web: { requests: 1_000, visitors: 32, rounds: 3 }, counts: [10_000] },
 };
 
 export const SMOKE: Plan = {
@@ -60,10 +71,14 @@ export const SMOKE: Plan = {
   web: { requests: 20, visitors: 2, rounds: 2 },
   full: { kept: 200, count: 100, rounds: 2 },
   merge: { count: 100, rounds: 2 },
+  journal: { web: { requests: 20, visitors: 2, rounds: 2 }, counts: [100] },
 };
 
 /** The stores whose growth is measured beside this one's: what grows by the Map and by the object. */
 const GROWING = [BARE, "MemoryStore", OURS];
+
+/** Whether this checkout has a journal. */
+const hasJournal = "./journal" in config.exports;
 
 const began = performance.now();
 
@@ -196,30 +211,71 @@ export async function measureHolds(
   return holds;
 }
 
+/** What an app serves with each of the stores. */
 export async function measureWeb(
   runtime: Runtime,
-  { rounds, ...load }: Plan["web"],
+  plan: Plan["web"],
   contestants: Contestants,
 ): Promise<NonNullable<Found["web"]>> {
-  const names = Object.keys(contestants);
+  return await serveInTurn(
+    runtime,
+    plan,
+    Object.keys(contestants),
+    (child, name) => child.ask("open", contestants[name]),
+  );
+}
+
+/** What apps serve whose stores `open` has opened. */
+async function serveInTurn(
+  runtime: Runtime,
+  { rounds, ...load }: Omit<Load, "port"> & { rounds: number },
+  names: readonly string[],
+  open: (child: Child, name: string) => Promise<void>,
+): Promise<NonNullable<Found["web"]>> {
   const web: NonNullable<Found["web"]> = Object.fromEntries(names.map((name) => [name, []]));
   await withChildren(runtime, [...names, "visitors"], async ({ visitors, ...children }) => {
     const ports: Record<string, number> = {};
-    for (const peer of names) {
-      await children[peer].ask("open", contestants[peer]);
-      ports[peer] = await children[peer].ask("serve", {});
+    for (const name of names) {
+      await open(children[name], name);
+      ports[name] = await children[name].ask("serve", {});
     }
     for (let round = 0; round <= rounds; round++) {
       progress(`${runtime.name}: Express, round ${round} of ${rounds}`);
-      for (const peer of inTurn(names, round)) {
-        const before = await children[peer].ask("worked", {});
-        const served = await visitors.ask("visit", { port: ports[peer], ...load });
-        const worked = await children[peer].ask("worked", {}) - before;
-        if (round > 0) web[peer].push({ ...served, work: worked / served.requests });
+      for (const name of inTurn([...names], round)) {
+        const before = await children[name].ask("worked", {});
+        const served = await visitors.ask("visit", { port: ports[name], ...load });
+        const worked = await children[name].ask("worked", {}) - before;
+        if (round > 0) web[name].push({ ...served, work: worked / served.requests });
       }
     }
   });
   return web;
+}
+
+/** What the journal costs: where each request saves its session, and with many sessions. */
+async function measureJournal(
+  runtime: Runtime,
+  plan: Plan["journal"],
+): Promise<NonNullable<Found["journal"]>> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const web = await serveInTurn(
+      runtime,
+      { ...plan.web, writesEvery: 1 },
+      JOURNALS,
+      (child, name) =>
+        child.ask("openKept", { kept: name as Kept, path: join(folder, `${name}.journal`) }),
+    );
+    const times: NonNullable<Found["journal"]>["times"] = {};
+    for (const count of plan.counts) {
+      progress(`${runtime.name}: journal with ${count} sessions`);
+      await using child = runtime.start();
+      times[count] = await child.ask("journal", { count });
+    }
+    return { web, times };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 /** The names of the stores that have a limit, and can be full. */
@@ -288,6 +344,7 @@ export async function measure(
     web: inApp ? await measureWeb(runtime, plan.web, some((name) => name !== BARE)) : undefined,
     full: await measureFull(runtime, plan.full, some(isBounded)),
     merge: await measureMerge(runtime, plan.merge),
+    journal: inApp && hasJournal ? await measureJournal(runtime, plan.journal) : undefined,
     heap: await measureHeap(runtime, plan.heap, some((name) => name !== REDIS)),
     growth: await measureGrowth(runtime, plan.growth),
     holds: await measureHolds(

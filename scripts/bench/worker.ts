@@ -9,6 +9,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { type Carried, measureCarry } from "./carry.ts";
 import { measureFull } from "./full.ts";
+import { type JournalTimes, type Kept, measureJournal, openKept } from "./journal.ts";
 import { measureMerge } from "./merge.ts";
 import { fill, measureHeap, measureHolds, operations, REVOKED, sizeOfOne } from "./measure.ts";
 import { BARE, type BenchStore, type Opening, peers } from "./peers.ts";
@@ -32,6 +33,9 @@ export interface Orders {
   /** Nanoseconds for each call. */
   full(order: Parameters<typeof measureFull>[1]): Promise<number>;
   merge(order: Parameters<typeof measureMerge>[1]): ReturnType<typeof measureMerge>;
+  /** Opens this store, whose sessions are kept so. */
+  openKept(order: { kept: Kept; path: string }): Promise<void>;
+  journal(order: { count: number }): Promise<JournalTimes>;
   carry(order: { count: number; tries: number }): Promise<Carried>;
   serve(order: Record<never, never>): Promise<number>;
   /** The time that processors have worked for this process, in microseconds. */
@@ -65,6 +69,10 @@ const orders: Orders = {
   },
   full: (order) => measureFull(store, order),
   merge: (order) => measureMerge(store, order),
+  async openKept({ kept, path }) {
+    ({ store } = await openKept(kept, path));
+  },
+  journal: ({ count }) => measureJournal(count),
   carry: ({ count, tries }) => measureCarry(count, tries),
   serve: () => serve(store),
   worked() {
