@@ -52,6 +52,14 @@ export const FULL: Plan = {
   },
 };
 
+/** Before against after, the differences are small: the compiler gets more chances to decide otherwise. */
+export const FULL_AGAINST: Plan = {
+  ...FULL,
+  speed: { kept: 100_000, count: 5_000, rounds: 5, starts: 6 },
+  heap: { count: 200_000, cycles: 2 },
+  holds: [{ count: 1_000_000, ours: 2, others: 2 }],
+};
+
 export const QUICK: Plan = {
   speed: { kept: 10_000, count: 2_000, rounds: 5, starts: 1 },
   heap: { count: 20_000, cycles: 1 },
