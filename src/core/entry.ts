@@ -131,10 +131,62 @@ export class Entry implements SessionRecord {
   }
 }
 
-/** A list of entries, which are linked through two of their own fields. */
-abstract class List {
-  protected abstract readonly older: "older" | "userOlder" | "addressOlder";
-  protected abstract readonly newer: "newer" | "userNewer" | "addressNewer";
+/** The sessions of one rank, in the order in which they are evicted. */
+export class Queue {
+  readonly rank: Rank;
+  first: Entry | undefined = undefined;
+  last: Entry | undefined = undefined;
+  count = 0;
+  bytes = 0;
+
+  constructor(rank: Rank) {
+    this.rank = rank;
+  }
+
+  append(entry: Entry): void {
+    const { last } = this;
+    entry.older = last;
+    if (last) last.newer = entry;
+    else this.first = entry;
+    this.last = entry;
+    this.#enter(entry);
+  }
+
+  prepend(entry: Entry): void {
+    const { first } = this;
+    entry.newer = first;
+    if (first) first.older = entry;
+    else this.last = entry;
+    this.first = entry;
+    this.#enter(entry);
+  }
+
+  remove(entry: Entry): void {
+    const { older, newer } = entry;
+    if (older) older.newer = newer;
+    else this.first = newer;
+    if (newer) newer.older = older;
+    else this.last = older;
+    entry.older = entry.newer = undefined;
+    this.count--;
+    this.bytes -= entry.size;
+  }
+
+  #enter(entry: Entry): void {
+    entry.queue = this;
+    this.count++;
+    this.bytes += entry.size;
+  }
+}
+
+/**
+ * A list of entries that have something in common, linked through two of their
+ * own fields. Every request moves an entry in its queue, which therefore spells
+ * its fields out: through names it would take three times as long.
+ */
+abstract class Group {
+  protected abstract readonly older: "userOlder" | "addressOlder";
+  protected abstract readonly newer: "userNewer" | "addressNewer";
   first: Entry | undefined = undefined;
   last: Entry | undefined = undefined;
   count = 0;
@@ -169,47 +221,8 @@ abstract class List {
   }
 }
 
-/** The sessions of one rank, in the order in which they are evicted. */
-export class Queue extends List {
-  readonly rank: Rank;
-  bytes = 0;
-
-  constructor(rank: Rank) {
-    super();
-    this.rank = rank;
-  }
-
-  protected get older(): "older" {
-    return "older";
-  }
-
-  protected get newer(): "newer" {
-    return "newer";
-  }
-
-  override append(entry: Entry): void {
-    super.append(entry);
-    this.#enter(entry);
-  }
-
-  override prepend(entry: Entry): void {
-    super.prepend(entry);
-    this.#enter(entry);
-  }
-
-  override remove(entry: Entry): void {
-    super.remove(entry);
-    this.bytes -= entry.size;
-  }
-
-  #enter(entry: Entry): void {
-    entry.queue = this;
-    this.bytes += entry.size;
-  }
-}
-
 /** The sessions of one user, the most recently used last. */
-export class UserGroup extends List {
+export class UserGroup extends Group {
   readonly user: string;
   /** Once all sessions in it are revoked: how many of them have left. */
   revoked: number | undefined = undefined;
@@ -229,7 +242,7 @@ export class UserGroup extends List {
 }
 
 /** The newcomers from one client address, in the order of creation. */
-export class AddressGroup extends List {
+export class AddressGroup extends Group {
   readonly address: string;
   /** Its place in the heap of all addresses: see newcomers.ts. */
   place = 0;

@@ -1,6 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../util/errors.ts";
+import { createMark } from "../util/mark.ts";
 import type { CookieTemplate } from "./cookie_template.ts";
 import type { Entry, Life, Version } from "./entry.ts";
 import { WeakIndex } from "./weak_index.ts";
@@ -23,34 +24,8 @@ export interface Origin {
   readonly other: Origin | undefined;
 }
 
-class Same {
-  constructor(session: object) {
-    return session;
-  }
-}
-
-/**
- * Writes the origin on a live session itself, where nobody else can see it: a
- * class may add its private fields to any object that its base returns. A
- * `WeakMap` would do the same and make `get` a third slower.
- */
-class Marked extends Same {
-  #origin: Origin;
-
-  private constructor(session: object, origin: Origin) {
-    super(session);
-    this.#origin = origin;
-  }
-
-  static mark(session: object, origin: Origin): void {
-    if (#origin in session) session.#origin = origin;
-    else if (Object.isExtensible(session)) new Marked(session, origin);
-  }
-
-  static originOf(session: unknown): Origin | undefined {
-    return isObject(session) && #origin in session ? session.#origin : undefined;
-  }
-}
+/** On each live session, its latest origin. */
+const origins = createMark<Origin>();
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -63,7 +38,7 @@ export class Lineage {
 
   /** Returns where `session` came from in this store, whatever its id was. */
   originOf(session: SessionData): Origin | undefined {
-    let origin = Marked.originOf(session);
+    let origin = origins.get(session);
     while (origin && origin.lineage !== this) origin = origin.other;
     return origin;
   }
@@ -86,8 +61,8 @@ export class Lineage {
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
-    const origin = Marked.originOf(from);
-    if (origin) Marked.mark(to, origin);
+    const origin = origins.get(from);
+    if (origin) origins.set(to, origin);
   }
 
   /**
@@ -145,13 +120,13 @@ export class Lineage {
       ringSize: 0,
     };
     const { version, cookie } = entry;
-    let other = Marked.originOf(session);
+    let other = origins.get(session);
     // Of this store, only the latest origin counts.
     if (other?.lineage === this) other = other.other;
     // A touch would replace the text of a cookie that has no template.
     const own = text ?? (cookie ? undefined : version.text);
     const isBehind = text !== undefined;
-    Marked.mark(session, {
+    origins.set(session, {
       lineage: this,
       life,
       version,
