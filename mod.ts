@@ -19,16 +19,25 @@
  *
  * @module
  */
-export { lembro as default } from "./src/store.ts";
-export type { LembroOptions, Options, Serializer } from "./src/options.ts";
+export { lembro, lembro as default } from "./src/store.ts";
+export type { Rank } from "./src/core/entry.ts";
+export type {
+  Duration,
+  LembroOptions,
+  ResolvedOptions,
+  Serializer,
+  StoreRequest,
+  User,
+} from "./src/options.ts";
 export type {
   LembroEvented,
   LembroEvents,
   LembroStats,
   LembroStore,
+  RevokeOptions,
+  SessionInfo,
   SessionModule,
   Store,
   StoreClass,
   StoreConstructor,
 } from "./src/types.ts";
-export type { Rank } from "./src/core/vault.ts";

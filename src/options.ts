@@ -1,17 +1,17 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
-import type { SessionData } from "express-session";
+import type { SessionData, Store as ExpressStore } from "express-session";
 import { isFunction, isObject, refused } from "./util/errors.ts";
 import { howManyBytes } from "./util/sizes.ts";
 
 /**
- * Turns sessions into text and back, like the global `JSON`.
+ * Turns sessions into strings and back, like the global `JSON`.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import session from "express-session";
  * import lembro, { type Serializer } from "express-lembro";
  *
- * // A glance at the memory of the process shows no names.
+ * // A look at the memory of the process shows no names.
  * const serializer: Serializer = {
  *   stringify: (kept) => btoa(encodeURIComponent(JSON.stringify(kept))),
  *   parse: (text) => JSON.parse(decodeURIComponent(atob(text))),
@@ -22,14 +22,64 @@ import { howManyBytes } from "./util/sizes.ts";
  * ```
  */
 export interface Serializer {
-  /** A session as text. What it throws goes to the callback of the save. */
+  /** Returns a session as a string. What it throws goes to the callback of the save. */
   stringify(session: SessionData): string;
-  /** The session that `text` was made from, as a new object. */
+  /** Returns the session that `text` was made from, as a new object. */
   parse(text: string): SessionData;
 }
 
 /**
- * What the constructor of a store takes. Every option may be left out.
+ * A number of milliseconds, or a function that returns one for a session. The
+ * function is called with the session as it will be kept.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type Duration } from "express-lembro";
+ *
+ * const anHour: Duration = 3_600_000;
+ * using store = new (lembro(session))({ ttl: anHour });
+ * assertEquals(store.options.ttl, 3_600_000);
+ * ```
+ */
+export type Duration = number | ((session: SessionData, sid: string) => number);
+
+/**
+ * A request, as express-session passes it to a store.
+ *
+ * ```ts
+ * import session from "express-session";
+ * import lembro, { type StoreRequest } from "express-lembro";
+ *
+ * const isActivity = (request: StoreRequest) => request.path !== "/poll";
+ * using store = new (lembro(session))({ isActivity });
+ * console.assert(store.options.isActivity === isActivity);
+ * ```
+ */
+export type StoreRequest = Parameters<ExpressStore["regenerate"]>[0];
+
+/**
+ * Whose session it is: what the option `user` returns, and what `revoke` and
+ * `sessionsOf` take. Users are compared as strings.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type User } from "express-lembro";
+ *
+ * using store = new (lembro(session))();
+ * const user: User = 42;
+ * assertEquals(await store.sessionsOf(user), []);
+ * ```
+ */
+export type User = string | number | bigint;
+
+/**
+ * What the constructor of a store takes. Every option can be left out.
+ *
+ * A function among them is called with the session as it will be kept: after
+ * a merge the merged session, at a touch the kept data with the new cookie.
+ * What it throws fails the call that it was asked for. A promise is refused.
  *
  * ```ts
  * import session from "express-session";
@@ -49,25 +99,55 @@ export interface LembroOptions {
   interval?: number | undefined;
   /**
    * The most memory the sessions may take: a number of bytes (fractions of a
-   * byte are dropped), or text that the `sizeomatic` module reads, such as
+   * byte are dropped), or a string that the `sizeomatic` module reads, such as
    * `"512K"`, `"4M"` or `"1G"`. `Infinity` sets no limit.
    * @default {"4M"}
    */
   maxSize?: number | string | undefined;
   /**
-   * The life, in milliseconds, of a session whose cookie has no expiry of its
-   * own, counted from its last save or touch: a number above 0, `Infinity`
-   * included, or a function that gives the number for one session.
+   * The lifetime, in milliseconds, of a session whose cookie has no expiry of
+   * its own, counted from its last save or touch: above 0, `Infinity` included.
    * @default {86400000} a day
    */
-  ttl?: number | ((session: SessionData, sid: string) => number) | undefined;
+  ttl?: Duration | undefined;
   /**
-   * Asked at each save: the sessions it answers `true` for are the last to be
-   * evicted. Left out, it is those that Passport has logged in.
+   * The longest time, in milliseconds, between two uses of a session, even if
+   * its cookie would live longer.
+   * @default {Infinity}
+   */
+  idleTimeout?: Duration | undefined;
+  /**
+   * The longest time, in milliseconds, from the creation of a session to its
+   * end, however active it is.
+   * @default {Infinity}
+   */
+  absoluteTimeout?: Duration | undefined;
+  /**
+   * A request for which it returns `false` can read and save the session, but
+   * does not extend its life: a poll, for example.
+   * @default every request is one
+   */
+  isActivity?: ((request: StoreRequest) => boolean) | undefined;
+  /**
+   * Returns whose session it is, or `undefined` or `null` if nobody's. Called at
+   * each save. The default reads `session.passport.user`: itself if it is a
+   * string, number or bigint, else its `id` if that is one.
+   */
+  user?: ((session: SessionData, sid: string) => User | null | undefined) | undefined;
+  /**
+   * How many sessions one user may have, at least 1. With one more, the least
+   * recently used session of that user is destroyed.
+   * @default {100}
+   */
+  maxSessionsPerUser?: number | undefined;
+  /**
+   * Called at each save: the sessions for which it returns `true` are the last
+   * to be evicted. The default is `true` for sessions that have a user, and for
+   * those with any `passport.user`.
    */
   protect?: ((session: SessionData, sid: string) => boolean) | undefined;
   /**
-   * What keeps a session as text.
+   * Turns sessions into strings and back. It is only ever given whole sessions.
    * @default {JSON}
    */
   serializer?: Serializer | undefined;
@@ -79,40 +159,40 @@ export interface LembroOptions {
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import session from "express-session";
- * import lembro, { type Options } from "express-lembro";
+ * import lembro, { type ResolvedOptions } from "express-lembro";
  *
  * using store = new (lembro(session))({ maxSize: "4M" });
- * const { interval, maxSize }: Options = store.options;
+ * const { interval, maxSize }: ResolvedOptions = store.options;
  * assertEquals([interval, maxSize], [360_000, 4_194_304]);
  * ```
  */
-export interface Options {
+export interface ResolvedOptions {
   /** Milliseconds between two purges of the expired sessions. */
   readonly interval: number;
   /** The most memory the sessions may take, in bytes; may be `Infinity`. */
   readonly maxSize: number;
-  /** The life, in milliseconds, of a session whose cookie has no expiry. */
-  readonly ttl: number | ((session: SessionData, sid: string) => number);
+  /** The lifetime, in milliseconds, of a session whose cookie has no expiry. */
+  readonly ttl: Duration;
+  /** The longest time between two uses of a session, in milliseconds. */
+  readonly idleTimeout: Duration;
+  /** The longest life of a session since its creation, in milliseconds. */
+  readonly absoluteTimeout: Duration;
+  /** Which requests extend the life of a session. */
+  readonly isActivity: (request: StoreRequest) => boolean;
+  /** Whose session it is. */
+  readonly user: (session: SessionData, sid: string) => User | null | undefined;
+  /** How many sessions one user may have. */
+  readonly maxSessionsPerUser: number;
   /** Which sessions are the last to be evicted. */
   readonly protect: (session: SessionData, sid: string) => boolean;
-  /** What keeps a session as text. */
+  /** What turns sessions into strings and back. */
   readonly serializer: Serializer;
 }
 
 // A longer delay overflows the runtime's timer, which then fires at once.
 const LONGEST_DELAY = 2_147_483_647;
 
-const DEFAULTS: Options = {
-  interval: 360_000,
-  maxSize: 4 * 1024 * 1024,
-  ttl: 86_400_000,
-  protect: loggedInByPassport,
-  serializer: JSON,
-};
-
-type Name = keyof Options;
-
-const NAMES = Object.keys(DEFAULTS) as Name[];
+type Name = keyof ResolvedOptions;
 
 /** What an option may be. */
 interface Rule<Value> {
@@ -120,21 +200,32 @@ interface Rule<Value> {
   takes: string;
   /** Whether a value is of the right type. */
   fits(value: unknown): boolean;
-  /** The value in force; nothing if one of the right type is out of range. */
+  /** Returns the value in force, or `undefined` if one of the right type is out of range. */
   read(value: never): Value | undefined;
 }
 
-const same = <Value>(value: Value): Value => value;
+const isNumber = (value: unknown) => typeof value === "number";
+const unless = <Value>(isWrong: boolean, value: Value) => isWrong ? undefined : value;
 
-const RULES: { [N in Name]: Rule<Options[N]> } = {
+const duration: Rule<Duration> = {
+  takes: "a number of milliseconds above 0, or a function that returns one",
+  fits: (value) => isNumber(value) || isFunction(value),
+  read: (value: Duration) => unless(isNumber(value) && !(value as number > 0), value),
+};
+
+function functionOf<Value>(signature: string): Rule<Value> {
+  return { takes: `a function ${signature}`, fits: isFunction, read: (value: Value) => value };
+}
+
+const RULES: { [N in Name]: Rule<ResolvedOptions[N]> } = {
   interval: {
     takes: `a number of milliseconds from 1 to ${LONGEST_DELAY}`,
-    fits: (value) => typeof value === "number",
-    read: (value: number) => value >= 1 && value <= LONGEST_DELAY ? value : undefined,
+    fits: isNumber,
+    read: (value: number) => unless(!(value >= 1 && value <= LONGEST_DELAY), value),
   },
   maxSize: {
-    takes: 'at least 1 byte, as a number or as text such as "512K", "4M" or "1G"',
-    fits: (value) => typeof value === "number" || typeof value === "string",
+    takes: 'at least 1 byte, as a number or as a string such as "512K", "4M" or "1G"',
+    fits: (value) => isNumber(value) || typeof value === "string",
     read(value: number | string) {
       // sizeomatic drops a leading minus: it would read "-4M" as four megabytes.
       const bytes = typeof value === "number"
@@ -143,49 +234,83 @@ const RULES: { [N in Name]: Rule<Options[N]> } = {
       return bytes !== false && bytes >= 1 ? bytes : undefined;
     },
   },
-  ttl: {
-    takes: "a number of milliseconds above 0, or a function that gives one",
-    fits: (value) => typeof value === "number" || isFunction(value),
-    read: (value: Options["ttl"]) => typeof value === "number" && !(value > 0) ? undefined : value,
+  ttl: duration,
+  idleTimeout: duration,
+  absoluteTimeout: duration,
+  isActivity: functionOf("(request) => boolean"),
+  user: functionOf("(session, sid) => string, number, bigint, null or undefined"),
+  maxSessionsPerUser: {
+    takes: "a whole number from 1, or Infinity",
+    fits: isNumber,
+    read: (value: number) =>
+      unless(!(value >= 1 && (Number.isInteger(value) || value === Infinity)), value),
   },
-  protect: {
-    takes: "a function (session, sid) => boolean",
-    fits: isFunction,
-    read: same<Options["protect"]>,
-  },
+  protect: functionOf("(session, sid) => boolean"),
   serializer: {
     takes: "an object with the functions stringify and parse",
     fits(value) {
       const { stringify, parse } = (value ?? {}) as Partial<Serializer>;
       return isFunction(stringify) && isFunction(parse);
     },
-    read: same<Serializer>,
+    read: (value: Serializer) => value,
   },
+};
+
+const NAMES = Object.keys(RULES) as Name[];
+
+/** What other stores call these options. */
+const ALIASES: Record<string, Name> = {
+  checkPeriod: "interval",
+  reapInterval: "interval",
+  max: "maxSize",
+  maxAge: "ttl",
 };
 
 export const CREATE = "create store";
 
 /**
- * What a caller passed, checked and completed; `passed` stays as it is.
+ * Checks and completes what a caller passed, which stays as it is.
  *
  * @throws {TypeError | RangeError} Naming the option, what it takes and what it received.
  */
-export function readOptions(passed?: LembroOptions | null): Options {
+export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
   const given = passed ?? {};
   if (!isObject(given) || Array.isArray(given)) {
     throw refused(TypeError, CREATE, "options must be an object", given);
   }
-  for (const name of Object.keys(given)) {
-    if (!NAMES.includes(name as Name)) {
-      throw refused(TypeError, CREATE, `the options are ${NAMES.join(", ")}`, name);
-    }
-  }
-  const read = NAMES.map((name) => [name, readOption(name, given[name])]);
-  return Object.freeze(Object.fromEntries(read));
+  // A framework such as Sails passes its whole session configuration, which has a secret.
+  if (!("secret" in given)) refuseUnknown(Object.keys(given));
+  const read = <N extends Name>(name: N, fallback: ResolvedOptions[N]): ResolvedOptions[N] =>
+    readOption(name, given[name], fallback);
+  const user = read("user", userOfPassport);
+  return Object.freeze({
+    interval: read("interval", 360_000),
+    maxSize: read("maxSize", 4 * 1024 * 1024),
+    ttl: read("ttl", 86_400_000),
+    idleTimeout: read("idleTimeout", Infinity),
+    absoluteTimeout: read("absoluteTimeout", Infinity),
+    isActivity: read("isActivity", everyRequest),
+    user,
+    maxSessionsPerUser: read("maxSessionsPerUser", 100),
+    protect: read("protect", protectUsersOf(user)),
+    serializer: read("serializer", JSON),
+  });
 }
 
-function readOption(name: Name, value: unknown): unknown {
-  if (value === undefined) return DEFAULTS[name];
+function refuseUnknown(names: string[]): void {
+  const unknown = names.find((name) => !NAMES.includes(name as Name));
+  if (unknown === undefined) return;
+  const meant = ALIASES[unknown];
+  const hint = meant ? ` (did you mean ${meant}?)` : "";
+  throw refused(TypeError, CREATE, `unknown option${hint}, use ${NAMES.join(", ")}`, unknown);
+}
+
+function readOption<N extends Name>(
+  name: N,
+  value: unknown,
+  fallback: ResolvedOptions[N],
+): ResolvedOptions[N] {
+  if (value === undefined) return fallback;
   const { takes, fits, read } = RULES[name];
   const rule = `${name} must be ${takes}`;
   if (!fits(value)) throw refused(TypeError, CREATE, rule, value);
@@ -194,7 +319,31 @@ function readOption(name: Name, value: unknown): unknown {
   return inForce;
 }
 
-function loggedInByPassport(session: SessionData): boolean {
-  const { passport } = session as { passport?: { user?: unknown } };
-  return passport?.user !== undefined && passport.user !== null;
+/** The default of `isActivity`. */
+export function everyRequest(): boolean {
+  return true;
+}
+
+/** The default of `user`. */
+function userOfPassport(session: SessionData): User | undefined {
+  const user = passportUserOf(session);
+  if (isUser(user)) return user;
+  const { id } = (user ?? {}) as { id?: unknown };
+  return isUser(id) ? id : undefined;
+}
+
+/** The default of `protect`. */
+function protectUsersOf(user: ResolvedOptions["user"]): ResolvedOptions["protect"] {
+  return (session, sid) =>
+    (user(session, sid) ?? undefined) !== undefined ||
+    (passportUserOf(session) ?? undefined) !== undefined;
+}
+
+function passportUserOf(session: SessionData): unknown {
+  return (session as { passport?: { user?: unknown } | null }).passport?.user;
+}
+
+/** Whether `value` can be a user. */
+export function isUser(value: unknown): value is User {
+  return typeof value === "string" || typeof value === "number" || typeof value === "bigint";
 }

@@ -2,34 +2,30 @@
 import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
-import { expose } from "./core/port.ts";
-import type { CookieKinds } from "./core/cookie_template.ts";
-import { isFunction, refused, show } from "./util/errors.ts";
-import { defer } from "./util/callbacks.ts";
-import { every, inSlices, now } from "./util/time.ts";
-import { Lineage, merge, type Origin } from "./core/lineage.ts";
-import { CREATE, type LembroOptions, type Options, readOptions } from "./options.ts";
+import { openPort } from "./core/port.ts";
+import { type Info, Sessions } from "./core/sessions.ts";
 import {
-  expiryOf,
-  readAnswer,
-  recordOf,
-  REDUCED_SHARE,
-  sessionOf,
-  type SessionRecord,
-  touched,
-} from "./core/record.ts";
-import { pretty } from "./util/sizes.ts";
+  CREATE,
+  isUser,
+  type LembroOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./options.ts";
 import type {
   LembroEvents,
   LembroStats,
   LembroStore,
+  RevokeOptions,
   SessionModule,
   StoreClass,
   StoreConstructor,
 } from "./types.ts";
-import { type Entry, type Reason, Vault } from "./core/vault.ts";
-
-type Callback<Result = void> = (error: unknown, result?: Result) => void;
+import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
+import { isFunction, isObject, refused } from "./util/errors.ts";
+import { dispose } from "./util/dispose.ts";
+import { pretty } from "./util/sizes.ts";
+import { inSlices } from "./util/slices.ts";
+import { every, now } from "./util/time.ts";
 
 // A promise where there is no callback: the overloads of LembroStore say which.
 // deno-lint-ignore no-explicit-any
@@ -37,9 +33,7 @@ type Answer = any;
 
 const log = debug("express-lembro");
 
-// Browsers older than the symbol get the one its polyfills agree on.
-const dispose: typeof Symbol.dispose = Symbol.dispose ??
-  Symbol.for("Symbol.dispose");
+const REVOKE = "revoke user";
 
 /**
  * Makes a class of session stores that extends the `Store` of `session`.
@@ -53,95 +47,115 @@ const dispose: typeof Symbol.dispose = Symbol.dispose ??
  * console.assert(store instanceof session.Store);
  * ```
  *
- * @param session The `express-session` function, or anything with a `Store` class on it.
- * @throws {TypeError} If there is no `Store` class on `session`.
+ * @param session The `express-session` function, or anything that has a `Store` class.
+ * @returns The class of stores.
+ * @throws {TypeError} If `session` has no `Store` class.
  */
 export function lembro<Base extends StoreClass>(
   session: SessionModule<Base>,
 ): StoreConstructor<InstanceType<Base>> {
   class Lembro extends storeOf(session) implements LembroStore {
-    declare readonly options: Options;
-    readonly #vault: Vault;
-    readonly #lineage = new Lineage();
-    readonly #cookies: CookieKinds = [];
+    declare readonly options: ResolvedOptions;
+    readonly #sessions: Sessions;
     readonly #stopPurging: () => void;
-    #isReducing = false;
-    readonly #counters = {
-      hits: 0,
-      misses: 0,
-      saves: 0,
-      touches: 0,
-      merges: 0,
-      lateWrites: 0,
-      expired: 0,
-      evicted: { newcomers: 0, returning: 0, protected: 0 },
-      rejected: 0,
-    };
+    #isPurging = false;
+    /** What the answers of `destroy`, `revoke` and `clear` wait for, if a journal is open. */
+    #confirmed: (() => Promise<void>) | undefined;
+    #generate: unknown;
 
     constructor(options?: LembroOptions | null | (() => void), callback?: () => void) {
       super();
-      if (isFunction(options)) {
-        [options, callback] = [undefined, options];
-      }
+      if (isFunction(options)) [options, callback] = [undefined, options];
       if (callback !== undefined && !isFunction(callback)) {
         throw refused(TypeError, CREATE, "callback must be a function", callback);
       }
-      const inForce = readOptions(options);
-      Object.defineProperty(this, "options", { value: inForce, enumerable: true });
-      this.#vault = new Vault(inForce.maxSize, now, (entry, reason) => this.#left(entry, reason));
-      expose(this, {
-        vault: this.#vault,
-        cookies: this.#cookies,
-        lineage: this.#lineage,
+      if (callback && "Store" in callback) {
+        const rule = "pass express-session to lembro(), as in new (lembro(session))(options)";
+        throw refused(TypeError, CREATE, rule, callback);
+      }
+      const resolved = resolveOptions(options);
+      Object.defineProperty(this, "options", { value: resolved, enumerable: true });
+      this.#sessions = new Sessions(resolved, {
+        clock: now,
+        run: (steps) =>
+          inSlices(steps, () => {}, (error) => this.#announce("error", () => [error])),
+        reducing: (bytes) => {
+          if (log.enabled) log("reduce: start %s", pretty(bytes));
+        },
+        hears: (event) => this.#hears(event),
+        announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
-      this.#stopPurging = every(inForce.interval, () =>
-        this.purge((error) => {
-          if (error) this.#announce("error", error);
-        }));
+      openPort(this, this.#sessions, (barrier) => this.#confirmed = barrier);
+      this.#stopPurging = every(resolved.interval, this, (store) => store.#purgeInBackground());
       if (callback) defer(callback);
     }
 
     get(sid: string, callback?: Callback<SessionData | undefined>): Answer {
-      return answer(callback, () => this.#read(String(sid)));
+      return answer(callback, () => this.#sessions.get(idOf(sid)));
     }
 
     set(sid: string, session: SessionData, callback?: Callback): Answer {
-      return answer(callback, () => this.#save(String(sid), session), this.#counters);
+      return answer(callback, () => this.#sessions.save(idOf(sid), session));
     }
 
     touch(sid: string, session: SessionData, callback?: Callback): Answer {
-      return answer(callback, () => this.#touch(String(sid), session), this.#counters);
+      return answer(callback, () => this.#sessions.touch(idOf(sid), session));
     }
 
     destroy(sid: string, callback?: Callback): Answer {
-      return answer(callback, () => this.#destroy(String(sid)));
+      return answer(callback, () => this.#sessions.destroy(idOf(sid)), this.#confirmed);
+    }
+
+    update(
+      sid: string,
+      change: (session: SessionData) => unknown,
+      callback?: Callback<SessionData | undefined>,
+    ): Answer {
+      return answer(callback, () => this.#sessions.update(idOf(sid), changeOf(change)));
+    }
+
+    info(sid: string, callback?: Callback<Info | undefined>): Answer {
+      return answer(callback, () => this.#sessions.info(idOf(sid)));
+    }
+
+    sessionsOf(user: string, callback?: Callback<Info[]>): Answer {
+      return answerInSlices(callback, () => this.#sessions.sessionsOf(userOf(user)));
+    }
+
+    revoke(
+      user: string,
+      options?: RevokeOptions | Callback<number> | null,
+      callback?: Callback<number>,
+    ): Answer {
+      if (isFunction(options)) [options, callback] = [undefined, options];
+      return answerInSlices(callback, () => {
+        const { sid, request } = spared(options as RevokeOptions | null | undefined);
+        return this.#sessions.revoke(userOf(user), sid, request);
+      }, this.#confirmed);
     }
 
     all(callback?: Callback<Record<string, SessionData>>): Answer {
-      return answerInSlices(callback, () => this.#all());
+      return answerInSlices(callback, () => this.#sessions.all());
     }
 
     length(callback?: Callback<number>): Answer {
-      return answerInSlices(callback, () => this.#length());
+      return answerInSlices(callback, () => this.#sessions.length());
     }
 
     ids(callback?: Callback<string[]>): Answer {
-      return answerInSlices(callback, () => this.#ids());
+      return answerInSlices(callback, () => this.#sessions.ids());
     }
 
     clear(callback?: Callback): Answer {
-      return answer(callback, () => {
-        this.#vault.clear();
-        this.#lineage.endAll();
-      });
+      return answer(callback, () => this.#sessions.clear(), this.#confirmed);
     }
 
     reduce(callback?: Callback): Answer {
-      return answerInSlices(callback, () => this.#reduce());
+      return answerInSlices(callback, () => this.#sessions.reduce());
     }
 
     purge(callback?: Callback): Answer {
-      return answerInSlices(callback, () => this.#purge());
+      return answerInSlices(callback, () => this.#sessions.purge());
     }
 
     close(callback?: Callback): Answer {
@@ -153,184 +167,60 @@ export function lembro<Base extends StoreClass>(
     }
 
     stats(): LembroStats {
-      const { evicted, ...counters } = this.#counters;
-      return {
-        sessions: this.#vault.size,
-        bytes: this.#vault.bytes,
-        maxSize: this.options.maxSize,
-        ...this.#vault.counts,
-        ...counters,
-        evicted: { ...evicted },
-      };
+      return this.#sessions.stats();
     }
 
     entries(): IterableIterator<[sid: string, session: SessionData]> {
-      return parsed(this.#vault.walk(), this.options);
+      return this.#sessions.entries();
     }
 
     override createSession(req: unknown, session: SessionData): SessionData {
       const made = super.createSession!(req, session);
-      this.#lineage.copied(session, made);
+      this.#sessions.created(req, session, made);
       return made;
     }
 
-    #read(sid: string): SessionData | undefined {
-      const entry = this.#vault.find(sid, now());
-      if (!entry) {
-        this.#counters.misses++;
-        return undefined;
-      }
-      this.#vault.use(entry);
-      const session = sessionOf(entry, this.options);
-      this.#lineage.loaded(session, entry);
-      this.#counters.hits++;
-      return session;
+    /**
+     * express-session assigns a function here, and calls it for each request that
+     * comes without a session, and to regenerate one.
+     */
+    get generate(): unknown {
+      return this.#generate;
     }
 
-    // The options' functions, the serializer and the session's own toJSON may
-    // throw, or call the store: they come first, what the store does about it after.
-    #save(sid: string, session: SessionData): void {
-      const origin = this.#lineage.of(session, sid);
-      if (origin && this.#isLate(origin)) return;
-      const { ttl, protect, serializer } = this.options;
-      const time = now();
-      const expires = expiryOf(session, sid, time, ttl);
-      if (expires <= time) return this.#destroy(sid);
-      const kept = this.#vault.find(sid, time);
-      const { changes } = this.#vault;
-      const overtaken = origin && kept && origin.version !== kept.version
-        ? merge(session, origin.version.text, kept.text, serializer)
-        : undefined;
-      const saved = overtaken?.merged ?? session;
-      const record = recordOf(saved, expires, this.options, this.#cookies);
-      const isProtected = readAnswer(protect(saved, sid));
-      const isFollowed = origin !== undefined || this.#lineage.follows(session);
-      // One of those functions destroyed the session: that is newer.
-      if (origin && this.#isLate(origin)) return;
-      const found = this.#vault.changes === changes ? kept : this.#vault.find(sid, time);
-      const entry = this.#keep(found, sid, record, isProtected);
-      if (isFollowed) this.#lineage.saved(session, entry, overtaken?.text);
-      this.#counters.saves++;
-      if (overtaken) this.#counters.merges++;
-      this.#limit(entry);
+    set generate(generate: unknown) {
+      const reached = (request: unknown) => this.#sessions.reached(request);
+      this.#generate = isFunction(generate)
+        ? function (this: unknown, request: unknown, ...rest: unknown[]) {
+          reached(request);
+          return generate.call(this, request, ...rest);
+        }
+        : generate;
     }
 
-    #isLate(origin: Origin): boolean {
-      const isOver = this.#lineage.isOver(origin);
-      if (isOver) this.#counters.lateWrites++;
-      return isOver;
+    #purgeInBackground(): void {
+      if (this.#isPurging) return;
+      this.#isPurging = true;
+      this.purge((error) => {
+        this.#isPurging = false;
+        if (error) this.#announce("error", () => [error]);
+      });
     }
 
-    #keep(
-      entry: Entry | undefined,
-      sid: string,
-      record: SessionRecord,
-      isProtected: boolean,
-    ): Entry {
-      if (!entry) {
-        return this.#vault.add(sid, record, isProtected, this.#lineage.takeDeparted(sid));
-      }
-      this.#vault.save(entry, record, isProtected);
-      return entry;
+    #hears(event: keyof LembroEvents): boolean {
+      // A bare emitter may not be able to count its listeners.
+      return isFunction(this.emit) && this.listenerCount?.(event) !== 0;
     }
 
-    #touch(sid: string, session: SessionData): void {
-      const time = now();
-      const entry = this.#vault.find(sid, time);
-      if (!entry || this.#lineage.isLate(session, entry)) return;
-      const { changes } = this.#vault;
-      const { version } = entry;
-      const expires = expiryOf(session, sid, time, this.options.ttl);
-      if (expires <= time) return this.#destroy(sid);
-      const record = touched(entry, session, expires, this.options, this.#cookies);
-      // One of those functions saved or destroyed the session itself: that is newer.
-      const isSame = this.#vault.changes === changes ||
-        this.#vault.find(sid, time) === entry && entry.version === version;
-      if (!isSame) return;
-      this.#vault.touch(entry, record);
-      this.#counters.touches++;
-      this.#limit(entry);
-    }
-
-    #destroy(sid: string): void {
-      const entry = this.#vault.find(sid, now());
-      if (entry) this.#vault.remove(entry, "destroy");
-      this.#lineage.end(sid, entry);
-    }
-
-    #limit(saved: Entry): void {
-      if (this.#vault.bytes <= this.options.maxSize) return;
-      if (!this.#isReducing) {
-        this.#isReducing = true;
-        const done = () => this.#isReducing = false;
-        inSlices(this.#reduce(saved), done, (error) => {
-          done();
-          this.#announce("error", error);
-        });
-      }
-      // What a first slice has not come to: the limit holds before the save returns.
-      this.#vault.limit(saved);
-    }
-
-    *#all(): Generator<void, Record<string, SessionData>, undefined> {
-      const sessions: Record<string, SessionData> = Object.create(null);
-      for (const entry of this.#vault.walk()) {
-        if (entry) sessions[entry.sid] = sessionOf(entry, this.options);
-        yield;
-      }
-      return sessions;
-    }
-
-    *#ids(): Generator<void, string[], undefined> {
-      // As long as it can get: an array that grows copies itself, for tens of milliseconds.
-      const ids = new Array<string>(this.#vault.size);
-      let length = 0;
-      for (const entry of this.#vault.walk()) {
-        if (entry) ids[length++] = entry.sid;
-        yield;
-      }
-      ids.length = length;
-      return ids;
-    }
-
-    *#length(): Generator<void, number, undefined> {
-      yield* this.#vault.purge();
-      return this.#vault.size;
-    }
-
-    *#purge(): Generator<void, void, undefined> {
-      const expired = yield* this.#vault.purge();
-      this.#announce("purge", { expired });
-    }
-
-    *#reduce(saved?: Entry): Generator<void, void, undefined> {
-      const before = this.#vault.bytes;
-      log("reduce: start %s", pretty(before));
-      const evicted = yield* this.#vault.reduce(this.options.maxSize * REDUCED_SHARE, saved);
-      const after = this.#vault.bytes;
-      log("reduce: done %s", pretty(after));
-      this.#announce("reduce", { before, after, evicted });
-    }
-
-    #left(entry: Entry, reason: Reason): void {
-      if (reason === "destroy") return;
-      const { sid, queue: { rank } } = entry;
-      this.#lineage.departed(entry);
-      if (reason === "expire") {
-        this.#counters.expired++;
-        this.#announce("expire", sid);
-      } else if (reason === "evict") {
-        this.#counters.evicted[rank]++;
-        this.#announce("evict", sid, rank);
-      }
-    }
-
-    // A listener runs after the call like a callback: one that throws, or that
+    // A listener runs after the call, like a callback: one that throws, or that
     // calls the store, can't come between two steps of the store's own work.
-    #announce<E extends keyof LembroEvents>(event: E, ...args: LembroEvents[E]): void {
-      if (!isFunction(this.emit)) return;
-      if (event !== "error" && this.listenerCount?.(event) === 0) return;
-      defer(() => this.emit?.(event, ...args));
+    #announce<E extends keyof LembroEvents>(event: E, args: () => LembroEvents[E]): void {
+      if (event === "reduce" && log.enabled) {
+        log("reduce: done %s", pretty(this.#sessions.vault.bytes));
+      }
+      if (this.#hears(event) || event === "error" && isFunction(this.emit)) {
+        defer(() => this.emit?.(event, ...args()));
+      }
     }
   }
 
@@ -354,52 +244,44 @@ function storeOf(session: SessionModule): new () => BaseStore {
   return Store as unknown as new () => BaseStore;
 }
 
-function* parsed(
-  entries: Iterable<Entry | undefined>,
-  options: Options,
-): Generator<[sid: string, session: SessionData], void, undefined> {
-  for (const entry of entries) {
-    if (entry) yield [entry.sid, sessionOf(entry, options)];
+function idOf(sid: unknown): string {
+  if (typeof sid === "string") return sid;
+  if (typeof sid === "number") return String(sid);
+  throw refused(TypeError, "use session", "sid must be a string or a number", sid);
+}
+
+function userOf(user: unknown): string {
+  if (isUser(user)) return String(user);
+  const rule = "user must be a string, a number or a bigint";
+  throw refused(TypeError, "find sessions of user", rule, user);
+}
+
+function changeOf(change: unknown): (session: SessionData) => unknown {
+  if (isFunction(change)) return change;
+  throw refused(TypeError, "update session", "change must be a function", change);
+}
+
+/** Reads which session, and which request, a revocation leaves alone. */
+function spared(options: RevokeOptions | null | undefined): { sid?: string; request?: object } {
+  if (options === undefined || options === null) return {};
+  if (!isObject(options) || Array.isArray(options)) {
+    throw refused(TypeError, REVOKE, "options must be an object", options);
   }
-}
-
-/** Does `work` at once, and answers later. What it throws is counted. */
-function answer<Result>(
-  callback: Callback<Result> | undefined,
-  work: () => Result,
-  counters?: { rejected: number },
-): Promise<Result> | void {
-  if (!isFunction(callback)) return promised((settle) => answer(settle, work, counters));
-  let result: Result;
-  try {
-    result = work();
-  } catch (thrown) {
-    if (counters) counters.rejected++;
-    return defer(callback, truthy(thrown));
+  const { except, ...unknown } = options;
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) throw refused(TypeError, REVOKE, "unknown option, use except", name);
+  if (except === undefined || except === null) return {};
+  if (isObject(except) && !Array.isArray(except)) {
+    const { sessionID, session } = except as RequestLike;
+    const sid = sessionID ?? session?.id ?? session?.sessionId;
+    return { request: except, ...(typeof sid === "string" ? { sid } : {}) };
   }
-  defer(callback, null, result);
+  if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
+  throw refused(TypeError, REVOKE, "except must be a session id or a request", except);
 }
 
-/** Does the work of `start` in slices, the first one at once, and answers when it is done. */
-function answerInSlices<Result>(
-  callback: Callback<Result> | undefined,
-  start: () => Generator<void, Result, undefined>,
-): Promise<Result> | void {
-  if (!isFunction(callback)) return promised((settle) => answerInSlices(settle, start));
-  inSlices(
-    start(),
-    (result) => defer(callback, null, result),
-    (thrown) => defer(callback, truthy(thrown)),
-  );
-}
-
-function promised<Result>(start: (settle: Callback<Result>) => void): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    start((error, result) => error ? reject(error) : resolve(result as Result));
-  });
-}
-
-/** What was thrown, as an error that a callback doesn't take for success. */
-function truthy(thrown: unknown): unknown {
-  return thrown || new Error(`Cannot use session: ${show(thrown)} was thrown`);
+/** Where requests have the id of their session: those of Express, and those of Fastify. */
+interface RequestLike {
+  sessionID?: unknown;
+  session?: { id?: unknown; sessionId?: unknown } | null;
 }

@@ -1,7 +1,8 @@
+// deno-lint-ignore-file no-explicit-any -- as in the types of express-session: callbacks written for its MemoryStore compile unchanged
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { LembroOptions, Options } from "./options.ts";
-import type { Rank } from "./core/vault.ts";
+import type { Rank } from "./core/entry.ts";
+import type { LembroOptions, ResolvedOptions, StoreRequest, User } from "./options.ts";
 
 /**
  * A class of session stores to build on, such as `session.Store`.
@@ -18,7 +19,6 @@ import type { Rank } from "./core/vault.ts";
  * assertEquals([store.name, store instanceof Base], ["a class is enough", true]);
  * ```
  */
-// deno-lint-ignore no-explicit-any
 export type StoreClass = abstract new (...args: any[]) => object;
 
 /**
@@ -39,9 +39,9 @@ export type SessionModule<Base extends StoreClass = StoreClass> =
   | { readonly session: { readonly Store: Base } };
 
 /**
- * The counters of a store. The first six say how it stands now, sessions that
- * have expired and that nobody met since included; the rest count since it
- * was made.
+ * The counters of a store. The first seven say how it stands now, including
+ * sessions that have expired and that nothing has met since. The rest count
+ * since it was created.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -59,16 +59,18 @@ export type SessionModule<Base extends StoreClass = StoreClass> =
 export interface LembroStats {
   /** How many sessions are kept. */
   sessions: number;
-  /** What they take, in bytes. */
+  /** Their size, in bytes. */
   bytes: number;
-  /** What they may take, in bytes. */
+  /** The limit of their size, in bytes. */
   maxSize: number;
-  /** How many sessions nobody has asked for since they were made. */
+  /** How many sessions nobody has asked for since they were created. */
   newcomers: number;
   /** How many came back. */
   returning: number;
   /** How many are protected. */
   protected: number;
+  /** How many distinct users have a session. */
+  users: number;
   /** How often `get` found a session. */
   hits: number;
   /** How often `get` found none, or an expired one. */
@@ -79,36 +81,101 @@ export interface LembroStats {
   touches: number;
   /** How many saves were merged with one that had overtaken them. */
   merges: number;
-  /** How many saves came after their session was destroyed, and wrote nothing. */
+  /** How many saves came after their session was destroyed or revoked, and wrote nothing. */
   lateWrites: number;
   /** How many sessions were forgotten because they had expired. */
   expired: number;
   /** How many sessions were evicted to keep to `maxSize`, by rank. */
   evicted: Record<Rank, number>;
-  /** How many saves and touches gave an error. */
+  /** How many sessions `revoke` and `maxSessionsPerUser` have ended. */
+  revoked: number;
+  /** How many saves, updates and touches failed with an error. */
   rejected: number;
 }
 
 /**
- * The events that a store adds to those of its `Store`, with what the listeners get.
+ * What is known of a session.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type SessionInfo } from "express-lembro";
+ *
+ * using store = new (lembro(session))();
+ * await store.set("a", { cookie: new session.Cookie() });
+ * const { rank, user, created, lastUsed }: SessionInfo = (await store.info("a"))!;
+ * assertEquals([rank, user, created], ["newcomers", undefined, lastUsed]);
+ * ```
+ */
+export interface SessionInfo {
+  /** Its id. */
+  sid: string;
+  /** A fresh copy of the session. */
+  session: SessionData;
+  /** Its user by the option `user`, as a string. */
+  user: string | undefined;
+  /** Its rank. */
+  rank: Rank;
+  /** Its size, in bytes. */
+  bytes: number;
+  /** When it was created. */
+  created: Date;
+  /** When it was last loaded, saved or touched. */
+  lastUsed: Date;
+  /** When it expires if it is not used any more, or `undefined` if it never does. */
+  expires: Date | undefined;
+}
+
+/**
+ * What {@linkcode LembroStore.revoke} leaves alone.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type RevokeOptions } from "express-lembro";
+ *
+ * using store = new (lembro(session))();
+ * const options: RevokeOptions = { except: "the id of this session" };
+ * assertEquals(await store.revoke("ada", options), 0);
+ * ```
+ */
+export interface RevokeOptions {
+  /**
+   * A session by its id; or a request: then its session, and all that this
+   * request saves later, even under a new id.
+   */
+  except?: string | StoreRequest | null | undefined;
+}
+
+/**
+ * The events that a store adds to those of its `Store`, with the arguments of
+ * their listeners. A session among them is a copy. It is `undefined` if the
+ * serializer can't read it any more.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import session from "express-session";
  * import lembro, { type LembroEvents } from "express-lembro";
  *
- * using store = new (lembro(session))({ maxSize: "1K" });
- * const gone: LembroEvents["evict"][] = [];
- * store.on("evict", (sid, rank) => gone.push([sid, rank]));
- * for (const sid of "abcdefghij") await store.set(sid, { cookie: new session.Cookie() });
- * assertEquals(gone[0], ["a", "newcomers"]);
+ * using store = new (lembro(session))();
+ * const ended: LembroEvents["destroy"][] = [];
+ * store.on("destroy", (...args) => ended.push(args));
+ * await store.set("a", { cookie: new session.Cookie() });
+ * await store.destroy("a");
+ * assertEquals(ended.map(([sid]) => sid), ["a"]);
  * ```
  */
 export interface LembroEvents {
+  /** A session was destroyed: by `destroy`, `revoke`, `maxSessionsPerUser` or an expired cookie. */
+  destroy: [sid: string, session: SessionData | undefined];
   /** A session has expired and is forgotten. */
-  expire: [sid: string];
+  expire: [sid: string, session: SessionData | undefined];
   /** A session had to go to keep to `maxSize`. */
-  evict: [sid: string, rank: Rank];
+  evict: [sid: string, rank: Rank, session: SessionData | undefined];
+  /** All sessions were cleared at once. */
+  clear: [];
+  /** A save was dropped: its session had been destroyed or revoked since it was loaded. */
+  late: [sid: string];
   /** The store was reduced from `before` to `after` bytes; `evicted` sessions went. */
   reduce: [result: { before: number; after: number; evicted: number }];
   /** The expired sessions were purged: `expired` of them. */
@@ -152,9 +219,9 @@ export interface LembroEvented {
 
 /**
  * What a store can do on top of its `Store`. Each method takes a Node-style
- * callback last, which runs later and never inside the call; without one it
- * gives a promise of the same result. What a call changes has changed when it
- * returns. An id is turned into a string, and every string is one.
+ * callback last, which runs later and never inside the call. Without one, it
+ * returns a promise of the same result. A change has taken effect when the call
+ * returns. An id is a string, or a number, which is turned into one.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -170,10 +237,10 @@ export interface LembroEvented {
  */
 export interface LembroStore {
   /** The options in force; `maxSize` is in bytes. */
-  readonly options: Options;
+  readonly options: ResolvedOptions;
 
   /**
-   * Gives a fresh copy of the session with the cookie of its last save or
+   * Returns a fresh copy of the session with the cookie of its last save or
    * touch, or `undefined` if there is none or it has expired.
    *
    * ```ts
@@ -184,21 +251,23 @@ export interface LembroStore {
    * using store = new (lembro(session))();
    * assertEquals(await store.get("nobody"), undefined);
    * ```
+   *
+   * @throws {TypeError} If `sid` is neither a string nor a number.
    */
   get(sid: string): Promise<SessionData | undefined>;
   /** As above, with a callback. */
+  get(sid: string, callback: (error: any, session?: SessionData | null) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
   get(
     sid: string,
-    callback: (error: unknown, session?: SessionData | null) => void,
-  ): void;
+    callback: ((error: any, session?: SessionData | null) => void) | undefined,
+  ): Promise<SessionData | undefined> | void;
 
   /**
-   * Saves a session. One whose cookie has already expired is destroyed.
-   *
-   * The error is what the `serializer`, `ttl` or `protect` threw, a
-   * `TypeError` for what is no object, or a `RangeError` with the code
-   * `ERR_LEMBRO_SESSION_TOO_LARGE` for a session over 75 % of `maxSize`.
-   * After an error the version kept before is still there.
+   * Saves a session. One whose cookie has already expired is destroyed. If the
+   * session was loaded from this store and another save was faster, the two are
+   * merged. If it was destroyed or revoked since, nothing is saved. After an
+   * error, the version that was kept before is still there.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -206,23 +275,28 @@ export interface LembroStore {
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
-   * const cookie = new session.Cookie();
-   * await store.set("a", Object.assign({ cookie }, { visits: 1 }));
+   * await store.set("a", Object.assign({ cookie: new session.Cookie() }, { visits: 1 }));
    * assertEquals(await store.length(), 1);
    * ```
+   *
+   * @throws {TypeError} If `sid` is neither a string nor a number, or `session` is no object.
+   * @throws {RangeError} With the code `ERR_LEMBRO_SESSION_TOO_LARGE`, for a session that takes more than
+   * an eighth of `maxSize`.
+   * @throws What the `serializer` or a function among the options throws.
    */
   set(sid: string, session: SessionData): Promise<void>;
   /** As above, with a callback. */
+  set(sid: string, session: SessionData, callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
   set(
     sid: string,
     session: SessionData,
-    callback: ((error?: unknown) => void) | undefined,
-  ): void;
+    callback: ((error?: any) => void) | undefined,
+  ): Promise<void> | void;
 
   /**
-   * Replaces the kept cookie by `session.cookie`, extends the life and leaves
-   * the data alone. Does nothing if the session is absent. The errors are
-   * those of {@linkcode LembroStore.set}.
+   * Replaces the kept cookie by `session.cookie`, extends the life, and leaves
+   * the data alone. Does nothing if the session is absent.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -236,17 +310,21 @@ export interface LembroStore {
    * await store.touch("a", { cookie });
    * assertEquals((await store.get("a"))?.cookie.originalMaxAge, cookie.originalMaxAge);
    * ```
+   *
+   * @throws As {@linkcode LembroStore.set}.
    */
   touch(sid: string, session: SessionData): Promise<void>;
   /** As above, with a callback. */
+  touch(sid: string, session: SessionData, callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
   touch(
     sid: string,
     session: SessionData,
-    callback: ((error?: unknown) => void) | undefined,
-  ): void;
+    callback: ((error?: any) => void) | undefined,
+  ): Promise<void> | void;
 
   /**
-   * Forgets a session.
+   * Forgets a session. A request that had loaded it can't save it any more.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -261,10 +339,127 @@ export interface LembroStore {
    */
   destroy(sid: string): Promise<void>;
   /** As above, with a callback. */
-  destroy(sid: string, callback: ((error?: unknown) => void) | undefined): void;
+  destroy(sid: string, callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  destroy(sid: string, callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
-   * Gives every live session: an object by id, with no prototype.
+   * Calls `change` at once with a fresh copy of the session, and saves what it
+   * has made of it. No other call can come between the two. The life, the rank
+   * and the place in the order of eviction stay. Returns the session as it is
+   * kept then, or `undefined` if it is absent. If `change` throws or returns a
+   * promise, nothing changes.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * const kept = await store.update("a", (session) => void Object.assign(session, { visits: 1 }));
+   * assertEquals(Object.keys(kept!), ["cookie", "visits"]);
+   * ```
+   *
+   * @throws {TypeError} If `change` is no function or returns a promise.
+   * @throws What `change` throws, and as {@linkcode LembroStore.set}.
+   */
+  update(sid: string, change: (session: SessionData) => void): Promise<SessionData | undefined>;
+  /** As above, with a callback. */
+  update(
+    sid: string,
+    change: (session: SessionData) => void,
+    callback: (error: any, session?: SessionData) => void,
+  ): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  update(
+    sid: string,
+    change: (session: SessionData) => void,
+    callback: ((error: any, session?: SessionData) => void) | undefined,
+  ): Promise<SessionData | undefined> | void;
+
+  /**
+   * Returns what is known of a session, or `undefined` if it is absent. This
+   * does not count as a use of it: no rank, order, life or counter changes.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * assertEquals((await store.info("a"))?.rank, "newcomers");
+   * ```
+   */
+  info(sid: string): Promise<SessionInfo | undefined>;
+  /** As above, with a callback. */
+  info(sid: string, callback: (error: any, info?: SessionInfo) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  info(
+    sid: string,
+    callback: ((error: any, info?: SessionInfo) => void) | undefined,
+  ): Promise<SessionInfo | undefined> | void;
+
+  /**
+   * Returns what {@linkcode LembroStore.info} returns, for each live session of
+   * a user, the most recently used first.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * const passport = { user: "ada" };
+   * await store.set("a", Object.assign({ cookie: new session.Cookie() }, { passport }));
+   * assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), ["a"]);
+   * ```
+   *
+   * @throws {TypeError} If `user` is no string, number or bigint.
+   */
+  sessionsOf(user: User): Promise<SessionInfo[]>;
+  /** As above, with a callback. */
+  sessionsOf(user: User, callback: (error: any, sessions?: SessionInfo[]) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  sessionsOf(
+    user: User,
+    callback: ((error: any, sessions?: SessionInfo[]) => void) | undefined,
+  ): Promise<SessionInfo[]> | void;
+
+  /**
+   * Destroys every session of a user and returns how many there were. What
+   * requests that began before save as sessions of that user is dropped for at
+   * least ten minutes, a sign-in that was under way included.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * const passport = { user: "ada" };
+   * for (const sid of ["a", "b"]) {
+   *   await store.set(sid, Object.assign({ cookie: new session.Cookie() }, { passport }));
+   * }
+   * assertEquals(await store.revoke("ada", { except: "a" }), 1);
+   * assertEquals(await store.ids(), ["a"]);
+   * ```
+   *
+   * @throws {TypeError} If `user` is no string, number or bigint, or for a bad option.
+   */
+  revoke(user: User, options?: RevokeOptions | null): Promise<number>;
+  /** As above, with a callback. */
+  revoke(user: User, callback: (error: any, revoked?: number) => void): void;
+  /** As above, with a callback. */
+  revoke(
+    user: User,
+    options: RevokeOptions | null | undefined,
+    callback: (error: any, revoked?: number) => void,
+  ): void;
+
+  /**
+   * Returns every live session, as an object by id that has no prototype.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -278,15 +473,14 @@ export interface LembroStore {
    */
   all(): Promise<Record<string, SessionData>>;
   /** As above, with a callback. */
+  all(callback: (error: any, sessions?: Record<string, SessionData> | null) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
   all(
-    callback: (
-      error: unknown,
-      sessions?: Record<string, SessionData> | null,
-    ) => void,
-  ): void;
+    callback: ((error: any, sessions?: Record<string, SessionData> | null) => void) | undefined,
+  ): Promise<Record<string, SessionData>> | void;
 
   /**
-   * Gives the number of live sessions.
+   * Returns the number of live sessions.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -299,10 +493,12 @@ export interface LembroStore {
    */
   length(): Promise<number>;
   /** As above, with a callback. */
-  length(callback: (error: unknown, length?: number) => void): void;
+  length(callback: (error: any, length?: number) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  length(callback: ((error: any, length?: number) => void) | undefined): Promise<number> | void;
 
   /**
-   * Gives the ids of the live sessions.
+   * Returns the ids of the live sessions.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -316,10 +512,12 @@ export interface LembroStore {
    */
   ids(): Promise<string[]>;
   /** As above, with a callback. */
-  ids(callback: (error: unknown, ids?: string[]) => void): void;
+  ids(callback: (error: any, ids?: string[]) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  ids(callback: ((error: any, ids?: string[]) => void) | undefined): Promise<string[]> | void;
 
   /**
-   * Forgets all sessions.
+   * Forgets all sessions. Requests that had loaded one can't save it any more.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -334,40 +532,41 @@ export interface LembroStore {
    */
   clear(): Promise<void>;
   /** As above, with a callback. */
-  clear(callback: ((error?: unknown) => void) | undefined): void;
+  clear(callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  clear(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
-   * Brings the size of the sessions to at most 75 % of `maxSize`. The store
-   * does so itself whenever a save takes it over `maxSize`. Speaks through the
-   * `debug` module, namespace `express-lembro`.
-   *
-   * ```ts
-   * import { assert } from "@std/assert";
-   * import session from "express-session";
-   * import lembro from "express-lembro";
-   *
-   * using store = new (lembro(session))({ maxSize: "1K" });
-   * for (const sid of "abcdef") {
-   *   await store.set(sid, { cookie: new session.Cookie() });
-   * }
-   * await store.reduce();
-   * assert(store.stats().bytes <= 768);
-   * ```
-   */
-  reduce(): Promise<void>;
-  /** As above, with a callback. */
-  reduce(callback: ((error?: unknown) => void) | undefined): void;
-
-  /**
-   * Forgets the expired sessions now; the interval calls it.
+   * Brings the size of all sessions to at most 75 % of `maxSize`. When a save
+   * takes the store over `maxSize`, it makes room by itself. Logs through the
+   * `debug` module, with the namespace `express-lembro`.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
-   * using store = new (lembro(session))({ ttl: 1 });
-   * await store.set("a", { cookie: new session.Cookie() });
+   * using store = new (lembro(session))();
+   * await store.reduce();
+   * assertEquals(store.stats().bytes <= 0.75 * store.options.maxSize, true);
+   * ```
+   */
+  reduce(): Promise<void>;
+  /** As above, with a callback. */
+  reduce(callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  reduce(callback: ((error?: any) => void) | undefined): Promise<void> | void;
+
+  /**
+   * Forgets the expired sessions now. The interval calls it.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: Object.assign(new session.Cookie(), { maxAge: 1 }) });
    * await new Promise((resolve) => setTimeout(resolve, 5));
    * await store.purge();
    * assertEquals(store.stats().expired, 1);
@@ -375,25 +574,29 @@ export interface LembroStore {
    */
   purge(): Promise<void>;
   /** As above, with a callback. */
-  purge(callback: ((error?: unknown) => void) | undefined): void;
+  purge(callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  purge(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
-   * Stops the timer; may be called twice. The store itself stays usable: what
-   * has expired is still never given out.
+   * Stops the timer; may be called twice. The store stays usable: it still
+   * never returns what has expired.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
-   * const store = new (lembro(session))();
+   * using store = new (lembro(session))();
    * await store.close();
    * assertEquals(await store.length(), 0);
    * ```
    */
   close(): Promise<void>;
   /** As above, with a callback. */
-  close(callback: ((error?: unknown) => void) | undefined): void;
+  close(callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  close(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
    * Closes the store at the end of a `using` block.
@@ -412,7 +615,7 @@ export interface LembroStore {
   [Symbol.dispose](): void;
 
   /**
-   * The counters, at once.
+   * Returns the counters, synchronously.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";

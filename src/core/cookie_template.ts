@@ -1,29 +1,30 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { isFunction, isObject } from "../util/errors.ts";
 import type { Serializer } from "../options.ts";
+import { isFunction, isObject } from "../util/errors.ts";
 import { getSize } from "../util/sizes.ts";
 
-type Data = Record<string, unknown>;
+/** The data of a cookie, as JSON writes it. */
+export type CookieData = Record<string, unknown>;
 
-/** What `null` takes in the place of a cookie. */
+/** The size of the `null` that stands for a cookie. */
 const NULL_SIZE = getSize("null");
 
-/** Stands among the values of a kind of cookies where there is the date. */
+/** Stands for the date among the values of a template. */
 const DATE = Symbol("date");
 
 /** Dates from here on are no longer written with four digits for the year. */
 const YEAR_10000 = Date.UTC(10_000, 0);
 
 /**
- * Cookies that differ in nothing but their date, which is that of the session's
- * expiry: all cookies of an app, or of a setting in it. The sessions share one
- * of these instead of having the same text each.
+ * What the cookies of an app have in common: they differ in nothing but their
+ * date. The sessions share one of these instead of keeping the same text each,
+ * which halves what a small session takes, and a touch need not read the data.
  */
-export class CookieKind {
+export class CookieTemplate {
   readonly #keys: string[];
   readonly #values: unknown[];
-  readonly #parsed: Data;
+  readonly #parsed: CookieData;
   readonly #hasDate: boolean;
   /** The size of the JSON of such a cookie, in bytes. */
   readonly size: number;
@@ -36,113 +37,100 @@ export class CookieKind {
     this.size = getSize(json);
   }
 
-  /** The kind of a cookie with this `data`, if all of it but the date always looks alike. */
-  static of(data: Data, expires: number): CookieKind | undefined {
+  /** Returns the template of a cookie with this `data`, if only its date will ever differ. */
+  static of(data: CookieData, date: number | undefined): CookieTemplate | undefined {
     const keys = Object.keys(data);
     const values = keys.map((key) =>
-      key === "expires" && isDate(data[key], expires) ? DATE : data[key]
+      key === "expires" && isDate(data[key], date) ? DATE : data[key]
     );
     const isPlain = values.every((value) => value === DATE || isPrimitive(value));
     // As a key of a literal it would be something else.
     if (!isPlain || keys.includes("__proto__")) return undefined;
-    return new CookieKind(keys, values, JSON.stringify(data));
+    return new CookieTemplate(keys, values, JSON.stringify(data));
   }
 
-  /** Whether a cookie with this `data` is of this kind. */
-  has(data: Data, expires: number): boolean {
+  /** Whether a cookie with this `data` has this template. */
+  fits(data: CookieData, date: number | undefined): boolean {
     const keys = this.#keys;
     const values = this.#values;
     let i = 0;
     for (const key in data) {
       if (key !== keys[i]) return false;
       const value = data[key];
-      if (value !== values[i] && !(values[i] === DATE && isDate(value, expires))) return false;
+      if (value !== values[i] && !(values[i] === DATE && isDate(value, date))) return false;
       i++;
     }
     return i === keys.length;
   }
 
-  /** What JSON would write of `session`, with the cookie left blank. */
+  /** Returns what JSON would write of `session`, with the cookie left blank. */
   without(session: SessionData): SessionData {
     // For a Session, which has hidden keys, this is twice as fast as `{ ...session }`.
-    const copy = Object.assign({}, session) as unknown as Data;
+    const copy = Object.assign({}, session) as unknown as CookieData;
     copy.cookie = null;
     return copy as unknown as SessionData;
   }
 
-  /** The size of the JSON `text` of such a session, with its cookie in place, in bytes. */
+  /** Returns the size of the JSON `text` of such a session, with its cookie in place, in bytes. */
   sizeWith(text: string): number {
     return getSize(text) - NULL_SIZE + this.size;
   }
 
-  /** Gives `session` its cookie, which expires at `expires`, as JSON gives it back. */
-  restore(session: SessionData, expires: number): void {
-    const cookie: Data = this.#hasDate
-      ? { ...this.#parsed, expires: isoOf(expires) }
-      : { ...this.#parsed };
-    session.cookie = cookie as unknown as SessionData["cookie"];
+  /** Returns such a cookie with the date `date`, as JSON would return it. */
+  cookieAt(date: number): CookieData {
+    return this.#hasDate ? { ...this.#parsed, expires: isoOf(date) } : { ...this.#parsed };
   }
 }
 
-/** An app has as many kinds of cookies as it has settings for them: one, or a few. */
-const MOST_KINDS = 8;
+/** An app has as many templates as it has settings for its cookies: one, or a few. */
+const MOST_TEMPLATES = 8;
 
-/** The kinds of cookies that a store has met, the latest first. */
-export type CookieKinds = CookieKind[];
+/** The cookie templates of a store. */
+export class CookieTemplates {
+  /** The latest first. */
+  readonly #templates: CookieTemplate[] = [];
 
-/** The kind of the cookie of `session`, if that is written by JSON, which can do without the cookie. */
-export function kindOfSession(
-  kinds: CookieKinds,
-  session: SessionData,
-  expires: number,
-  serializer: Serializer,
-): CookieKind | undefined {
-  return serializer === JSON && isPlain(session)
-    ? kindOf(kinds, session.cookie, expires)
-    : undefined;
-}
-
-/**
- * The kind of `cookie`, in a session that expires at `expires`, in milliseconds
- * since the epoch; once there was another cookie of that kind.
- */
-export function kindOf(
-  kinds: CookieKinds,
-  cookie: unknown,
-  expires: number,
-): CookieKind | undefined {
-  const data = dataOf(cookie);
-  if (!data) return undefined;
-  for (const kind of kinds) {
-    if (kind.has(data, expires)) return kind;
+  /**
+   * Returns the template for `cookie`, whose date is `date`, in milliseconds
+   * since the epoch. There is one once another such cookie has come before.
+   */
+  of(cookie: unknown, date: number | undefined): CookieTemplate | undefined {
+    const data = dataOf(cookie);
+    if (!data) return undefined;
+    for (const template of this.#templates) {
+      if (template.fits(data, date)) return template;
+    }
+    // The first one is kept in full, so that cookies that are all different share nothing.
+    const template = CookieTemplate.of(data, date);
+    if (template && this.#templates.unshift(template) > MOST_TEMPLATES) this.#templates.pop();
+    return undefined;
   }
-  // The first one is kept in full, so that cookies that are all different share nothing.
-  const kind = CookieKind.of(data, expires);
-  if (kind && kinds.unshift(kind) > MOST_KINDS) kinds.pop();
-  return undefined;
 }
 
 const isOwn = Object.prototype.propertyIsEnumerable;
 
-/** Whether JSON writes of `session` its own keys as they are, the cookie among them. */
-function isPlain(session: SessionData): boolean {
-  return (session as { toJSON?: unknown }).toJSON === undefined && !Array.isArray(session) &&
-    isOwn.call(session, "cookie") && !isOwn.call(session, "__proto__");
+/**
+ * Whether the serializer is JSON, and writes of `session` its own keys as they
+ * are, the cookie among them: then a template can stand for the cookie.
+ */
+export function isTemplatable(session: SessionData, serializer: Serializer): boolean {
+  return serializer === JSON && (session as { toJSON?: unknown }).toJSON === undefined &&
+    !Array.isArray(session) && isOwn.call(session, "cookie") && !isOwn.call(session, "__proto__");
 }
 
-/** What JSON writes for a cookie, if that is an object. */
-function dataOf(cookie: unknown): Data | undefined {
+/** Returns what JSON writes for a cookie, if that is an object. */
+export function dataOf(cookie: unknown): CookieData | undefined {
   if (!isObject(cookie)) return undefined;
   const { toJSON } = cookie as { toJSON?: unknown };
   const data = isFunction(toJSON) ? toJSON.call(cookie, "cookie") : cookie;
-  return isObject(data) && !Array.isArray(data) ? data as Data : undefined;
+  return isObject(data) && !Array.isArray(data) ? data as CookieData : undefined;
 }
 
-/** Whether JSON writes `value` as the date `expires`, and as long as every other date. */
-function isDate(value: unknown, expires: number): boolean {
-  if (!(expires >= 0 && expires < YEAR_10000)) return false;
-  if (typeof value === "string") return value === isoOf(expires);
-  return value instanceof Date && value.getTime() === expires &&
+/** Whether JSON writes `value` as the date `date`, and as long as every other date. */
+function isDate(value: unknown, date: number | undefined): boolean {
+  if (date === undefined || !(date >= 0 && date < YEAR_10000)) return false;
+  if (typeof value === "string") return value === isoOf(date);
+  return value instanceof Date && value.getTime() === date &&
     value.toJSON === Date.prototype.toJSON && value.toISOString === Date.prototype.toISOString;
 }
 
@@ -157,8 +145,9 @@ let lastDay = NaN;
 let textOfLastDay = "";
 
 /**
- * A time up to the year 9999 as `Date.toISOString` writes it. That takes longer
- * than to parse a cookie; this, a tenth of it, for most sessions expire on the same day.
+ * Returns a time up to the year 9999 as `Date.toISOString` writes it. That takes
+ * longer than parsing a cookie; this takes a tenth of it, since most sessions
+ * expire on the same day.
  */
 function isoOf(time: number): string {
   const day = Math.floor(time / DAY);

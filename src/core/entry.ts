@@ -3,9 +3,10 @@
  *
  * @module
  */
+import type { CookieTemplate } from "./cookie_template.ts";
 
 /**
- * How well a session is known, which decides how soon it is evicted: newcomers
+ * How well a session is known, which decides how soon it is evicted. Newcomers
  * have not been asked for since they were created, returning sessions have, and
  * protected sessions are those that the option `protect` names.
  *
@@ -28,3 +29,234 @@ export const RANKS: readonly Rank[] = ["newcomers", "returning", "protected"];
 
 /** Why a session left the vault. */
 export type Reason = "destroy" | "evict" | "expire";
+
+/**
+ * The data of a session as it was saved: another object after each save, the
+ * same after a touch.
+ */
+export interface Version {
+  /** The whole session as the serializer wrote it; with a template, `null` stands for its cookie. */
+  text: string;
+}
+
+/**
+ * What all live sessions that were ever loaded of one session share, from its
+ * first load until it is destroyed, however often it is evicted or expires in
+ * between. They hold this rather than the entry, whose neighbours they would
+ * hold too.
+ */
+export interface Life {
+  readonly sid: string;
+  /** The time from one clearing of the store to the next. */
+  readonly era: object;
+  /** When the session was created, in milliseconds since the epoch. */
+  readonly created: number;
+  isOver: boolean;
+  /** Its place among the lives whose entries have left: see weak_index.ts. */
+  next: Life | undefined;
+  ringSize: number;
+}
+
+/** What is kept of a session. */
+export interface SessionRecord {
+  /** See {@linkcode Version}. */
+  readonly text: string;
+  /** What the cookie has in common with others, if anything. */
+  readonly cookie: CookieTemplate | undefined;
+  /** The size of the session by sizeomatic, in bytes. */
+  readonly size: number;
+  /** When the session expires, in milliseconds since the epoch. */
+  readonly expires: number;
+  /** How much later the date of the cookie is, in milliseconds. */
+  readonly dateOffset: number;
+}
+
+/** A session in the vault. Only the vault changes it, but for its life. */
+export class Entry implements SessionRecord {
+  readonly sid: string;
+  version: Version;
+  cookie: CookieTemplate | undefined;
+  size: number;
+  expires: number;
+  dateOffset: number;
+  /** In milliseconds since the epoch. */
+  created: number;
+  /** In milliseconds since the epoch. */
+  lastUsed: number;
+  /** Counts the entries of a vault: an older one has a smaller number. */
+  readonly number: number;
+  isKept = true;
+  life: Life | undefined;
+  /** The entries of its rank, and its neighbours among them. */
+  queue: Queue;
+  older: Entry | undefined = undefined;
+  newer: Entry | undefined = undefined;
+  /** The entries of its user, the most recently used last. */
+  user: UserGroup | undefined = undefined;
+  userOlder: Entry | undefined = undefined;
+  userNewer: Entry | undefined = undefined;
+  /** While it is a newcomer: the newcomers from its client address, in the order of creation. */
+  address: AddressGroup | undefined = undefined;
+  addressOlder: Entry | undefined = undefined;
+  addressNewer: Entry | undefined = undefined;
+
+  constructor(
+    sid: string,
+    number: number,
+    queue: Queue,
+    record: SessionRecord,
+    created: number,
+    lastUsed: number,
+    life: Life | undefined,
+  ) {
+    this.sid = sid;
+    this.version = { text: record.text };
+    this.cookie = record.cookie;
+    this.size = record.size;
+    this.expires = record.expires;
+    this.dateOffset = record.dateOffset;
+    this.created = created;
+    this.lastUsed = lastUsed;
+    this.number = number;
+    this.life = life;
+    this.queue = queue;
+  }
+
+  get text(): string {
+    return this.version.text;
+  }
+
+  get rank(): Rank {
+    return this.queue.rank;
+  }
+}
+
+/** The sessions of one rank, in the order in which they are evicted. */
+export class Queue {
+  readonly rank: Rank;
+  first: Entry | undefined = undefined;
+  last: Entry | undefined = undefined;
+  count = 0;
+  bytes = 0;
+
+  constructor(rank: Rank) {
+    this.rank = rank;
+  }
+
+  append(entry: Entry): void {
+    const { last } = this;
+    entry.older = last;
+    if (last) last.newer = entry;
+    else this.first = entry;
+    this.last = entry;
+    this.#enter(entry);
+  }
+
+  prepend(entry: Entry): void {
+    const { first } = this;
+    entry.newer = first;
+    if (first) first.older = entry;
+    else this.last = entry;
+    this.first = entry;
+    this.#enter(entry);
+  }
+
+  remove(entry: Entry): void {
+    const { older, newer } = entry;
+    if (older) older.newer = newer;
+    else this.first = newer;
+    if (newer) newer.older = older;
+    else this.last = older;
+    entry.older = entry.newer = undefined;
+    this.count--;
+    this.bytes -= entry.size;
+  }
+
+  #enter(entry: Entry): void {
+    entry.queue = this;
+    this.count++;
+    this.bytes += entry.size;
+  }
+}
+
+/**
+ * A list of entries that have something in common, linked through two of their
+ * own fields. Every request moves an entry in its queue, which therefore spells
+ * its fields out: through names it would take three times as long.
+ */
+abstract class Group {
+  protected abstract readonly older: "userOlder" | "addressOlder";
+  protected abstract readonly newer: "userNewer" | "addressNewer";
+  first: Entry | undefined = undefined;
+  last: Entry | undefined = undefined;
+  count = 0;
+
+  append(entry: Entry): void {
+    const { last } = this;
+    entry[this.older] = last;
+    if (last) last[this.newer] = entry;
+    else this.first = entry;
+    this.last = entry;
+    this.count++;
+  }
+
+  prepend(entry: Entry): void {
+    const { first } = this;
+    entry[this.newer] = first;
+    if (first) first[this.older] = entry;
+    else this.last = entry;
+    this.first = entry;
+    this.count++;
+  }
+
+  remove(entry: Entry): void {
+    const older = entry[this.older];
+    const newer = entry[this.newer];
+    if (older) older[this.newer] = newer;
+    else this.first = newer;
+    if (newer) newer[this.older] = older;
+    else this.last = older;
+    entry[this.older] = entry[this.newer] = undefined;
+    this.count--;
+  }
+}
+
+/** The sessions of one user, the most recently used last. */
+export class UserGroup extends Group {
+  readonly user: string;
+  /** Once all sessions in it are revoked: how many of them have left. */
+  revoked: number | undefined = undefined;
+
+  constructor(user: string) {
+    super();
+    this.user = user;
+  }
+
+  protected get older(): "userOlder" {
+    return "userOlder";
+  }
+
+  protected get newer(): "userNewer" {
+    return "userNewer";
+  }
+}
+
+/** The newcomers from one client address, in the order of creation. */
+export class AddressGroup extends Group {
+  readonly address: string;
+  /** Its place in the heap of all addresses: see newcomers.ts. */
+  place = 0;
+
+  constructor(address: string) {
+    super();
+    this.address = address;
+  }
+
+  protected get older(): "addressOlder" {
+    return "addressOlder";
+  }
+
+  protected get newer(): "addressNewer" {
+    return "addressNewer";
+  }
+}

@@ -1,85 +1,51 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../util/errors.ts";
-import { Departed } from "./weak_index.ts";
-import type { Serializer } from "../options.ts";
-import type { Entry, Version } from "./vault.ts";
-
-/** The time from one clearing of a store to the next. */
-interface Era {
-  readonly lineage: Lineage;
-}
-
-/**
- * What all that was ever loaded of a session has in common, from its first
- * save until it is destroyed, however often it was evicted or expired between.
- * Live sessions hold it, and not the entry, whose neighbours they would hold too.
- */
-export interface Life {
-  readonly sid: string;
-  readonly era: Era;
-  isOver: boolean;
-  /** Its place among those whose entries have left: see departed.ts. */
-  next: Life | undefined;
-  ringSize: number;
-}
+import { createMark } from "../util/mark.ts";
+import type { CookieTemplate } from "./cookie_template.ts";
+import type { Entry, Life, Version } from "./entry.ts";
+import { WeakIndex } from "./weak_index.ts";
 
 /** Which kept version a live session came from. */
 export interface Origin {
+  readonly lineage: Lineage;
   readonly life: Life;
-  /** What was kept then: a merge tells by it what has changed since. */
+  /** What was kept when the session was loaded or last saved. */
   readonly version: Version;
+  /** What the request's own session was then, unless it is the text of `version`. */
+  readonly text: string | undefined;
+  /** Whether it lacks what others had saved: its save was merged. */
+  readonly isBehind: boolean;
+  /** What was kept of the cookie then. */
+  cookie: CookieTemplate | undefined;
+  /** The number of revocations that came before the session was loaded. */
+  readonly moment: number;
+  /** Where the same object came from in other stores. */
+  readonly other: Origin | undefined;
 }
 
-class Same {
-  constructor(session: object) {
-    return session;
-  }
-}
-
-/**
- * Writes the origin on a live session itself, where nobody else can see it: a
- * class may give its private fields to any object that its base returns. A
- * `WeakMap` would do the same and make `get` a third slower.
- */
-class Marked extends Same {
-  #life: Life;
-  #version: Version;
-
-  private constructor(session: object, { life, version }: Origin) {
-    super(session);
-    this.#life = life;
-    this.#version = version;
-  }
-
-  static mark(session: object, origin: Origin): void {
-    if (#life in session) {
-      session.#life = origin.life;
-      session.#version = origin.version;
-    } else if (Object.isExtensible(session)) {
-      new Marked(session, origin);
-    }
-  }
-
-  static originOf(session: unknown): Origin | undefined {
-    return isObject(session) && #life in session
-      ? { life: session.#life, version: session.#version }
-      : undefined;
-  }
-}
+/** On each live session, its latest origin. */
+const origins = createMark<Origin>();
 
 /**
  * Knows of each live session which kept version it came from, for as long as
- * the live session exists. By that a save can tell that it comes too late, or
- * that another one was faster.
+ * the live session exists. This tells a save that it comes too late, or that
+ * another one was faster.
  */
 export class Lineage {
-  #departed = new Departed();
-  #era: Era = { lineage: this };
+  #departed = new WeakIndex();
+  #era: object = {};
 
-  /** Where `session` came from, if that was the session of this `sid`. */
+  /** Returns where `session` came from in this store, whatever its id was. */
+  originOf(session: SessionData): Origin | undefined {
+    let origin = origins.get(session);
+    while (origin && origin.lineage !== this) origin = origin.other;
+    return origin;
+  }
+
+  /** Returns where `session` came from, if that was the session of this `sid`. */
   of(session: SessionData, sid: string): Origin | undefined {
-    const origin = this.#originOf(session);
+    const origin = this.originOf(session);
     return origin?.life.sid === sid ? origin : undefined;
   }
 
@@ -88,23 +54,23 @@ export class Lineage {
     return life.isOver || life.era !== this.#era;
   }
 
-  /** Whether `session` came from one that had the id of `entry`, and was destroyed. */
-  isLate(session: SessionData, entry: Entry): boolean {
-    // Most came from the one that is there, and nothing more has to be looked up.
-    if (Marked.originOf(session)?.life === entry.life) return false;
-    const origin = this.of(session, entry.sid);
-    return !!origin && this.isOver(origin);
-  }
-
   /** Notes that `session` was loaded from `entry` as it is now. */
-  loaded(session: SessionData, entry: Entry): void {
-    this.#mark(session, entry, entry.version);
+  loaded(session: SessionData, entry: Entry, moment: number): void {
+    this.#mark(session, entry, undefined, moment);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
-    const origin = this.#originOf(from);
-    if (origin) Marked.mark(to, origin);
+    const origin = origins.get(from);
+    if (origin) origins.set(to, origin);
+  }
+
+  /**
+   * Notes that `session` was saved to `entry`. If it was merged, `text` is what
+   * it was before: it lacks what the others saved.
+   */
+  saved(session: SessionData, entry: Entry, text: string | undefined, moment: number): void {
+    this.#mark(session, entry, text, moment);
   }
 
   /**
@@ -114,26 +80,25 @@ export class Lineage {
    * id is plain data here, and keeps its origin there.
    */
   follows(session: SessionData): boolean {
-    return !this.#originOf(session) && isOfRequest(session);
+    return requestOf(session) !== undefined && !this.originOf(session);
   }
 
-  /** Notes that `session` was saved to `entry`; if it was merged, as `text`. */
-  saved(session: SessionData, entry: Entry, text?: string): void {
-    // A session whose save was merged lacks what the others saved: it has a version of its own.
-    this.#mark(session, entry, text === undefined ? entry.version : { text });
-  }
-
-  /** Remembers the life of an entry that was evicted or expired, if live sessions may have it too. */
+  /** Remembers the life of an entry that was evicted or has expired, if live sessions may hold it too. */
   departed({ life }: Entry): void {
     if (life) this.#departed.add(life);
   }
 
-  /** The life of the departed entry of `sid`, for a save that makes the session anew. */
+  /** Returns the life of the departed entry of `sid`, for a save that creates the session again. */
   takeDeparted(sid: string): Life | undefined {
     return this.#departed.take(sid);
   }
 
-  /** Notes that a session was destroyed, whether it was kept as `entry` or had departed before. */
+  /** Remembers a life that was taken and not used. */
+  returnDeparted(life: Life): void {
+    this.#departed.add(life);
+  }
+
+  /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had departed. */
   end(sid: string, entry: Entry | undefined): void {
     const life = entry ? entry.life : this.takeDeparted(sid);
     if (life) life.isOver = true;
@@ -141,74 +106,41 @@ export class Lineage {
 
   /** Notes that all sessions were destroyed. */
   endAll(): void {
-    this.#era = { lineage: this };
-    this.#departed = new Departed();
+    this.#era = {};
+    this.#departed = new WeakIndex();
   }
 
-  #mark(session: SessionData, entry: Entry, version: Version): void {
-    const { sid } = entry;
+  #mark(session: SessionData, entry: Entry, text: string | undefined, moment: number): void {
     const life = entry.life ??= {
-      sid,
+      sid: entry.sid,
       era: this.#era,
+      created: entry.created,
       isOver: false,
       next: undefined,
       ringSize: 0,
     };
-    Marked.mark(session, { life, version });
-  }
-
-  #originOf(session: SessionData): Origin | undefined {
-    const origin = Marked.originOf(session);
-    return origin?.life.era.lineage === this ? origin : undefined;
+    const { version, cookie } = entry;
+    let other = origins.get(session);
+    // Of this store, only the latest origin counts.
+    if (other?.lineage === this) other = other.other;
+    // A touch would replace the text of a cookie that has no template.
+    const own = text ?? (cookie ? undefined : version.text);
+    const isBehind = text !== undefined;
+    origins.set(session, {
+      lineage: this,
+      life,
+      version,
+      text: own,
+      isBehind,
+      cookie,
+      moment,
+      other,
+    });
   }
 }
 
-/**
- * What becomes of a save that another one overtook: key by key, what `session`
- * changed or deleted since it was `before` wins, and the rest is as in `kept`.
- * The cookie is that of `session`. Gives the text of `session` beside it.
- */
-export function merge(
-  session: SessionData,
-  before: string,
-  kept: string,
-  serializer: Serializer,
-): { merged: SessionData; text: string } {
-  const text = serializer.stringify(session);
-  const mine = serializer.parse(text);
-  const base = serializer.parse(before);
-  const merged = serializer.parse(kept);
-  const textOf = (key: string, from: SessionData) =>
-    serializer.stringify(put({ cookie: mine.cookie }, key, from));
-  const mineKeys = new Set(Object.keys(mine));
-  const baseKeys = new Set(Object.keys(base));
-  for (const key of mineKeys) {
-    if (!baseKeys.has(key) || textOf(key, base) !== textOf(key, mine)) put(merged, key, mine);
-  }
-  for (const key of baseKeys) {
-    if (!mineKeys.has(key) && !isHidden(key, session)) Reflect.deleteProperty(merged, key);
-  }
-  merged.cookie = session.cookie;
-  return { merged, text };
-}
-
-/** Sets a key as data, whatever its name: assigning to `__proto__` would do something else. */
-function put(to: SessionData, key: string, from: SessionData): SessionData {
-  const { value } = Object.getOwnPropertyDescriptor(from, key)!;
-  return Object.defineProperty(to, key, {
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
-}
-
-/** express-session's `Session` leaves out keys of the names it uses itself: they were not deleted. */
-function isHidden(key: string, session: SessionData): boolean {
-  return isOfRequest(session) && key in session;
-}
-
-/** Whether this is the `Session` of a request, rather than plain data. */
-function isOfRequest(session: SessionData): boolean {
-  return Object.getOwnPropertyDescriptor(session, "req")?.enumerable === false;
+/** Returns the request that `session` belongs to, if it is a `Session` rather than plain data. */
+export function requestOf(session: SessionData): object | undefined {
+  const property = Object.getOwnPropertyDescriptor(session, "req");
+  return property?.enumerable === false && isObject(property.value) ? property.value : undefined;
 }

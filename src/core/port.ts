@@ -1,26 +1,124 @@
-import type { CookieKinds } from "./cookie_template.ts";
-import type { Lineage } from "./lineage.ts";
-import type { Vault } from "./vault.ts";
+/**
+ * The port: how the other modules of this package reach what a store keeps.
+ * The store may come from the CommonJS build and the module that asks from the
+ * ES modules, so they share nothing but this interface, which has a version.
+ *
+ * @module
+ */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import type { ResolvedOptions } from "../options.ts";
+import type { Entry, Rank } from "./entry.ts";
+import { sessionOf, textOf, TOO_LARGE } from "./record.ts";
+import type { Prepared as PreparedRecord, Sessions } from "./sessions.ts";
+import type { Observer } from "./vault.ts";
+
+export type { Entry, Observer, Rank };
+
+/** A kept session as files and other stores see it. */
+export interface Row {
+  readonly sid: string;
+  readonly rank: Rank;
+  /** The whole session, its cookie included, as the serializer writes it. */
+  readonly text: string;
+  /** In milliseconds since the epoch; may be `Infinity`. */
+  readonly expires: number;
+  /** In milliseconds since the epoch. */
+  readonly created: number;
+  /** In milliseconds since the epoch. */
+  readonly lastUsed: number;
+}
+
+/** A row that is ready to be kept: parsed, measured, its user known. */
+export interface Prepared extends PreparedRecord {
+  readonly row: Row;
+}
 
 /** What a store keeps, for the modules of this package that carry it elsewhere. */
-export interface Contents {
-  readonly vault: Vault;
-  readonly cookies: CookieKinds;
-  readonly lineage: Lineage;
+export interface Port {
+  readonly version: 1;
+  readonly options: ResolvedOptions;
+  /** The number of entries, including expired ones that are not forgotten yet. */
+  readonly size: number;
+  /** Their size, in bytes. */
+  readonly bytes: number;
+  /** Returns the entries of a rank, from the first to be evicted to the last. */
+  queue(rank: Rank): { readonly first: Entry | undefined; readonly last: Entry | undefined };
+  /** Returns the live entry of an id. An expired one is forgotten. */
+  find(sid: string): Entry | undefined;
+  /**
+   * Iterates over the entries that are kept at the call, each once. Yields the
+   * live ones, and `undefined` for each that had expired, which is forgotten.
+   */
+  walk(): Generator<Entry | undefined, void, undefined>;
+  /** Returns what is kept of an entry. */
+  read(entry: Entry): Row;
+  /** Returns a fresh copy of the session of an entry. This is no use of it. */
+  sessionOf(entry: Entry): SessionData;
+  /** Returns the user of a session, as a string. Throws what the option `user` throws. */
+  userOf(session: SessionData, sid: string): string | undefined;
+  /**
+   * Makes a row ready. Throws what the serializer and the option `user` throw.
+   * Returns `undefined` if the session is larger than the store allows.
+   */
+  prepare(row: Row): Prepared | undefined;
+  /**
+   * Puts a session before all others of its rank, as the next of them to be
+   * evicted, and evicts what goes before it. Returns `false` if there is no room
+   * for it by its rank, if its user has as many sessions as allowed, or if its
+   * id is kept already.
+   */
+  admit(prepared: Prepared): boolean;
+  /** Calls `observer` at each change, until the function that it returns is called. */
+  observe(observer: Observer): () => void;
+  /** Makes the answers of `destroy`, `revoke` and `clear` wait for `barrier`. */
+  confirmBy(barrier: (() => Promise<void>) | undefined): void;
 }
 
-/**
- * The key under which a store has its {@linkcode Contents}. Registered: the store
- * may come from the CommonJS build, and who asks from the ES modules.
- */
-const CONTENTS: unique symbol = Symbol.for("express-lembro.contents");
+/** Registered, for both builds; the number is the version of the interface. */
+const PORT: unique symbol = Symbol.for("express-lembro.port.1");
 
-/** Lets the modules of this package see the contents of `store`. */
-export function expose(store: object, contents: Contents): void {
-  Object.defineProperty(store, CONTENTS, { value: contents });
+/** Gives `store` a port to `sessions`. */
+export function openPort(store: object, sessions: Sessions, confirmBy: Port["confirmBy"]): void {
+  const { options, vault } = sessions;
+  const now = () => sessions.now();
+  const port: Port = {
+    version: 1,
+    options,
+    get size() {
+      return vault.size;
+    },
+    get bytes() {
+      return vault.bytes;
+    },
+    queue: (rank) => vault.queue(rank),
+    find: (sid) => vault.find(sid, now()),
+    walk: () => vault.walk(),
+    read(entry) {
+      const { sid, rank, expires, created, lastUsed } = entry;
+      return { sid, rank, text: textOf(entry, options), expires, created, lastUsed };
+    },
+    sessionOf: (entry) => sessionOf(entry, options),
+    userOf: (session, sid) => sessions.userOf(session, sid),
+    prepare(row) {
+      try {
+        return { ...sessions.prepare(row.sid, row.text, row.expires), row };
+      } catch (error) {
+        if ((error as { code?: unknown } | null)?.code === TOO_LARGE) return undefined;
+        throw error;
+      }
+    },
+    admit: (prepared) => {
+      const { rank, created, lastUsed } = prepared.row;
+      return sessions.admit(prepared, rank, created, lastUsed);
+    },
+    observe: (observer) => vault.observe(observer),
+    confirmBy,
+  };
+  Object.defineProperty(store, PORT, { value: port });
 }
 
-/** The contents of `store`, if that is one of this package. */
-export function contentsOf(store: object): Contents | undefined {
-  return (store as { [CONTENTS]?: Contents })[CONTENTS];
+/** Returns the port of `store`, if that is a store of this package. */
+export function portOf(store: unknown): Port | undefined {
+  return (store as { [PORT]?: Port } | null | undefined)?.[PORT];
 }

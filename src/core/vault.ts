@@ -1,67 +1,45 @@
-import type { Life } from "./lineage.ts";
-import type { SessionRecord, Touched } from "./record.ts";
+import {
+  Entry,
+  type Life,
+  Queue,
+  type Rank,
+  type Reason,
+  type SessionRecord,
+  type UserGroup,
+} from "./entry.ts";
+import { Newcomers } from "./newcomers.ts";
 import { ShardedMap } from "./sharded_map.ts";
-import { tell, type Watchers } from "./watchers.ts";
+import { Users } from "./users.ts";
 
 /**
- * How well a session is known, which decides how soon it is evicted:
- * newcomers have not been asked for since they were made, returning sessions
- * have, and the protected ones are those that the option `protect` names.
- *
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import session from "express-session";
- * import lembro, { type Rank } from "express-lembro";
- *
- * using store = new (lembro(session))();
- * await store.set("a", { cookie: new session.Cookie() });
- * await store.get("a");
- * const ranks: Rank[] = ["newcomers", "returning", "protected"];
- * assertEquals(ranks.map((rank) => store.stats()[rank]), [0, 1, 0]);
- * ```
+ * Watches a vault. Its methods are synchronous, must not throw, and must not
+ * change the store.
  */
-export type Rank = "newcomers" | "returning" | "protected";
-
-/** Why a session left. */
-export type Reason = "destroy" | "evict" | "expire" | "refuse";
-
-/** In place of an entry's number: it was evicted, or has expired. */
-export const DEPARTED = 0;
-
-/** In place of an entry's number: it was destroyed. */
-const DESTROYED = -1;
-
-/** The text of a session as it was saved: another object after each save, the same after a touch. */
-export interface Version {
-  text: string;
+export interface Observer {
+  /** `entry` is about to leave its place in its queue. */
+  move?(entry: Entry): void;
+  /** `entry` is new, was saved or touched, or has changed its rank. */
+  upsert?(entry: Entry): void;
+  /** `entry` has left. */
+  delete?(entry: Entry, reason: Reason): void;
+  /** All entries have left at once. */
+  truncate?(): void;
+  /** The session of this id was destroyed, kept or not. */
+  end?(sid: string): void;
+  /** All sessions of this user were revoked, kept or not, but the one with the id `spared`. */
+  revoke?(user: string, spared: string | undefined): void;
 }
 
-/** A session in the vault. Only the vault changes it, but for its life. */
-export class Entry implements SessionRecord {
+/** A session that is about to enter the vault. */
+export interface Arrival {
   readonly sid: string;
-  version: Version = { text: "" };
-  cookie: SessionRecord["cookie"];
-  size = 0;
-  expires = 0;
-  /** Its number among all that were made, or what has become of it. */
-  made = DEPARTED;
-  /** The sessions of its rank, itself among them. */
-  queue: Queue;
-  /** What it shares with the live sessions that came from it: see lineage.ts. */
-  life: Life | undefined;
-  /** The neighbours in the queue: the one to be evicted before, and after. */
-  older: Entry | undefined;
-  newer: Entry | undefined;
-
-  constructor(sid: string, queue: Queue, life?: Life) {
-    this.sid = sid;
-    this.queue = queue;
-    this.life = life;
-  }
-
-  get text(): string {
-    return this.version.text;
-  }
+  readonly record: SessionRecord;
+  readonly isProtected: boolean;
+  readonly user: string | undefined;
+  readonly address: string;
+  readonly created: number;
+  readonly lastUsed: number;
+  readonly life: Life | undefined;
 }
 
 /** How many entries are looked at in one step. */
@@ -70,65 +48,30 @@ const STRIDE = 64;
 /** The share of the limit that newcomers may take from the other ranks. */
 const NEWCOMERS_SHARE = 1 / 8;
 
-/** The sessions of one rank, in the order in which they are evicted. */
-export class Queue {
-  readonly rank: Rank;
-  first: Entry | undefined;
-  last: Entry | undefined;
-  bytes = 0;
-  count = 0;
-
-  constructor(rank: Rank) {
-    this.rank = rank;
-  }
-
-  /** The entry to be evicted first, if that is not `spared`, or else the next one. */
-  next(spared: Entry | undefined): Entry | undefined {
-    return this.first === spared ? this.first?.newer : this.first;
-  }
-
-  append(entry: Entry): void {
-    entry.queue = this;
-    entry.older = this.last;
-    if (this.last) this.last.newer = entry;
-    else this.first = entry;
-    this.last = entry;
-    this.bytes += entry.size;
-    this.count++;
-  }
-
-  remove(entry: Entry): void {
-    if (entry.older) entry.older.newer = entry.newer;
-    else this.first = entry.newer;
-    if (entry.newer) entry.newer.older = entry.older;
-    else this.last = entry.older;
-    entry.older = entry.newer = undefined;
-    this.bytes -= entry.size;
-    this.count--;
-  }
-}
+/** The share of the limit that a reduction aims at. */
+export const REDUCED_SHARE = 0.75;
 
 /**
  * The bounded memory: which sessions are kept, how many bytes they take, and
- * who goes first. Synchronous; time comes in as a clock, and long work goes out
- * as steps: generators that the caller may leave alone for a while, and the
- * vault used meanwhile.
+ * which is evicted next. Synchronous. Time comes in as a clock. Long work is a
+ * generator, which may be left alone between two steps while the vault is used.
  */
 export class Vault {
   readonly #maxSize: number;
   readonly #clock: () => number;
   readonly #onLeave: (entry: Entry, reason: Reason) => void;
   #entries = new ShardedMap<Entry>();
-  #queues: Record<Rank, Queue> = emptyQueues();
-  #made = 0;
-  #changes = 0;
-  /** Who is told of changes: see watchers.ts. */
-  watchers: Watchers | undefined;
+  #queues = emptyQueues();
+  #newcomers = new Newcomers();
+  #users = new Users();
+  #newest = 0;
+  #oldest = 0;
+  #observers: Observer[] | undefined;
 
   /**
    * @param maxSize The limit, in bytes.
-   * @param clock Gives the time, in milliseconds since the epoch.
-   * @param onLeave Told of every session that leaves by itself, once it has left.
+   * @param clock Returns the time, in milliseconds since the epoch.
+   * @param onLeave Called for every entry that was removed, but not when all are cleared.
    */
   constructor(
     maxSize: number,
@@ -146,14 +89,14 @@ export class Vault {
     return newcomers.bytes + returning.bytes + guarded.bytes;
   }
 
-  /** The number of entries, the expired ones that nobody met yet included. */
+  /** The number of entries, including expired ones that are not forgotten yet. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Another number after each save, and whenever something has left. */
-  get changes(): number {
-    return this.#changes;
+  /** The number of users that have an entry. */
+  get users(): number {
+    return this.#users.count;
   }
 
   /** The number of entries of each rank. */
@@ -162,92 +105,145 @@ export class Vault {
     return { newcomers: newcomers.count, returning: returning.count, protected: guarded.count };
   }
 
-  /** The entries of a rank. */
+  /** Whether newcomers hold more than the share that stays open to them. */
+  get hasTooManyNewcomers(): boolean {
+    return this.#queues.newcomers.bytes > this.#maxSize * NEWCOMERS_SHARE;
+  }
+
+  /** Returns the entries of a rank. */
   queue(rank: Rank): Queue {
     return this.#queues[rank];
   }
 
-  /** The live entry of `sid`; an expired one is forgotten. */
+  /** Returns the live entry of `sid`. An expired one is forgotten. */
   find(sid: string, now: number): Entry | undefined {
     const entry = this.#entries.get(sid);
     return entry && this.#isLive(entry, now) ? entry : undefined;
   }
 
+  /** Returns the entries of a user. */
+  sessionsOf(user: string): UserGroup | undefined {
+    return this.#users.get(user);
+  }
+
   /**
-   * Goes through the entries there are now, each once. Yields the live ones,
-   * and `undefined` for each that had expired, which is forgotten.
+   * Iterates over the entries that are kept now, each once. Yields the live
+   * ones, and `undefined` for each that had expired, which is forgotten.
    */
   walk(): Generator<Entry | undefined, void, undefined> {
-    return this.#walk(this.#entries, this.#made);
+    return this.#walk(this.#entries, this.#newest);
   }
 
   /** Notes that `entry` was asked for: it is no newcomer any more, and the last of its rank to go. */
-  use(entry: Entry): void {
+  use(entry: Entry, now: number): void {
     const { newcomers, returning } = this.#queues;
-    this.#move(entry, entry.queue === newcomers ? returning : entry.queue);
+    entry.lastUsed = now;
+    this.#users.use(entry);
+    if (entry.queue !== newcomers) return this.#move(entry, entry.queue);
+    this.#move(entry, returning);
+    this.#tellUpsert(entry);
   }
 
-  /** Makes an entry. What this takes over the limit is for {@linkcode limit} to mend. */
-  add(sid: string, record: SessionRecord, isProtected: boolean, life?: Life): Entry {
-    const queue = this.#queues[isProtected ? "protected" : "newcomers"];
-    const entry = new Entry(sid, queue, life);
-    entry.version.text = record.text;
-    this.#write(entry, record);
-    tell(this, entry, true);
-    this.enter(entry);
+  /** Adds an entry. What this takes over the limit is for {@linkcode limit} to mend. */
+  add(arrival: Arrival): Entry {
+    const queue = this.#queues[arrival.isProtected ? "protected" : "newcomers"];
+    const entry = this.#enter(arrival, ++this.#newest, queue);
     queue.append(entry);
+    if (queue.rank === "newcomers") this.#newcomers.add(entry, arrival.address);
+    this.#users.set(entry, arrival.user);
+    this.#tellUpsert(entry);
     return entry;
   }
 
-  /** Makes `entry` one of those here; its place in a queue is for the caller to find. */
-  enter(entry: Entry): void {
-    this.#changes++;
-    entry.made = ++this.#made;
-    this.#entries.add(entry);
+  /**
+   * Adds an entry as the next of its rank to be evicted, and evicts what goes
+   * before it to keep the limit. Returns whether it is kept: it is not if it
+   * would be the next to go itself.
+   */
+  admit(arrival: Arrival, rank: Rank): boolean {
+    const queue = this.#queues[rank];
+    const entry = this.#enter(arrival, --this.#oldest, queue);
+    queue.prepend(entry);
+    if (rank === "newcomers") this.#newcomers.prepend(entry, arrival.address);
+    if (arrival.user !== undefined) this.#users.prepend(entry, arrival.user);
+    while (this.bytes > this.#maxSize) {
+      const next = this.next()!;
+      if (next === entry) {
+        this.#unlink(entry);
+        return false;
+      }
+      this.#evict(next);
+    }
+    this.#tellUpsert(entry);
+    return true;
   }
 
-  /** Saves `record` to `entry`. Newcomers stay in the order they were made in. */
-  save(entry: Entry, record: SessionRecord, isProtected: boolean): void {
+  /** Saves `record` to `entry`, as one that was used now. Newcomers stay in the order of creation. */
+  save(
+    entry: Entry,
+    record: SessionRecord,
+    isProtected: boolean,
+    user: string | undefined,
+    now: number,
+  ): void {
     const { newcomers, returning, protected: guarded } = this.#queues;
-    this.#changes++;
-    tell(this, entry, false);
-    entry.queue.bytes += record.size - entry.size;
     entry.version = { text: record.text };
     this.#write(entry, record);
+    entry.lastUsed = now;
+    this.#users.set(entry, user);
     if (isProtected) this.#move(entry, guarded);
     else if (entry.queue !== newcomers) this.#move(entry, returning);
+    this.#tellUpsert(entry);
   }
 
-  /** Replaces what is kept in `entry` by `record`, which has the same data. */
-  touch(entry: Entry, record: Touched): void {
-    tell(this, entry, false);
-    if (record.text !== undefined) entry.version.text = record.text;
-    entry.queue.bytes += record.size - entry.size;
+  /** Saves `record` to `entry` and leaves it in its place. */
+  update(
+    entry: Entry,
+    record: SessionRecord,
+    isProtected: boolean,
+    user: string | undefined,
+  ): void {
+    const { returning, protected: guarded } = this.#queues;
+    entry.version = { text: record.text };
     this.#write(entry, record);
+    if (entry.user?.user !== user) this.#users.set(entry, user);
+    if (isProtected !== (entry.queue === guarded)) {
+      this.#move(entry, isProtected ? guarded : returning);
+    }
+    this.#tellUpsert(entry);
+  }
+
+  /** Replaces the cookie and the life of `entry` by those of `record`, which has the same data. */
+  touch(entry: Entry, record: SessionRecord, now: number): void {
+    entry.version.text = record.text;
+    this.#write(entry, record);
+    entry.lastUsed = now;
+    this.#users.use(entry);
     if (entry.queue !== this.#queues.newcomers) this.#move(entry, entry.queue);
+    this.#tellUpsert(entry);
   }
 
-  /** Forgets `entry`. Every way out of the vault goes through here, but for that of all at once. */
+  /** Forgets `entry`. Every way out goes through here, except that of all at once. */
   remove(entry: Entry, reason: Reason): void {
-    this.#changes++;
-    tell(this, entry, true);
-    this.#entries.remove(entry);
-    entry.queue.remove(entry);
-    entry.made = reason === "destroy" ? DESTROYED : DEPARTED;
-    // A live session that came from it needs this no more: all its saves are late.
-    if (reason === "destroy") entry.version.text = "";
     this.#onLeave(entry, reason);
+    const group = entry.user;
+    if (group?.revoked !== undefined && reason === "destroy") group.revoked++;
+    this.#unlink(entry);
+    // Live sessions that were loaded from it can save nothing any more: they need no text.
+    if (reason === "destroy") entry.version.text = "";
+    this.#observers?.forEach((observer) => observer.delete?.(entry, reason));
   }
 
-  /** Forgets all, whatever their number: nothing holds them any more. */
+  /** Forgets all, whatever their number: nothing refers to them any more. */
   clear(): void {
-    this.#changes++;
-    tell(this, undefined, true);
     this.#entries = new ShardedMap();
     this.#queues = emptyQueues();
+    this.#newcomers = new Newcomers();
+    this.#users = new Users();
+    this.#observers?.forEach((observer) => observer.truncate?.());
   }
 
-  /** Forgets the expired entries, in steps, and tells how many there were. */
+  /** Forgets the expired entries, in steps. Returns how many there were. */
   *purge(): Generator<void, number, undefined> {
     let expired = 0;
     let looked = 0;
@@ -259,76 +255,153 @@ export class Vault {
   }
 
   /**
-   * Evicts until at most `target` bytes are left, in steps: the expired first,
-   * then who is next. Tells how many were evicted. Meanwhile the limit is for
-   * {@linkcode limit} to keep.
+   * Evicts until at most `REDUCED_SHARE` of the limit is left, in steps: whoever
+   * is next, or only newcomers beyond their share. Returns how many went.
    */
-  *reduce(target: number, saved?: Entry): Generator<void, number, undefined> {
-    if (this.bytes <= target) return 0;
-    yield* this.purge();
+  *reduce(whom: "anyone" | "newcomers", saved?: Entry): Generator<void, number, undefined> {
+    const target = this.#maxSize * REDUCED_SHARE;
     let evicted = 0;
-    while (this.bytes > target && this.#evict(saved)) {
-      if (++evicted % STRIDE === 0) yield;
+    let removed = 0;
+    while (this.bytes > target) {
+      if (whom === "newcomers" && !this.hasTooManyNewcomers) break;
+      const next = whom === "newcomers" ? this.#newcomers.next(saved) : this.next(saved);
+      if (!next) break;
+      if (this.#evict(next)) evicted++;
+      if (++removed % STRIDE === 0) yield;
     }
     return evicted;
   }
 
   /**
-   * Evicts until the limit is kept. `saved` is the entry whose save made it
-   * necessary: what was saved without an error is kept, so it goes last of all.
+   * Evicts what the limit demands, all at once. Returns how many went. `saved`
+   * is the entry whose save made it necessary. It is evicted last of all: what
+   * was saved without an error is kept.
    */
-  limit(saved: Entry): void {
-    while (this.bytes > this.#maxSize && this.#evict(saved));
+  limit(saved: Entry): number {
+    let evicted = 0;
+    while (this.bytes > this.#maxSize) {
+      const next = this.next(saved);
+      if (!next) break;
+      if (this.#evict(next)) evicted++;
+    }
+    return evicted;
   }
 
-  /** Evicts who is next, and tells whether there was anybody. */
-  #evict(spared: Entry | undefined): boolean {
-    const next = this.next(spared);
-    if (next) this.remove(next, "evict");
-    return next !== undefined;
-  }
-
-  /** Who is to be evicted next, by section 4 of the contract. */
+  /**
+   * Returns who is evicted next, other than `spared`: a newcomer as long as
+   * newcomers hold their share, else the returning session that was used least
+   * recently, else such a protected one.
+   */
   next(spared?: Entry): Entry | undefined {
     const { newcomers, returning, protected: guarded } = this.#queues;
-    const known = returning.next(spared) ?? guarded.next(spared);
-    const newcomer = newcomers.next(spared);
-    return newcomers.bytes < this.#maxSize * NEWCOMERS_SHARE
-      ? known ?? newcomer
-      : newcomer ?? known;
+    const known = firstOf(returning, spared) ?? firstOf(guarded, spared);
+    const mayStay = newcomers.bytes < this.#maxSize * NEWCOMERS_SHARE;
+    return mayStay ? known ?? this.#newcomers.next(spared) : this.#newcomers.next(spared) ?? known;
   }
 
-  #write(entry: Entry, { cookie, size, expires }: Touched): void {
+  /**
+   * Revokes all entries of a user but `spared`. They count as gone at once, and
+   * leave in steps. Returns how many there were.
+   */
+  revoke(user: string, spared: Entry | undefined): Generator<void, number, undefined> {
+    return this.#empty(this.#users.revoke(user, spared));
+  }
+
+  /** Calls `observer` at each change, until the function that it returns is called. */
+  observe(observer: Observer): () => void {
+    this.#observers = [...this.#observers ?? [], observer];
+    return () => {
+      const others = this.#observers?.filter((other) => other !== observer) ?? [];
+      // Without observers, one look is all that they cost.
+      this.#observers = others.length > 0 ? others : undefined;
+    };
+  }
+
+  /** Tells the observers what happened to sessions that may not be kept. */
+  notifyEnd(sid: string): void {
+    this.#observers?.forEach((observer) => observer.end?.(sid));
+  }
+
+  /** Tells the observers that a user was revoked. */
+  notifyRevoke(user: string, spared: string | undefined): void {
+    this.#observers?.forEach((observer) => observer.revoke?.(user, spared));
+  }
+
+  *#empty(group: UserGroup | undefined): Generator<void, number, undefined> {
+    let removed = 0;
+    while (group?.first) {
+      // Removes it, since it was revoked.
+      this.#isLive(group.first, this.#clock());
+      if (++removed % STRIDE === 0) yield;
+    }
+    return group?.revoked ?? 0;
+  }
+
+  #enter(arrival: Arrival, number: number, queue: Queue): Entry {
+    const { sid, record, created, lastUsed, life } = arrival;
+    const entry = new Entry(sid, number, queue, record, created, lastUsed, life);
+    this.#entries.add(sid, entry);
+    return entry;
+  }
+
+  /** Takes `entry` out of all that leads to it. */
+  #unlink(entry: Entry): void {
+    this.#observers?.forEach((observer) => observer.move?.(entry));
+    entry.isKept = false;
+    this.#entries.remove(entry.sid);
+    entry.queue.remove(entry);
+    this.#newcomers.remove(entry);
+    this.#users.remove(entry);
+  }
+
+  #write(entry: Entry, { cookie, size, expires, dateOffset }: SessionRecord): void {
+    entry.queue.bytes += size - entry.size;
     entry.cookie = cookie;
     entry.size = size;
     entry.expires = expires;
+    entry.dateOffset = dateOffset;
   }
 
+  /** Makes `entry` the last of `queue`. */
   #move(entry: Entry, queue: Queue): void {
     if (entry === queue.last) return;
-    tell(this, entry, true);
+    this.#observers?.forEach((observer) => observer.move?.(entry));
     entry.queue.remove(entry);
+    if (queue !== entry.queue) this.#newcomers.remove(entry);
     queue.append(entry);
+  }
+
+  /** Removes `entry`, which is next, and returns whether it was evicted: it may have expired before. */
+  #evict(entry: Entry): boolean {
+    if (!this.#isLive(entry, this.#clock())) return false;
+    this.remove(entry, "evict");
+    return true;
   }
 
   *#walk(
     entries: ShardedMap<Entry>,
-    youngest: number,
+    newest: number,
   ): Generator<Entry | undefined, void, undefined> {
     for (const shard of entries.shards) {
       for (const entry of shard.values()) {
         // All were cleared meanwhile.
         if (this.#entries !== entries) return;
-        if (entry.made > youngest) break;
-        if (entry.made > DEPARTED) yield this.#isLive(entry, this.#clock()) ? entry : undefined;
+        if (entry.number > newest) break;
+        if (entry.isKept) yield this.#isLive(entry, this.#clock()) ? entry : undefined;
       }
     }
   }
 
+  /** Whether `entry` is live at the time `now`; if it is not, it is removed. */
   #isLive(entry: Entry, now: number): boolean {
-    if (entry.expires > now) return true;
-    this.remove(entry, "expire");
+    const isRevoked = entry.user?.revoked !== undefined;
+    if (entry.expires > now && !isRevoked) return true;
+    this.remove(entry, isRevoked ? "destroy" : "expire");
     return false;
+  }
+
+  #tellUpsert(entry: Entry): void {
+    this.#observers?.forEach((observer) => observer.upsert?.(entry));
   }
 }
 
@@ -338,4 +411,8 @@ function emptyQueues(): Record<Rank, Queue> {
     returning: new Queue("returning"),
     protected: new Queue("protected"),
   };
+}
+
+function firstOf({ first }: Queue, spared: Entry | undefined): Entry | undefined {
+  return first === spared ? first?.newer : first;
 }

@@ -1,23 +1,23 @@
-import type { Life } from "./lineage.ts";
+import type { Life } from "./entry.ts";
 import { hashOf } from "./sharded_map.ts";
 
 const BUCKETS = 4_096;
 
-/** How many lives are in a ring at most: one that a live session has keeps the others. */
+/** How many lives are in a ring at most: a live session that holds one of them keeps the others. */
 const RING_SIZE = 32;
 
 /**
- * The lives of entries that were evicted or expired, for as long as live
- * sessions have them. They hold each other, in rings, and nothing else does: a
- * ring is garbage when no live session has any of its lives. A million may
- * leave in one purge, and few of them matter: a weak reference and a place in a
- * map for each, or anything else that is new, would hold up the collector.
+ * The lives of entries that were evicted or have expired, for as long as live
+ * sessions hold them. The lives hold each other, in rings, and nothing else
+ * does: a ring is garbage when no live session holds any of its lives. A
+ * million entries may leave in one purge, and few of them matter. A weak
+ * reference and a place in a map for each would hold up the garbage collector.
  */
-export class Departed {
-  /** By the hash of the id, each ring by one of its lives. */
+export class WeakIndex {
+  /** By the hash of the id; each ring by one of its lives. */
   readonly #buckets: WeakRef<Life>[][] = Array.from({ length: BUCKETS });
 
-  /** Adds a life, none of whose id is here. */
+  /** Adds a life whose id has none here. */
   add(life: Life): void {
     const bucket = this.#buckets[bucketOf(life.sid)] ??= [];
     const head = bucket.at(-1)?.deref();
@@ -33,7 +33,7 @@ export class Departed {
     }
   }
 
-  /** Gives the life of `sid`, and forgets it. */
+  /** Removes the life of `sid`, and returns it. */
   take(sid: string): Life | undefined {
     const bucket = this.#buckets[bucketOf(sid)] ?? [];
     for (const ref of bucket) {
@@ -57,7 +57,7 @@ export class Departed {
 
 const bucketOf = (sid: string) => hashOf(sid) % BUCKETS;
 
-/** The life before that of `sid`, in the ring of `head`. */
+/** Returns the life before that of `sid`, in the ring of `head`. */
 function beforeOf(sid: string, head: Life): Life | undefined {
   let before = head;
   do {

@@ -19,7 +19,7 @@ export class History {
   constructor(stats: () => unknown) {
     this.#stats = stats;
     this.#sample();
-    this.stop = every(INTERVAL, () => this.#sample());
+    this.stop = every(INTERVAL, this, (history) => history.#sample());
   }
 
   /**

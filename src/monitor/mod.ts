@@ -23,6 +23,7 @@
  *
  * @module
  */
+import { dispose } from "../util/dispose.ts";
 import { isFunction, refused } from "../util/errors.ts";
 import { History } from "./history.ts";
 import { html } from "./page/html.ts";
@@ -117,10 +118,6 @@ export interface Monitor {
   /** Closes the monitor at the end of a `using` block. */
   [Symbol.dispose](): void;
 }
-
-// Older runtimes get the one that its polyfills agree on.
-const dispose: typeof Symbol.dispose = Symbol.dispose ??
-  Symbol.for("Symbol.dispose");
 
 const HEADERS = {
   "Cache-Control": "no-store",

@@ -1,38 +1,29 @@
 /**
- * Later: how callbacks wait until the call that they answer has returned.
+ * Node-style callbacks and promises: how a method answers.
  *
  * @module
  */
+import { isFunction, show } from "./errors.ts";
+import { inSlices } from "./slices.ts";
+import { later } from "./time.ts";
 
-interface Runtime {
-  setImmediate?(work: () => void): unknown;
-  setTimeout(work: () => void, ms: number): unknown;
-}
+/** A Node-style callback. */
+export type Callback<Result = void> = (error: unknown, result?: Result) => void;
 
-// dnt-shim-ignore: dnt would put a proxy here, and a browser refuses timers that are called on one.
-const runtime = globalThis as unknown as Runtime;
-
-/** The end of this turn of the event loop, and the timer that tells of it. */
+/** The end of this turn of the event loop, while callbacks wait for it. */
 let turn: Promise<void> | undefined;
-let timer: unknown;
 
 /**
- * Calls `callback` with `error`, and with `result` unless that is `undefined`,
- * after what is running now, in the order of the calls and in the async context
- * of this one. What it throws is an uncaught error.
+ * Calls `callback` with `error`, and with `result` unless that is `undefined`:
+ * after the code that is running now, in the order of the calls, and in the
+ * async context of this call. What it throws is an uncaught error.
  *
  * All callbacks of a turn wait for one timer: an app answers a fifth more
- * requests than with a `setImmediate` for each, after which the runtime would
- * look for other work every time. Each waits as a promise does, for only the
- * runtime can bring back its async context. And it is a timer that they wait
- * for: with microtasks or `process.nextTick` alone, a busy store would leave
- * the sockets no turn.
+ * requests than with a `setImmediate` for each. Each waits through a promise,
+ * since only the runtime can restore its async context. They wait for a timer,
+ * since microtasks alone would leave a busy app's sockets no turn.
  */
-export function defer<Result>(
-  callback: (error: unknown, result?: Result) => void,
-  error?: unknown,
-  result?: Result,
-): void {
+export function defer<Result>(callback: Callback<Result>, error?: unknown, result?: Result): void {
   endOfTurn().then(() => {
     try {
       if (result === undefined) callback(error);
@@ -46,11 +37,7 @@ export function defer<Result>(
 }
 
 function endOfTurn(): Promise<void> {
-  const current = runtime.setImmediate ?? runtime.setTimeout;
-  // A test may have put its own timer there, and taken it away before it rang.
-  if (turn && timer === current) return turn;
-  timer = current;
-  return turn = new Promise((resolve) =>
+  return turn ??= new Promise((resolve) =>
     later(() => {
       turn = undefined;
       resolve();
@@ -58,8 +45,89 @@ function endOfTurn(): Promise<void> {
   );
 }
 
-/** Runs `work` in the next turn of the event loop. A browser has no `setImmediate`. */
-export function later(work: () => void): void {
-  if (runtime.setImmediate) runtime.setImmediate(work);
-  else runtime.setTimeout(work, 0);
+/**
+ * Does `work` at once and answers later: through `callback`, or through the
+ * promise that is returned if there is none. If there is a `barrier`, a
+ * successful answer waits for it too.
+ */
+export function answer<Result>(
+  callback: Callback<Result> | undefined,
+  work: () => Result,
+  barrier?: () => Promise<unknown>,
+): Promise<Result> | void {
+  return settling(callback, (settle) => {
+    let result: Result;
+    try {
+      result = work();
+    } catch (thrown) {
+      return defer(settle, truthy(thrown));
+    }
+    succeed(settle, result, barrier);
+  });
+}
+
+/** As {@linkcode answer}, for work in slices: the first slice runs at once. */
+export function answerInSlices<Result>(
+  callback: Callback<Result> | undefined,
+  start: () => Generator<void, Result, undefined>,
+  barrier?: () => Promise<unknown>,
+): Promise<Result> | void {
+  return settling(callback, (settle) => {
+    let steps: Generator<void, Result, undefined>;
+    try {
+      steps = start();
+    } catch (thrown) {
+      return defer(settle, truthy(thrown));
+    }
+    inOwnContext<Result>(
+      (done, failed) => inSlices(steps, done, failed),
+      (result) => succeed(settle, result, barrier),
+      (thrown) => defer(settle, truthy(thrown)),
+    );
+  });
+}
+
+/**
+ * Starts `work`, and ends with `done` or `failed` in the async context of this
+ * call: a later slice runs in that of whoever opened its turn.
+ */
+function inOwnContext<Result>(
+  work: (done: (result: Result) => void, failed: (thrown: unknown) => void) => void,
+  done: (result: Result) => void,
+  failed: (thrown: unknown) => void,
+): void {
+  let isOver = false;
+  const over = <Value>(end: (value: Value) => void) => (value: Value) => {
+    isOver = true;
+    end(value);
+  };
+  let end = { done: over(done), failed: over(failed) };
+  work((result) => end.done(result), (thrown) => end.failed(thrown));
+  if (isOver) return;
+  new Promise<Result>((resolve, reject) => end = { done: resolve, failed: reject })
+    .then(done, failed);
+}
+
+function succeed<Result>(
+  settle: Callback<Result>,
+  result: Result,
+  barrier: (() => Promise<unknown>) | undefined,
+): void {
+  if (!barrier) return defer(settle, null, result);
+  barrier().then(() => defer(settle, null, result), (error) => defer(settle, error));
+}
+
+function settling<Result>(
+  callback: Callback<Result> | undefined,
+  start: (settle: Callback<Result>) => void,
+): Promise<Result> | void {
+  if (isFunction(callback)) return start(callback);
+  return new Promise((resolve, reject) => {
+    start((error, result) => error ? reject(error) : resolve(result as Result));
+  });
+}
+
+/** What was thrown, as an error that a callback does not take for success. */
+function truthy(thrown: unknown): unknown {
+  return thrown || new Error(`Cannot use session: ${show(thrown)} was thrown`);
 }

@@ -9,6 +9,11 @@ export function isFunction(value: unknown): value is (...args: any[]) => any {
   return typeof value === "function";
 }
 
+/** Whether `value` is a promise, or anything else that `await` would wait for. */
+export function isThenable(value: unknown): boolean {
+  return (isObject(value) || isFunction(value)) && isFunction((value as { then?: unknown }).then);
+}
+
 /** An error that says what can't be done, what the rule is, and what was there instead. */
 export function refused(
   Kind: TypeErrorConstructor | RangeErrorConstructor,
@@ -28,7 +33,7 @@ export function show(value: unknown): string {
     : typeof value === "bigint"
     ? `${value}n`
     : isObject(value)
-    ? value instanceof Promise ? "a promise" : Array.isArray(value) ? "an array" : "an object"
+    ? isThenable(value) ? "a promise" : Array.isArray(value) ? "an array" : "an object"
     : String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

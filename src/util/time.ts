@@ -1,13 +1,13 @@
 /**
- * Time, by its one door: what o'clock it is, later, and again and again.
- * Each looks up the runtime's own function when it is called, so that a test
- * can put a clock of its own there.
+ * Time, through its one door. `Date.now` and `setInterval` are looked up at each
+ * call, so that a test can hold them still. What callbacks depend on is taken
+ * when this module is loaded: a fake timer must not keep them from running.
  *
  * @module
  */
-import { later } from "./callbacks.ts";
-
 interface Runtime {
+  setImmediate?(work: () => void): unknown;
+  setTimeout(work: () => void, ms: number): unknown;
   setInterval(work: () => void, ms: number): unknown;
   clearInterval(timer: unknown): void;
 }
@@ -15,39 +15,34 @@ interface Runtime {
 // dnt-shim-ignore: dnt would put a proxy here, and a browser refuses timers that are called on one.
 const runtime = globalThis as unknown as Runtime;
 
-/** Now, in milliseconds since the epoch. */
+const immediate = runtime.setImmediate?.bind(runtime);
+const timeout = runtime.setTimeout.bind(runtime);
+
+/** Runs `work` in the next turn of the event loop. Browsers have no `setImmediate`. */
+export const later: (work: () => void) => void = immediate ?? ((work) => timeout(work, 0));
+
+/** The time in milliseconds since the epoch. */
 export function now(): number {
   return Date.now();
 }
 
-/** How long a stretch of work in slices may take, in milliseconds: of ten, the collector takes most. */
-export const SLICE = 1;
-
 /**
- * Runs `steps` in slices: at once as far as one slice goes, and the rest in
- * later ones, when others had their turn. Ends with `done`, or with `failed`.
+ * Calls `work` with `owner` every `ms` milliseconds, until the function that it
+ * returns is called or `owner` has been collected: the timer does not keep it.
  */
-export function inSlices<Result>(
-  steps: Generator<void, Result, undefined>,
-  done: (result: Result) => void,
-  failed: (thrown: unknown) => void,
-): void {
-  const end = performance.now() + SLICE;
-  try {
-    do {
-      const step = steps.next();
-      if (step.done) return done(step.value);
-    } while (performance.now() < end);
-  } catch (thrown) {
-    return failed(thrown);
-  }
-  later(() => inSlices(steps, done, failed));
-}
-
-/** Runs `work` every `ms` milliseconds until the function it gives is called. */
-export function every(ms: number, work: () => void): () => void {
-  const timer = runtime.setInterval(work, ms) as { unref?: () => void };
-  // A timer of a browser is a number, and a page doesn't wait for it.
+export function every<Owner extends object>(
+  ms: number,
+  owner: Owner,
+  work: (owner: Owner) => void,
+): () => void {
+  const ref = new WeakRef(owner);
+  const stop = () => runtime.clearInterval(timer);
+  const timer = runtime.setInterval(() => {
+    const alive = ref.deref();
+    if (alive) work(alive);
+    else stop();
+  }, ms) as { unref?: () => void };
+  // A browser's timer is a number, and a page does not wait for it.
   timer.unref?.();
-  return () => runtime.clearInterval(timer);
+  return stop;
 }

@@ -1,0 +1,77 @@
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import type { Duration, ResolvedOptions } from "../options.ts";
+import { isFunction, refused } from "../util/errors.ts";
+
+/** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
+const SHORTEST_TIME = 5;
+
+/** Returns the date of a cookie in milliseconds since the epoch, if it has one that can be read. */
+export function dateOf(cookie: unknown): number | undefined {
+  return readDate((cookie as { expires?: unknown } | null | undefined)?.expires);
+}
+
+/**
+ * Returns when `session` expires, in milliseconds since the epoch, if it is used
+ * at `now`. `date` is that of its cookie.
+ *
+ * @throws What the functions among the options throw, and a `TypeError` if they
+ * return no number.
+ */
+export function expiryOf(
+  session: SessionData,
+  sid: string,
+  date: number | undefined,
+  now: number,
+  created: number,
+  options: ResolvedOptions,
+): number {
+  const { idleTimeout, absoluteTimeout } = options;
+  let expires = date ?? now + lifetimeOf(session, sid, options);
+  if (idleTimeout !== Infinity) {
+    expires = Math.min(expires, now + durationOf("idleTimeout", idleTimeout, session, sid));
+  }
+  if (absoluteTimeout !== Infinity) {
+    expires = Math.min(
+      expires,
+      created + durationOf("absoluteTimeout", absoluteTimeout, session, sid),
+    );
+  }
+  return expires;
+}
+
+/** Whether {@linkcode expiryOf} asks about the data of the session. */
+export function asksSession({ ttl, idleTimeout, absoluteTimeout }: ResolvedOptions): boolean {
+  return isFunction(ttl) || isFunction(idleTimeout) || isFunction(absoluteTimeout);
+}
+
+function lifetimeOf(session: SessionData, sid: string, { ttl }: ResolvedOptions): number {
+  const maxAge: unknown = session.cookie?.maxAge;
+  return Number.isFinite(maxAge) ? maxAge as number : durationOf("ttl", ttl, session, sid);
+}
+
+function durationOf(name: string, duration: Duration, session: SessionData, sid: string): number {
+  if (typeof duration === "number") return duration;
+  const ms: unknown = duration(session, sid);
+  if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
+  throw refused(TypeError, "save session", `${name} must return a number of milliseconds`, ms);
+}
+
+/** Returns a date as milliseconds since the epoch, or `undefined` if it can't be read as one. */
+function readDate(date: unknown): number | undefined {
+  let time = NaN;
+  if (typeof date === "number") {
+    time = date;
+  } else if (typeof date === "string") {
+    time = isTime(date) ? Number(date) : Date.parse(date);
+  } else if (isFunction((date as Date | null | undefined)?.getTime)) {
+    time = (date as Date).getTime();
+  }
+  return Number.isFinite(time) ? time : undefined;
+}
+
+/** Whether a string is a number of milliseconds since the epoch. */
+function isTime(text: string): boolean {
+  const [, digits] = /^-?(\d+)(?:\.\d+)?$/.exec(text.trim()) ?? [];
+  return digits !== undefined && digits.length >= SHORTEST_TIME;
+}

@@ -1,0 +1,158 @@
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import { AddressGroup, type Entry } from "./entry.ts";
+import { ShardedMap } from "./sharded_map.ts";
+
+/**
+ * Newcomers by client address. The next to be evicted is the oldest one of the
+ * address that has most of them, so that a crawler pushes out its own sessions.
+ * Among addresses with equally many, it is the oldest newcomer of all.
+ */
+export class Newcomers {
+  #groups = new ShardedMap<AddressGroup>();
+  /** A binary heap: each group goes before the two at twice its place plus one and plus two. */
+  #heap: AddressGroup[] = [];
+
+  /** Adds an entry that is newer than all others. */
+  add(entry: Entry, address: string): void {
+    const group = this.#groupOf(address);
+    group.append(entry);
+    this.#entered(entry, group);
+  }
+
+  /** Adds an entry that is older than all others. */
+  prepend(entry: Entry, address: string): void {
+    const group = this.#groupOf(address);
+    group.prepend(entry);
+    this.#entered(entry, group);
+  }
+
+  /** Removes an entry that left, or is no newcomer any more. */
+  remove(entry: Entry): void {
+    const { address: group } = entry;
+    if (!group) return;
+    entry.address = undefined;
+    group.remove(entry);
+    if (group.count === 0) this.#drop(group);
+    else this.#restore(group);
+  }
+
+  /** Returns who is evicted next, other than `spared`. */
+  next(spared?: Entry): Entry | undefined {
+    const [group] = this.#heap;
+    if (!group || group.first !== spared) return group?.first;
+    if (group.count > 1) return spared?.addressNewer;
+    // Every group has one entry: the next one is on top of one of the two subheaps.
+    const [, left, right] = this.#heap;
+    return right && goesBefore(right, left) ? right.first : left?.first;
+  }
+
+  #groupOf(address: string): AddressGroup {
+    let group = this.#groups.get(address);
+    if (!group) {
+      group = new AddressGroup(address);
+      this.#groups.add(address, group);
+      group.place = this.#heap.push(group) - 1;
+    }
+    return group;
+  }
+
+  #entered(entry: Entry, group: AddressGroup): void {
+    entry.address = group;
+    this.#restore(group);
+  }
+
+  #drop(group: AddressGroup): void {
+    this.#groups.remove(group.address);
+    const last = this.#heap.pop()!;
+    if (last === group) return;
+    this.#put(last, group.place);
+    this.#restore(last);
+  }
+
+  /** Restores the order of the heap after `group` has changed. */
+  #restore(group: AddressGroup): void {
+    this.#rise(group);
+    this.#sink(group);
+  }
+
+  #rise(group: AddressGroup): void {
+    while (group.place > 0) {
+      const parent = this.#heap[(group.place - 1) >> 1];
+      if (!goesBefore(group, parent)) return;
+      this.#swap(group, parent);
+    }
+  }
+
+  #sink(group: AddressGroup): void {
+    for (;;) {
+      const left = this.#heap[2 * group.place + 1];
+      const right = this.#heap[2 * group.place + 2];
+      const child = right && goesBefore(right, left) ? right : left;
+      if (!child || !goesBefore(child, group)) return;
+      this.#swap(group, child);
+    }
+  }
+
+  #swap(a: AddressGroup, b: AddressGroup): void {
+    const { place } = a;
+    this.#put(a, b.place);
+    this.#put(b, place);
+  }
+
+  #put(group: AddressGroup, place: number): void {
+    this.#heap[place] = group;
+    group.place = place;
+  }
+}
+
+/** Whether the oldest entry of `a` is to be evicted before that of `b`. */
+function goesBefore(a: AddressGroup, b: AddressGroup): boolean {
+  if (a.count !== b.count) return a.count > b.count;
+  return a.first!.number < b.first!.number;
+}
+
+/** Stands for all newcomers that were saved without a request. */
+export const UNKNOWN_ADDRESS = "";
+
+/** What the store reads of a request to know its client. */
+interface RequestLike {
+  ip?: unknown;
+  socket?: { remoteAddress?: unknown } | null;
+}
+
+/**
+ * Returns the client address of the request that `session` belongs to: `req.ip`
+ * as Express computes it, or else the address of the socket. An IPv6 address
+ * stands for its /64, since one client has all of that.
+ */
+export function addressOf(session: SessionData): string {
+  const { req } = session as { req?: RequestLike };
+  if (typeof req !== "object" || req === null) return UNKNOWN_ADDRESS;
+  try {
+    const address = req.ip ?? req.socket?.remoteAddress;
+    return typeof address === "string" ? networkOf(address) : UNKNOWN_ADDRESS;
+  } catch {
+    // `req.ip` runs the app's own "trust proxy" function.
+    return UNKNOWN_ADDRESS;
+  }
+}
+
+/** Returns an IPv4 address as it is, and the first four groups of an IPv6 address. */
+export function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped) return mapped[1];
+  const [start, end = ""] = address.toLowerCase().split("%")[0].split("::");
+  const before = groupsOf(start);
+  const after = groupsOf(end);
+  const zeros = address.includes("::") ? Math.max(0, 8 - before.length - after.length) : 0;
+  return [...before, ...Array(zeros).fill("0"), ...after].slice(0, 4).join(":");
+}
+
+/** The 16-bit groups of a part of an IPv6 address, without leading zeros. */
+function groupsOf(part: string): string[] {
+  return part.split(":").filter((group) => group !== "")
+    // An IPv4 address at the end takes two groups; it never comes among the first four.
+    .flatMap((group) => group.includes(".") ? ["0", "0"] : [group.replace(/^0+(?=.)/, "")]);
+}

@@ -1,0 +1,598 @@
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
+import { isObject, isThenable, refused } from "../util/errors.ts";
+import { type CookieData, CookieTemplates, dataOf } from "./cookie_template.ts";
+import type { Entry, Rank, Reason, SessionRecord } from "./entry.ts";
+import { asksSession, dateOf, expiryOf } from "./expiry.ts";
+import { Lineage, type Origin, requestOf } from "./lineage.ts";
+import { merge, mergeCookies } from "./merge.ts";
+import { addressOf } from "./newcomers.ts";
+import { parse, recordOf, sessionOf, touched } from "./record.ts";
+import { Revocations } from "./revocations.ts";
+import { Vault } from "./vault.ts";
+
+const SAVE = "save session";
+
+/** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
+const LOOK_AGAIN = 1_000;
+
+/** What the engine announces, each with its arguments. */
+export interface Announcements {
+  destroy: [sid: string, session: SessionData | undefined];
+  expire: [sid: string, session: SessionData | undefined];
+  evict: [sid: string, rank: Rank, session: SessionData | undefined];
+  late: [sid: string];
+  clear: [];
+  reduce: [result: { before: number; after: number; evicted: number }];
+  purge: [result: { expired: number }];
+}
+
+/** What the engine needs of its surroundings. */
+export interface Surroundings {
+  /** Returns the time, in milliseconds since the epoch. */
+  clock(): number;
+  /** Runs work in slices: the first one at once. */
+  run(steps: Steps<void>): void;
+  /** Called when a reduction begins, with the size of all sessions in bytes. */
+  reducing(bytes: number): void;
+  /** Whether anybody wants to know of `event`. */
+  hears(event: keyof Announcements): boolean;
+  /** Calls `args` later, if anybody wants to know of `event`. */
+  announce<E extends keyof Announcements>(event: E, args: () => Announcements[E]): void;
+}
+
+/** What is to be kept of a session that comes from elsewhere. */
+export interface Prepared {
+  readonly sid: string;
+  readonly record: SessionRecord;
+  readonly user: string | undefined;
+}
+
+/** What is known of a session. */
+export interface Info {
+  sid: string;
+  session: SessionData;
+  user: string | undefined;
+  rank: Rank;
+  bytes: number;
+  created: Date;
+  lastUsed: Date;
+  expires: Date | undefined;
+}
+
+/** Long work: it may be left alone between two steps. */
+type Steps<Result> = Generator<void, Result, undefined>;
+
+/**
+ * The engine: what each call does to the sessions that are kept. Synchronous.
+ * What is long is a generator.
+ */
+export class Sessions {
+  readonly options: ResolvedOptions;
+  readonly vault: Vault;
+  readonly #templates = new CookieTemplates();
+  readonly #lineage = new Lineage();
+  readonly #revocations = new Revocations();
+  readonly #surroundings: Surroundings;
+  readonly #asksSession: boolean;
+  #isReducing = false;
+  /** When expired sessions were looked for last because the store was over its limit. */
+  #lookedAt = -Infinity;
+  readonly #counters = {
+    hits: 0,
+    misses: 0,
+    saves: 0,
+    touches: 0,
+    merges: 0,
+    lateWrites: 0,
+    expired: 0,
+    evicted: { newcomers: 0, returning: 0, protected: 0 },
+    revoked: 0,
+    rejected: 0,
+  };
+
+  constructor(options: ResolvedOptions, surroundings: Surroundings) {
+    this.options = options;
+    this.#surroundings = surroundings;
+    this.#asksSession = asksSession(options);
+    this.vault = new Vault(
+      options.maxSize,
+      surroundings.clock,
+      (entry, reason) => this.#left(entry, reason),
+    );
+  }
+
+  /** Returns a fresh copy of the session of `sid`, and notes that it was asked for. */
+  get(sid: string): SessionData | undefined {
+    const now = this.now();
+    const entry = this.vault.find(sid, now);
+    if (!entry) {
+      this.#counters.misses++;
+      return undefined;
+    }
+    const session = this.#load(entry);
+    this.vault.use(entry, now);
+    this.#counters.hits++;
+    return session;
+  }
+
+  /** Saves `session`, unless it comes too late; merges it if another save was faster. */
+  save(sid: string, session: SessionData): void {
+    this.#counted(() => this.#save(sid, session));
+  }
+
+  /**
+   * Calls `change` with a fresh copy of the session of `sid` and saves the result
+   * in its place. Returns the session as it is kept then.
+   */
+  update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
+    return this.#counted(() => {
+      const entry = this.vault.find(sid, this.now());
+      if (!entry) return undefined;
+      const session = this.#load(entry);
+      const result = change(session);
+      if (isThenable(result)) {
+        throw refused(TypeError, "update session", "change must not return a promise", result);
+      }
+      const saved = this.#save(sid, session, entry);
+      return saved && sessionOf(saved, this.options);
+    });
+  }
+
+  /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
+  touch(sid: string, session: SessionData): void {
+    this.#counted(() => this.#touch(sid, session));
+  }
+
+  /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
+  destroy(sid: string): void {
+    const entry = this.vault.find(sid, this.now());
+    if (entry) return this.vault.remove(entry, "destroy");
+    this.#lineage.end(sid, undefined);
+    this.vault.notifyEnd(sid);
+  }
+
+  /** Forgets all sessions, and whatever a request that had loaded one saves later. */
+  clear(): void {
+    this.vault.clear();
+    this.#lineage.endAll();
+    this.#surroundings.announce("clear", () => []);
+  }
+
+  /** Returns what is known of the session of `sid`. This is no use of it. */
+  info(sid: string): Info | undefined {
+    const entry = this.vault.find(sid, this.now());
+    return entry && this.#infoOf(entry);
+  }
+
+  /** Returns what is known of each session of a user, the most recently used first. */
+  *sessionsOf(user: User): Steps<Info[]> {
+    const entries: Entry[] = [];
+    for (let entry = this.vault.sessionsOf(String(user))?.last; entry; entry = entry.userOlder) {
+      entries.push(entry);
+    }
+    const infos: Info[] = [];
+    for (const entry of entries) {
+      if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
+      yield;
+    }
+    return infos;
+  }
+
+  /**
+   * Destroys every session of a user but that with the id `sid`, and what
+   * requests save of it that began before, unless it is `request` that does.
+   * Returns how many sessions there were.
+   */
+  revoke(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
+    const name = String(user);
+    const now = this.now();
+    this.#revocations.revoke(name, sid, request, now);
+    this.vault.notifyRevoke(name, sid);
+    return this.vault.revoke(name, sid === undefined ? undefined : this.vault.find(sid, now));
+  }
+
+  *all(): Steps<Record<string, SessionData>> {
+    const sessions: Record<string, SessionData> = Object.create(null);
+    for (const entry of this.vault.walk()) {
+      if (entry) sessions[entry.sid] = sessionOf(entry, this.options);
+      yield;
+    }
+    return sessions;
+  }
+
+  *ids(): Steps<string[]> {
+    // As long as it can get: an array that grows copies itself, for tens of milliseconds.
+    const ids = new Array<string>(this.vault.size);
+    let length = 0;
+    for (const entry of this.vault.walk()) {
+      if (entry) ids[length++] = entry.sid;
+      yield;
+    }
+    ids.length = length;
+    return ids;
+  }
+
+  *length(): Steps<number> {
+    yield* this.vault.purge();
+    return this.vault.size;
+  }
+
+  *purge(): Steps<void> {
+    const expired = yield* this.vault.purge();
+    this.#surroundings.announce("purge", () => [{ expired }]);
+  }
+
+  /** Brings the size of all sessions to at most 75 % of the limit. */
+  *reduce(): Steps<void> {
+    const told = this.#reducing();
+    yield* this.vault.purge();
+    yield* this.vault.reduce("anyone");
+    told();
+  }
+
+  /** Iterates over the sessions that are live now, with their ids. */
+  entries(): Generator<[sid: string, session: SessionData], void, undefined> {
+    return this.#parsed(this.vault.walk());
+  }
+
+  stats() {
+    const { evicted, ...counters } = this.#counters;
+    return {
+      sessions: this.vault.size,
+      bytes: this.vault.bytes,
+      maxSize: this.options.maxSize,
+      ...this.vault.counts,
+      users: this.vault.users,
+      ...counters,
+      evicted: { ...evicted },
+    };
+  }
+
+  /** Notes that a request has reached the store without a session. */
+  reached(request: unknown): void {
+    this.#revocations.reached(request);
+  }
+
+  /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
+  created(request: unknown, loaded: SessionData, made: SessionData): void {
+    this.#lineage.copied(loaded, made);
+    this.#revocations.reached(request, this.#lineage.originOf(made)?.moment);
+  }
+
+  /** Returns what is kept of a session that comes from a file, ready to be admitted. */
+  prepare(sid: string, text: string, expires: number): Prepared {
+    const session = parse(text, this.options.serializer);
+    const date = dateOf(session.cookie);
+    const record = recordOf(session, expires, date, this.options, this.#templates);
+    return { sid, record, user: this.userOf(session, sid) };
+  }
+
+  /** Adds a session as the next of its rank to be evicted, if there is room for it. */
+  admit(
+    { sid, record, user }: Prepared,
+    rank: Rank,
+    created: number,
+    lastUsed: number,
+  ): boolean {
+    if (this.vault.find(sid, this.now())) return false;
+    const others = user === undefined ? 0 : this.vault.sessionsOf(user)?.count ?? 0;
+    if (others >= this.options.maxSessionsPerUser) return false;
+    // What live sessions were loaded from before it was evicted here is the same session.
+    const life = this.#lineage.takeDeparted(sid);
+    const arrival = { sid, record, user, created, lastUsed, life, address: "", isProtected: false };
+    const isKept = this.vault.admit(arrival, rank);
+    if (!isKept && life) this.#lineage.returnDeparted(life);
+    return isKept;
+  }
+
+  /**
+   * Returns the user of a session, as a string.
+   *
+   * @throws What the option `user` throws, and a `TypeError` if it returns no user.
+   */
+  userOf(session: SessionData, sid: string): string | undefined {
+    const user: unknown = this.options.user(session, sid) ?? undefined;
+    if (user === undefined) return undefined;
+    if (isUser(user)) return String(user);
+    const rule = "user must return a string, number, bigint, null or undefined, at once";
+    throw refused(TypeError, SAVE, rule, user);
+  }
+
+  /** Returns the time, in milliseconds since the epoch. */
+  now(): number {
+    return this.#surroundings.clock();
+  }
+
+  #load(entry: Entry): SessionData {
+    const session = sessionOf(entry, this.options);
+    this.#lineage.loaded(session, entry, this.#revocations.moment);
+    return session;
+  }
+
+  #counted<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (thrown) {
+      this.#counters.rejected++;
+      throw thrown;
+    }
+  }
+
+  /**
+   * Saves a session; with `updated`, in its place. Where does it come from? What
+   * will be kept of it? Is it stale by then? Only then is anything changed: the
+   * app's own functions run in the second step, and may call the store.
+   */
+  #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
+    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    const origin = this.#lineage.of(session, sid);
+    if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
+
+    const now = this.now();
+    const kept = this.vault.find(sid, now);
+    const merged = origin && kept && this.#merged(session, origin, kept);
+    const saved = merged?.session ?? session;
+    const date = dateOf(saved.cookie);
+    const created = kept?.created ?? origin?.life.created ?? now;
+    // An update, and a request that is no activity, leave the session in its place.
+    const place = updated ? kept : kept && !this.#isActivity(session) ? kept : undefined;
+    const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
+    if (expires <= now || date !== undefined && date <= now) {
+      this.destroy(sid);
+      return undefined;
+    }
+    const record = recordOf(saved, expires, date, this.options, this.#templates);
+    const user = this.userOf(saved, sid);
+    const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
+
+    if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
+    const found = this.vault.find(sid, now);
+    if (user !== undefined) {
+      const isSignIn = found?.user?.user !== user;
+      if (this.#revocations.isStale(user, sid, session, origin, isSignIn, now)) {
+        return this.#late(sid);
+      }
+    }
+
+    const isFollowed = origin !== undefined || this.#lineage.follows(session);
+    const entry = found ?? this.#add(sid, session, record, isProtected, user, created, now);
+    if (found && found === place) this.vault.update(found, record, isProtected, user);
+    else if (found) this.vault.save(found, record, isProtected, user, now);
+    if (isFollowed) {
+      const moment = this.#revocations.momentOf(session, origin);
+      this.#lineage.saved(session, entry, merged?.text, moment);
+    }
+    this.#counters.saves++;
+    if (merged?.isOvertaken) this.#counters.merges++;
+    this.#limitUser(entry, now);
+    this.#limit(entry, now);
+    return entry;
+  }
+
+  #add(
+    sid: string,
+    session: SessionData,
+    record: SessionRecord,
+    isProtected: boolean,
+    user: string | undefined,
+    created: number,
+    lastUsed: number,
+  ): Entry {
+    const address = isProtected ? "" : addressOf(session);
+    const life = this.#lineage.takeDeparted(sid);
+    return this.vault.add({ sid, record, isProtected, user, address, created, lastUsed, life });
+  }
+
+  #touch(sid: string, session: SessionData): void {
+    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    const now = this.now();
+    const entry = this.vault.find(sid, now);
+    if (!entry) return;
+    const origin = this.#lineage.of(session, sid);
+    if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
+
+    const { version } = entry;
+    const cookie = (origin && this.#mergedCookie(session, origin, entry)) ?? session.cookie;
+    const date = dateOf(cookie);
+    const asked = this.#asksSession ? sessionOf(entry, this.options) : session;
+    if (this.#asksSession) asked.cookie = cookie;
+    const expires = expiryOf(asked, sid, date, now, entry.created, this.options);
+    if (expires <= now) return this.destroy(sid);
+    const record = touched(entry, cookie, expires, date, this.options, this.#templates);
+
+    // One of the app's functions saved or destroyed the session itself: that is newer.
+    if (!entry.isKept || entry.version !== version) return;
+    this.vault.touch(entry, record, now);
+    if (origin) origin.cookie = entry.cookie;
+    this.#counters.touches++;
+    this.#limit(entry, now);
+  }
+
+  /** What is to be saved instead of `session`, if something was saved since it was loaded. */
+  #merged(session: SessionData, origin: Origin, kept: Entry): Merged | undefined {
+    const isOvertaken = origin.version !== kept.version;
+    const cookie = this.#mergedCookie(session, origin, kept);
+    if (!isOvertaken && !origin.isBehind && !cookie) return undefined;
+    const base = origin.text ?? origin.version.text;
+    const { merged, text } = merge(session, base, kept.text, this.options.serializer);
+    if (cookie) merged.cookie = cookie;
+    return {
+      session: merged,
+      text: isOvertaken || origin.isBehind ? text : undefined,
+      isOvertaken,
+    };
+  }
+
+  /** The cookie to save instead of that of `session`, if the kept one was changed since it was loaded. */
+  #mergedCookie(
+    session: SessionData,
+    origin: Origin,
+    kept: Entry,
+  ): SessionData["cookie"] | undefined {
+    const isSame = kept.cookie
+      ? origin.cookie === kept.cookie
+      : !origin.cookie && origin.version === kept.version && origin.text === kept.text;
+    if (isSame) return undefined;
+    const mine = dataOf(session.cookie);
+    const theirs = dataOf(sessionOf(kept, this.options).cookie);
+    if (!mine || !theirs) return undefined;
+    const base = origin.cookie
+      ? origin.cookie.cookieAt(0)
+      : dataOf(parse(origin.text ?? origin.version.text, this.options.serializer).cookie);
+    return mergeCookies(base, plain(mine), plain(theirs)) as SessionData["cookie"] | undefined;
+  }
+
+  /** Whether the request of `session` extends its life. */
+  #isActivity(session: SessionData): boolean {
+    const { isActivity } = this.options;
+    if (isActivity === everyRequest) return true;
+    const request = requestOf(session);
+    return !request || this.#isTrue("isActivity", isActivity(request as never));
+  }
+
+  /** Reads what an option's function has answered: a promise would be true of everything. */
+  #isTrue(name: string, value: unknown): boolean {
+    if (!isThenable(value)) return Boolean(value);
+    throw refused(TypeError, SAVE, `${name} must return true or false, at once`, value);
+  }
+
+  #late(sid: string): undefined {
+    this.#counters.lateWrites++;
+    this.#surroundings.announce("late", () => [sid]);
+  }
+
+  /** Destroys the least recently used sessions of the user of `entry` that are too many. */
+  #limitUser(entry: Entry, now: number): void {
+    const group = entry.user;
+    while (group && group.count > this.options.maxSessionsPerUser) {
+      const { first } = group;
+      const isExpired = first!.expires <= now;
+      if (!isExpired) this.#counters.revoked++;
+      this.vault.remove(first!, isExpired ? "expire" : "destroy");
+    }
+  }
+
+  /** Keeps the limit after `saved` was saved. */
+  #limit(saved: Entry, now: number): void {
+    if (this.vault.bytes <= this.options.maxSize) return;
+    const sinceLook = Math.abs(now - this.#lookedAt);
+    if (!this.#isReducing && (sinceLook >= LOOK_AGAIN || this.vault.hasTooManyNewcomers)) {
+      this.#isReducing = true;
+      this.#surroundings.run(this.#relieve(saved, sinceLook >= LOOK_AGAIN));
+    }
+    if (this.vault.bytes <= this.options.maxSize) return;
+    // Nothing but what the limit demands; or the first slice has not come to it.
+    const told = this.#reducing();
+    this.vault.limit(saved);
+    if (!this.#isReducing) told();
+  }
+
+  /**
+   * Makes room: by what has expired, then by newcomers beyond their share as far
+   * as a reduction goes, and by others only as far as the limit demands.
+   */
+  *#relieve(saved: Entry, mustLook: boolean): Steps<void> {
+    const told = this.#reducing();
+    try {
+      if (mustLook) {
+        this.#lookedAt = this.now();
+        yield* this.vault.purge();
+      }
+      yield* this.vault.reduce("newcomers", saved);
+      this.vault.limit(saved);
+    } finally {
+      this.#isReducing = false;
+    }
+    told();
+  }
+
+  /** Reports that a reduction begins; the function that it returns reports the end. */
+  #reducing(): () => void {
+    const before = this.vault.bytes;
+    const evictedBefore = this.#evicted();
+    this.#surroundings.reducing(before);
+    return () => {
+      const result = {
+        before,
+        after: this.vault.bytes,
+        evicted: this.#evicted() - evictedBefore,
+      };
+      this.#surroundings.announce("reduce", () => [result]);
+    };
+  }
+
+  #evicted(): number {
+    const { newcomers, returning, protected: guarded } = this.#counters.evicted;
+    return newcomers + returning + guarded;
+  }
+
+  #infoOf(entry: Entry): Info {
+    const { sid, rank, size, created, lastUsed, expires } = entry;
+    const end = new Date(expires);
+    return {
+      sid,
+      session: sessionOf(entry, this.options),
+      user: entry.user?.user,
+      rank,
+      bytes: size,
+      created: new Date(created),
+      lastUsed: new Date(lastUsed),
+      expires: Number.isNaN(end.getTime()) ? undefined : end,
+    };
+  }
+
+  *#parsed(
+    entries: Iterable<Entry | undefined>,
+  ): Generator<[sid: string, session: SessionData], void, undefined> {
+    for (const entry of entries) {
+      if (entry) yield [entry.sid, sessionOf(entry, this.options)];
+    }
+  }
+
+  /** Counts and announces an entry that is about to leave the vault. */
+  #left(entry: Entry, reason: Reason): void {
+    const { sid, rank } = entry;
+    if (reason === "destroy") {
+      this.#lineage.end(sid, entry);
+      if (entry.user?.revoked !== undefined) this.#counters.revoked++;
+      this.vault.notifyEnd(sid);
+    } else {
+      this.#lineage.departed(entry);
+      if (reason === "expire") this.#counters.expired++;
+      else this.#counters.evicted[rank]++;
+    }
+    if (!this.#surroundings.hears(reason)) return;
+    const session = this.#lastOf(entry);
+    this.#surroundings.announce(
+      reason,
+      () => reason === "evict" ? [sid, rank, session()] : [sid, session()] as never,
+    );
+  }
+
+  /** Returns a function that parses what is kept of `entry` now. */
+  #lastOf({ text, cookie, size, expires, dateOffset }: Entry): () => SessionData | undefined {
+    return () => {
+      try {
+        return sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+      } catch {
+        // The serializer can't read it: the listeners still have the id.
+        return undefined;
+      }
+    };
+  }
+}
+
+/** A session to save instead of that of a request. */
+interface Merged {
+  readonly session: SessionData;
+  /** What the request's own session was; it lacks what others saved. */
+  readonly text: string | undefined;
+  readonly isOvertaken: boolean;
+}
+
+/** Returns the data of a cookie with its date as JSON writes it. */
+function plain(cookie: CookieData): CookieData {
+  return JSON.parse(JSON.stringify(cookie));
+}
