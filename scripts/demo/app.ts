@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
@@ -76,8 +77,6 @@ export function createDemo(
   const store = new Lembro({
     maxSize,
     user: (session) => (session as Visitor).user,
-    // The page asks for the state each second: that is no use of the session.
-    isActivity: (request) => !isPoll(request as Request),
   });
   const sessionOptions = {
     store,
@@ -143,10 +142,10 @@ export function createDemo(
     process.kill(process.pid, "SIGKILL");
   });
 
-  app.use(session(sessionOptions));
-
+  // Asked each second. It reads the session by `info`, since that is no use of it.
   app.get("/state", async (req, res) => {
-    const { user, deviceId, cart } = visitorOf(req);
+    const info = await store.info(sidOf(req, secret));
+    const { user, deviceId, cart }: Visitor = info?.session ?? {};
     const devices = user === undefined ? [] : await store.sessionsOf(user);
     res.json({
       me: user === undefined ? null : { user, deviceId, items: cart?.items.length ?? 0 },
@@ -160,6 +159,8 @@ export function createDemo(
       process: started,
     });
   });
+
+  app.use(session(sessionOptions));
 
   app.post("/sign-in", async (req, res) => {
     const { name, password, slow } = req.body ?? {};
@@ -289,8 +290,14 @@ function fromThisPage(req: Request, res: Response, next: NextFunction): void {
   } else next();
 }
 
-function isPoll(req: Request): boolean {
-  return req.originalUrl === "/state";
+/** The session id in the cookie of a request, or an empty string if its signature is wrong. */
+function sidOf(req: Request, secret: string): string {
+  const [, cookie = ""] = req.get("Cookie")?.match(/(?:^|; )connect\.sid=([^;]*)/) ?? [];
+  const [sid, signature = ""] = decodeURIComponent(cookie).replace(/^s:/, "").split(".");
+  const expected = createHmac("sha256", secret).update(sid).digest("base64").replace(/=+$/, "");
+  const isOurs = signature.length === expected.length &&
+    timingSafeEqual(Buffer.from(signature), Buffer.from(expected));
+  return isOurs ? sid : "";
 }
 
 function addressOf(server: Server): string {

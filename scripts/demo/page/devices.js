@@ -74,7 +74,7 @@ function create({ id, name }) {
     <button type="button" class="quiet small">Sign out</button>`;
   item.querySelector("strong").textContent = name;
   if (isThis) {
-    item.querySelector(".device").insertAdjacentHTML("beforeend", "<span>this device</span>");
+    item.querySelector(".device").insertAdjacentHTML("beforeend", " <span>this device</span>");
   }
   const button = item.querySelector("button");
   button.setAttribute("aria-label", `Sign out ${name}${isThis ? ", this device" : ""}`);
