@@ -5,8 +5,8 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { openJournal } from "express-lembro/journal";
 import { createDemo, type DemoOptions } from "./app.ts";
-import { keepSessions } from "./keep_sessions.ts";
 import { keptSecret } from "./secret.ts";
 
 function fail(error: unknown): never {
@@ -29,14 +29,15 @@ const demo = createOrFail({
   secret: await keptSecret(`${folder}/secret`),
   crawlerSessions: Number(Deno.env.get("CRAWLER") || 50_000),
 });
-const kept = await keepSessions(demo.store, `${folder}/sessions`).catch(fail);
+const journal = await openJournal(demo.store, `${folder}/sessions.journal`, { interval: 100 })
+  .catch(fail);
 const address = await demo.listen(Number(Deno.env.get("PORT"))).catch(fail);
 
 let ending: Promise<void> | undefined;
 
 async function end() {
   await demo.close();
-  await kept.close();
+  await journal.close();
   Deno.exit();
 }
 const endOnce = () => ending ??= end();

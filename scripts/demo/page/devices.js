@@ -70,7 +70,10 @@ function create({ id, name }) {
   item.dataset.id = id;
   const isThis = id === state.me.deviceId;
   item.innerHTML = `<p class="device"><strong></strong></p>
-    <p class="about">Signed in <time></time>, last used <time></time></p>
+    <p class="about when">
+      <span>Signed in <time></time></span>
+      <span>Last used <time></time></span>
+    </p>
     <button type="button" class="quiet small">Sign out</button>`;
   item.querySelector("strong").textContent = name;
   if (isThis) {
