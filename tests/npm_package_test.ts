@@ -36,6 +36,7 @@ const SCRIPTS = {
   "express.mjs": ["keeps the sessions of an Express app that imports it", "visit 2\n"],
   "readme_of_1.cjs": ["does what 1.1.0's README says, line by line", "every line\n"],
   "monitor.mjs": ["shows the stores of its two builds, with the monitor of either", "4 times\n"],
+  "journal.mjs": ["keeps sessions over kills, whichever way store and journal come in", "survived\n"],
   "snapshot.mjs": ["carries sessions over, whichever way store and snapshot come in", "carried\n"],
   "snapshot_killed.mjs": ["leaves a whole snapshot when it is killed in a save", "whole\n"],
   "transfer.mjs": ["transfers sessions between its two builds, by either of them", "4 times\n"],
@@ -144,7 +145,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         await Deno.writeTextFile(join(project, type, "package.json"), JSON.stringify({ type }));
       }
       const files = (type: string) =>
-        ["usage.ts", "augmentation.ts", "monitor.ts", "snapshot.ts", "transfer.ts"]
+        ["usage.ts", "augmentation.ts", "monitor.ts", "journal.ts", "snapshot.ts", "transfer.ts"]
           .map((use) => `${type}/${use}`);
       const inNode = ["require.cts", "require.mts"].map((file) => `types/${file}`)
         .concat(files("module"), files("commonjs"));
