@@ -25,7 +25,7 @@ describe("sessions that leave the store", () => {
       "cleared while a request has a session",
       "destroyed while requests have the sessions",
     ]);
-    // A thirtieth of each session would add up to this in the rounds that it plays.
+    // A twenty-fourth of each session would add up to this in the six rounds.
     for (const [way, growth] of Object.entries(growths)) {
       assert(growth < 0.25, `${Math.round(growth * 100)} % of a filling is left: ${way}`);
     }
