@@ -8,7 +8,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { launch } from "../../tests/support/chromium.ts";
+import { launch } from "../../support/chromium.ts";
 import { createDemo } from "./app.ts";
 import { MOST_VISITORS } from "./crawler.ts";
 

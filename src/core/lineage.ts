@@ -1,8 +1,9 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../util/errors.ts";
+import { createMark } from "../util/mark.ts";
 import type { CookieTemplate } from "./cookie_template.ts";
-import type { Entry, Life, Version } from "./entry.ts";
+import type { Entry, Life } from "./entry.ts";
 import { WeakIndex } from "./weak_index.ts";
 
 /** Which kept version a live session came from. */
@@ -10,9 +11,9 @@ export interface Origin {
   readonly lineage: Lineage;
   readonly life: Life;
   /** What was kept when the session was loaded or last saved. */
-  readonly version: Version;
-  /** What the request's own session was then, unless it is the text of `version`. */
-  readonly text: string | undefined;
+  readonly revision: number;
+  /** What the request's own session was then, as the serializer wrote it. */
+  readonly text: string;
   /** Whether it lacks what others had saved: its save was merged. */
   readonly isBehind: boolean;
   /** What was kept of the cookie then. */
@@ -23,34 +24,8 @@ export interface Origin {
   readonly other: Origin | undefined;
 }
 
-class Same {
-  constructor(session: object) {
-    return session;
-  }
-}
-
-/**
- * Writes the origin on a live session itself, where nobody else can see it: a
- * class may add its private fields to any object that its base returns. A
- * `WeakMap` would do the same and make `get` a third slower.
- */
-class Marked extends Same {
-  #origin: Origin;
-
-  private constructor(session: object, origin: Origin) {
-    super(session);
-    this.#origin = origin;
-  }
-
-  static mark(session: object, origin: Origin): void {
-    if (#origin in session) session.#origin = origin;
-    else if (Object.isExtensible(session)) new Marked(session, origin);
-  }
-
-  static originOf(session: unknown): Origin | undefined {
-    return isObject(session) && #origin in session ? session.#origin : undefined;
-  }
-}
+/** On each live session, its latest origin. */
+const origins = createMark<Origin>();
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -63,7 +38,7 @@ export class Lineage {
 
   /** Returns where `session` came from in this store, whatever its id was. */
   originOf(session: SessionData): Origin | undefined {
-    let origin = Marked.originOf(session);
+    let origin = origins.get(session);
     while (origin && origin.lineage !== this) origin = origin.other;
     return origin;
   }
@@ -86,8 +61,8 @@ export class Lineage {
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
-    const origin = Marked.originOf(from);
-    if (origin) Marked.mark(to, origin);
+    const origin = origins.get(from);
+    if (origin) origins.set(to, origin);
   }
 
   /**
@@ -109,8 +84,10 @@ export class Lineage {
   }
 
   /** Remembers the life of an entry that was evicted or has expired, if live sessions may hold it too. */
-  departed({ life }: Entry): void {
-    if (life) this.#departed.add(life);
+  departed({ life, created }: Entry): void {
+    if (!life) return;
+    life.created = created;
+    this.#departed.add(life);
   }
 
   /** Returns the life of the departed entry of `sid`, for a save that creates the session again. */
@@ -139,24 +116,21 @@ export class Lineage {
     const life = entry.life ??= {
       sid: entry.sid,
       era: this.#era,
-      created: entry.created,
+      created: undefined,
       isOver: false,
       next: undefined,
       ringSize: 0,
     };
-    const { version, cookie } = entry;
-    let other = Marked.originOf(session);
+    const { revision, cookie } = entry;
+    let other = origins.get(session);
     // Of this store, only the latest origin counts.
     if (other?.lineage === this) other = other.other;
-    // A touch would replace the text of a cookie that has no template.
-    const own = text ?? (cookie ? undefined : version.text);
-    const isBehind = text !== undefined;
-    Marked.mark(session, {
+    origins.set(session, {
       lineage: this,
       life,
-      version,
-      text: own,
-      isBehind,
+      revision,
+      text: text ?? entry.text,
+      isBehind: text !== undefined,
       cookie,
       moment,
       other,
@@ -164,8 +138,10 @@ export class Lineage {
   }
 }
 
+const isEnumerable = Object.prototype.propertyIsEnumerable;
+
 /** Returns the request that `session` belongs to, if it is a `Session` rather than plain data. */
 export function requestOf(session: SessionData): object | undefined {
-  const property = Object.getOwnPropertyDescriptor(session, "req");
-  return property?.enumerable === false && isObject(property.value) ? property.value : undefined;
+  const { req } = session as { req?: unknown };
+  return isObject(req) && !isEnumerable.call(session, "req") ? req : undefined;
 }

@@ -119,8 +119,7 @@ class TreeMerge {
     }
     if (inBoth === mineKeys.length) return;
     for (const key of mineKeys) {
-      if (isRoot && key === "cookie" || Object.hasOwn(kept, key)) continue;
-      this.#values(base, key, mine[key], ABSENT, result);
+      if (!Object.hasOwn(kept, key)) this.#values(base, key, mine[key], ABSENT, result);
     }
   }
 
@@ -420,7 +419,7 @@ export function mergeCookies(
   mine: CookieData,
   kept: CookieData,
 ): CookieData | undefined {
-  if (!base) return mergeCookies(mine, mine, kept);
+  if (!base) return undefined;
   const isKept = !isOtherLifetime(base, mine) && isOtherLifetime(base, kept);
   const merged: CookieData = {};
   let isSame = true;

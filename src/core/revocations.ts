@@ -1,6 +1,8 @@
-import { type Origin, requestOf } from "./lineage.ts";
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { isObject } from "../util/errors.ts";
+import { createMark } from "../util/mark.ts";
+import { type Origin, requestOf } from "./lineage.ts";
 
 /** How long a request may take that a revocation still has to stop, in milliseconds. */
 const LONGEST_REQUEST = 10 * 60 * 1000;
@@ -33,7 +35,7 @@ export class Revocations {
   #users = new Map<string, Revocation>();
   #everybody: Revocation | undefined;
   /** When requests reached the store, by the moment. */
-  readonly #requests = new WeakMap<object, number>();
+  readonly #requests = createMark<number>();
 
   /** The present moment. */
   get moment(): number {
@@ -42,8 +44,9 @@ export class Revocations {
 
   /** Notes that `request` has reached the store, at the latest at `moment`. */
   reached(request: unknown, moment: number = this.#moment): void {
-    if (typeof request !== "object" || request === null) return;
-    if (!this.#requests.has(request)) this.#requests.set(request, moment);
+    if (isObject(request) && this.#requests.get(request) === undefined) {
+      this.#requests.set(request, moment);
+    }
   }
 
   /** Returns the moment at which the request of `session` reached the store. */

@@ -1,0 +1,753 @@
+import "./support/as_in_node.ts";
+import { runInNewContext } from "node:vm";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import fc from "fast-check";
+import type { Serializer } from "express-lembro";
+import { merge, mergeCookies, mergeTrees } from "../src/core/merge.ts";
+import { session, type SessionData } from "./support/setup.ts";
+
+// deno-lint-ignore no-explicit-any
+type Any = any;
+
+/** What a merge of sessions with this data gives, without the cookie. */
+function merged(base: Any, mine: Any, kept: Any, serializer: Serializer = JSON): Any {
+  const whole = (data: Any) => serializer.stringify({ cookie: { path: "/" }, ...data } as Any);
+  const result = merge(
+    Object.assign(mine, { cookie: { path: "/mine" } }),
+    whole(base),
+    whole(kept),
+    serializer,
+  );
+  const { cookie, ...data } = result.merged as Any;
+  assertEquals(cookie, { path: "/mine" });
+  return data;
+}
+
+function text(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, one) =>
+      typeof one === "object" && one !== null && !Array.isArray(one)
+        ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => a < b ? -1 : 1))
+        : one,
+  );
+}
+
+const same = (one: unknown, other: unknown) => assertEquals(text(one), text(other));
+
+/** Sets a key as data, whatever its name. */
+function put(to: Any, key: string, value: unknown): Any {
+  return Object.defineProperty(to, key, {
+    value,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+}
+
+const key = fc.constantFrom("a", "b", "c", "d", "__proto__", "constructor", "toString");
+const leaf = fc.constantFrom<unknown>(0, 1, "", "one", null, true, false);
+
+const { tree } = fc.letrec((tie) => ({
+  tree: fc.oneof(
+    { maxDepth: 4, depthSize: "small" },
+    leaf,
+    fc.array(tie("tree"), { maxLength: 3 }),
+    tie("object"),
+  ),
+  object: fc.array(fc.tuple(key, tie("tree")), { maxLength: 4 })
+    .map((entries) => entries.reduce((object, [key, one]) => put(object, key, one), {})),
+}));
+const root = fc.array(fc.tuple(key, tree), { maxLength: 4 })
+  .map((entries) => entries.reduce((object: Any, [key, one]) => put(object, key, one), {}));
+
+/** What happens to a value of the base: a plan of which the result is known beforehand. */
+type Plan =
+  | { what: "nothing"; base: unknown }
+  | { what: "replaced" | "deleted"; by: Side; base: unknown; to: unknown }
+  | { what: "added"; by: Side; to: unknown }
+  | { what: "appended"; base: unknown[] | undefined; one: unknown[]; other: unknown[] }
+  | { what: "read"; by: Side; leaves: boolean; base: unknown[]; appended: unknown[] }
+  | { what: "inside"; isNew: boolean; plans: Map<string, Plan> };
+type Side = "one" | "other";
+type Trees = { base: Any; one: Any; other: Any; result: Any };
+
+const side = fc.constantFrom<Side>("one", "other");
+const list = fc.array(leaf, { maxLength: 3 });
+const { plan } = fc.letrec<{ plan: Plan; inside: Plan }>((tie) => ({
+  plan: fc.oneof(
+    { maxDepth: 4, depthSize: "small" },
+    fc.record({ what: fc.constant("nothing" as const), base: tree }),
+    fc.record({ what: fc.constant("replaced" as const), by: side, base: tree, to: tree }),
+    fc.record({ what: fc.constant("deleted" as const), by: side, base: tree, to: fc.constant(0) }),
+    fc.record({ what: fc.constant("added" as const), by: side, to: tree }),
+    fc.record({ what: fc.constant("appended" as const), base: list, one: list, other: list }),
+    fc.record({
+      what: fc.constant("read" as const),
+      by: side,
+      leaves: fc.boolean(),
+      base: list,
+      appended: list,
+    }),
+    tie("inside"),
+  ) as fc.Arbitrary<Plan>,
+  inside: fc.record({
+    what: fc.constant("inside" as const),
+    isNew: fc.boolean(),
+    plans: fc.array(fc.tuple(key, tie("plan")), { maxLength: 5 }).map((plans) => new Map(plans)),
+  }),
+}));
+const rootPlan = fc.array(fc.tuple(key, plan), { maxLength: 6 }).map((plans) => new Map(plans));
+
+function carryOut(plans: Map<string, Plan>, isNew = false): Trees {
+  const trees: Trees = { base: {}, one: {}, other: {}, result: {} };
+  for (const [key, plan] of plans) {
+    const set = (values: Partial<Trees>) => {
+      for (const [name, value] of Object.entries(values)) {
+        if (value !== undefined) put(trees[name as keyof Trees], key, structuredClone(value));
+      }
+    };
+    // What is inside of something new was not there before.
+    const ofBase = isNew ? undefined : (plan as { base?: unknown }).base;
+    switch (plan.what) {
+      case "nothing":
+        set({ base: ofBase, one: ofBase, other: ofBase, result: ofBase });
+        break;
+      case "replaced":
+      case "deleted": {
+        const to = plan.what === "deleted" ? undefined : plan.to;
+        // A change of a part of an object, or of what an array begins with, is no replacement.
+        const after = typeof to === "object" && to !== null ? "replaced" : to;
+        set({ base: ofBase, one: ofBase, other: ofBase, [plan.by]: after, result: after });
+        if (after === undefined) delete trees[plan.by][key];
+        break;
+      }
+      case "added":
+        set({ [plan.by]: plan.to, result: plan.to });
+        break;
+      case "appended": {
+        // Without a base what both begin with is one and the same.
+        const base = isNew ? ["begin"] : plan.base!;
+        const [one, other] = [[...base, "one", ...plan.one], [...base, "other", ...plan.other]];
+        set({ base: isNew ? undefined : base, one, other });
+        set({ result: [...other, "one", ...plan.one] });
+        break;
+      }
+      case "read": {
+        if (isNew) break;
+        const added = [...plan.base, ...plan.appended];
+        const read = plan.leaves ? [] : undefined;
+        set({ base: plan.base, one: added, other: added, [plan.by]: read });
+        if (!read) delete trees[plan.by][key];
+        if (plan.appended.length > 0 || plan.leaves) set({ result: plan.appended });
+        break;
+      }
+      case "inside": {
+        const inside = carryOut(plan.plans, isNew || plan.isNew);
+        set(isNew || plan.isNew ? { ...inside, base: undefined } : inside);
+      }
+    }
+  }
+  return trees;
+}
+
+const whichever = (left: unknown): unknown =>
+  Array.isArray(left)
+    ? left.map(whichever).map(text).sort()
+    : typeof left === "object" && left !== null
+    ? Object.entries(left).map(([key, value]) => [key, whichever(value)]).sort()
+    : left;
+
+const check = (property: fc.IRawProperty<unknown>) => fc.assert(property, { numRuns: 1_000 });
+
+describe("a merge of any three trees", () => {
+  it("loses none of two edits in different places, at any depth", () => {
+    check(fc.property(rootPlan, (plan) => {
+      const { base, one, other, result } = carryOut(plan);
+      same(mergeTrees(base, one, other), result);
+    }));
+  });
+
+  it("gives the same whoever saves first, but for the order of what both appended", () => {
+    check(fc.property(rootPlan, (plan) => {
+      const { base, one, other } = carryOut(plan);
+      assertEquals(
+        text(whichever(mergeTrees(base, one, other))),
+        text(whichever(mergeTrees(base, other, one))),
+      );
+    }));
+  });
+
+  it("is exactly the edit where the other side did nothing", () => {
+    check(fc.property(root, root, (base, edited) => {
+      same(mergeTrees(base, edited, base), edited);
+      same(mergeTrees(base, base, edited), edited);
+    }));
+  });
+
+  it("changes nothing where nothing was changed", () => {
+    check(fc.property(root, (base) => {
+      same(mergeTrees(base, base, structuredClone(base)), base);
+    }));
+  });
+
+  it("invents nothing: each value is one that a side has in the same place", () => {
+    const paths = (tree: unknown, path = ""): string[] =>
+      Array.isArray(tree)
+        ? ["", ...tree.flatMap((one) => paths(one, `${path}[]`))]
+        : typeof tree === "object" && tree !== null
+        ? Object.entries(tree).flatMap(([key, one]) => paths(one, `${path}.${key}`))
+        : [`${path}=${text(tree)}`];
+    check(fc.property(root, root, root, (base, mine, kept) => {
+      const known = new Set([...paths(mine), ...paths(kept)]);
+      for (const path of paths(mergeTrees(base, mine, kept))) assert(known.has(path), path);
+    }));
+  });
+
+  it("leaves the three as they are, and no prototype polluted", () => {
+    check(fc.property(root, root, root, (...trees) => {
+      const before = text(trees);
+      mergeTrees(...trees as [Any, Any, Any]);
+      assertEquals(text(trees), before);
+      assertEquals(Object.getOwnPropertyNames({}), []);
+      assertEquals(({} as Any).a, undefined);
+    }));
+  });
+});
+
+describe("plain objects", () => {
+  it("are merged key by key at every level", () => {
+    same(
+      merged(
+        { cart: { fruit: { apples: 1, pears: 1, figs: 1 } } },
+        { cart: { fruit: { apples: 2, pears: 1 } } },
+        { cart: { fruit: { apples: 1, pears: 2, figs: 1, plums: 1 } } },
+      ),
+      { cart: { fruit: { apples: 2, pears: 2, plums: 1 } } },
+    );
+  });
+
+  it("that both made are merged as well", () => {
+    same(merged({}, { cart: { a: 1, both: 1 } }, { cart: { b: 2, both: 2 } }), {
+      cart: { a: 1, b: 2, both: 1 },
+    });
+  });
+
+  it("that took the place of something else are taken whole", () => {
+    same(merged({ cart: null }, { cart: { a: 1 } }, { cart: { b: 2 } }), { cart: { a: 1 } });
+  });
+
+  it("that one side deleted stay deleted if the other changed a part of them", () => {
+    same(merged({ cart: { a: 1 } }, {}, { cart: { a: 2 } }), {});
+    same(merged({ cart: { a: 1 } }, { cart: { a: 2 } }, {}), { cart: { a: 2 } });
+  });
+
+  it("with their keys in another order are unchanged", () => {
+    same(merged({ at: [{ x: 1, y: 2 }] }, { at: [{ y: 2, x: 1 }] }, { at: 5 }), { at: 5 });
+  });
+
+  it("with a key more, less or of another name are changed", () => {
+    for (const mine of [[{}], [{ x: 1, y: 2 }], [{ y: 1 }], [{ x: null }], [[1]]]) {
+      same(merged({ at: [{ x: 1 }] }, { at: mine }, { at: 5 }), { at: mine });
+    }
+    for (const mine of [[{ is: 1 }], [[1]], [[1, 2, 3]], [[2, 1]], [["1", 2]]]) {
+      same(merged({ at: [[1, 2]] }, { at: mine }, { at: 5 }), { at: mine });
+    }
+  });
+
+  it("inside of which a key has the name of the cookie are no exception", () => {
+    same(merged({ in: {} }, { in: { cookie: 1 } }, { in: { a: 1 } }), { in: { cookie: 1, a: 1 } });
+    same(merged({ in: {} }, { in: { b: 1 } }, { in: { cookie: 1 } }), { in: { cookie: 1, b: 1 } });
+  });
+});
+
+describe("arrays", () => {
+  it("to which both only appended keep both appendices, that of the first save in front", () => {
+    same(merged({ log: [1] }, { log: [1, "mine"] }, { log: [1, "kept"] }), {
+      log: [1, "kept", "mine"],
+    });
+    same(merged({ log: [] }, { log: ["same"] }, { log: ["same"] }), { log: ["same", "same"] });
+  });
+
+  it("that both made keep both, and what they begin with once", () => {
+    same(merged({}, { flash: ["mine"] }, { flash: ["kept"] }), { flash: ["kept", "mine"] });
+    same(merged({}, { flash: ["hello", "mine"] }, { flash: ["hello"] }), {
+      flash: ["hello", "mine"],
+    });
+    same(merged({}, { flash: ["hello"] }, { flash: ["hello"] }), { flash: ["hello"] });
+  });
+
+  it("changed otherwise are taken whole", () => {
+    same(merged({ log: [1, 2] }, { log: [2] }, { log: [1, 2, 3] }), { log: [2] });
+    same(merged({ log: [1, 2] }, { log: [1, 2] }, { log: [2, 1] }), { log: [2, 1] });
+    same(merged({ log: [{ n: 1 }] }, { log: [{ n: 2 }] }, { log: [{ n: 1, m: 1 }] }), {
+      log: [{ n: 2 }],
+    });
+    same(merged({ log: null }, { log: [1] }, { log: [2] }), { log: [1] });
+  });
+
+  for (const [how, read] of [["emptied", { flash: [] }], ["deleted", {}]] as const) {
+    it(`that one side ${how} keep what the other appended, and that only`, () => {
+      const [base, added] = [{ flash: ["old"] }, { flash: ["old", "new"] }];
+      same(merged(base, structuredClone(read), added), { flash: ["new"] });
+      same(merged(base, structuredClone(added), read), { flash: ["new"] });
+      same(merged(base, structuredClone(read), base), read);
+      same(merged(base, structuredClone(base), read), read);
+    });
+
+    it(`that one side ${how} do not come back if the other changed them otherwise`, () => {
+      same(merged({ flash: ["old"] }, structuredClone(read), { flash: ["other"] }), read);
+    });
+  }
+
+  it("keep all of twenty writers", () => {
+    let kept: Any = {};
+    for (let n = 0; n < 20; n++) kept = merged({}, { log: [n], cart: { [n]: n } }, kept);
+    same(kept.log, Array.from({ length: 20 }, (_, n) => n));
+    assertEquals(Object.keys(kept.cart).length, 20);
+  });
+});
+
+describe("what a save would not keep is deleted", () => {
+  const hidden = () => Object.defineProperty({}, "user", { value: 1, enumerable: false });
+  for (
+    const [how, mine] of [
+      ["delete", {}],
+      ["= undefined", { user: undefined }],
+      ["a function", { user() {} }],
+      ["a symbol", { user: Symbol() }],
+      ["a toJSON that returns nothing", { user: { toJSON() {} } }],
+      ["a key made non-enumerable", hidden()],
+    ] as const
+  ) {
+    it(how, () => {
+      same(merged({ user: 1, n: 0 }, { ...mine, n: 1 }, { user: 1, n: 0, more: 1 }), {
+        n: 1,
+        more: 1,
+      });
+      same(merged({ in: { user: 1 } }, { in: mine }, { in: { user: 1, more: 1 } }), {
+        in: { more: 1 },
+      });
+    });
+  }
+
+  it("also on the Session of a request, which hides keys of the names it uses itself", () => {
+    const request = { sessionStore: new session.MemoryStore(), sessionID: "a" };
+    const base = { cookie: { path: "/" }, user: 1, save: 1, n: 0 } as Any;
+    const live = request.sessionStore.createSession(request as Any, structuredClone(base)) as Any;
+    live.user = undefined;
+    const { merged } = merge(live, JSON.stringify(base), JSON.stringify({ ...base, n: 1 }), JSON);
+    const { cookie: _, ...data } = merged as Any;
+    same(data, { n: 1 });
+  });
+});
+
+describe("keys of dangerous names", () => {
+  for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    it(`${name} neither pollutes nor vanishes, at any depth`, () => {
+      const of = (json: string) => JSON.parse(`{"in":{"${name}":${json}},"${name}":${json}}`);
+      const result = mergeTrees(of('{"n":0}'), of('{"n":0,"mine":1}'), of('{"n":1}'));
+      same(result, of('{"mine":1,"n":1}'));
+      same(mergeTrees(of("1"), {}, of("1")), {});
+      same(mergeTrees(of("1"), of("1"), { in: {} }), { in: {} });
+      same(mergeTrees({}, of('{"n":0}'), {}), of('{"n":0}'));
+      assertEquals([({} as Any).n, ({} as Any).mine], [undefined, undefined]);
+    });
+  }
+});
+
+describe("the result", () => {
+  it("has the very cookie of the session, and the session as text beside it", () => {
+    const mine = { cookie: new session.Cookie(), n: 1 } as unknown as SessionData;
+    const kept = '{"cookie":{"path":"/kept"},"m":1}';
+    const result = merge(mine, '{"cookie":{"path":"/"}}', kept, JSON);
+    assertStrictEquals(result.merged.cookie, mine.cookie);
+    assertEquals(result.text, JSON.stringify(mine));
+    assertEquals(Object.keys(result.merged).sort(), ["cookie", "m", "n"]);
+    assert(result.merged !== mine);
+  });
+
+  it("has no cookie if the session has none", () => {
+    const mine = { n: 1 } as unknown as SessionData;
+    const result = merge(mine, '{"cookie":{}}', '{"cookie":{}}', JSON);
+    assertEquals(Object.keys(result.merged), ["n"]);
+    assertEquals(Object.keys(merge(mine, "{}", '{"cookie":{}}', JSON).merged), ["n"]);
+  });
+});
+
+/** What a serializer was given and asked for. */
+function watched(serializer: Serializer) {
+  const calls = { stringified: [] as SessionData[], parsed: 0 };
+  const watch: Serializer = {
+    stringify(session) {
+      calls.stringified.push(session);
+      return serializer.stringify(session);
+    },
+    parse(text) {
+      calls.parsed++;
+      return serializer.parse(text);
+    },
+  };
+  return { calls, watch };
+}
+
+/** A serializer that revives what JSON can't write. */
+const reviving: Serializer = {
+  stringify: (session) =>
+    JSON.stringify(session, function (this: Any, key, value) {
+      const own = this[key];
+      if (own instanceof Date) return { $: "Date", of: own.getTime() };
+      if (own instanceof Map) return { $: "Map", of: [...own] };
+      if (typeof own === "function") return { $: "Function", of: own() };
+      if (typeof own === "bigint") return { $: "BigInt", of: String(own) };
+      return value;
+    }),
+  parse: (text) =>
+    JSON.parse(text, (_, value) => {
+      if (value?.$ === "Date") return new Date(value.of);
+      if (value?.$ === "Map") return new Map(value.of);
+      if (value?.$ === "Function") return () => value.of;
+      if (value?.$ === "BigInt") return BigInt(value.of);
+      return value;
+    }),
+};
+
+describe("values that are not plain JSON", () => {
+  const of = (n: number) => ({
+    date: new Date(n),
+    map: new Map([["n", n]]),
+    big: BigInt(n),
+    in: { list: [new Date(n), new Date(0)] },
+  });
+
+  it("count as changed only if the serializer writes them differently", () => {
+    assertEquals(merged(of(1), of(1), of(2), reviving), of(2));
+    assertEquals(merged(of(1), of(2), of(1), reviving), of(2));
+    assertEquals(merged(of(1), of(2), of(3), reviving), of(2));
+  });
+
+  it("are found at any depth", () => {
+    const at = (day: number) => ({ list: [{ at: [new Date(day)] }] });
+    assertEquals(merged(at(1), at(1), at(2), reviving), at(2));
+    assertEquals(merged(at(1), at(2), at(3), reviving), at(2));
+  });
+
+  it("of which each parse makes others, such as functions, can be told too", () => {
+    const returning = (n: number) => ({ call: () => n });
+    const result = (...all: [number, number, number]) =>
+      merged(...all.map(returning) as [Any, Any, Any], reviving).call();
+    assertEquals([result(1, 1, 2), result(1, 2, 1), result(1, 2, 3)], [2, 2, 2]);
+  });
+
+  it("are told apart one by one", () => {
+    const many = (changed: number[], to: number) =>
+      Object.fromEntries(
+        Array.from({ length: 40 }, (_, n) => [`key${n}`, new Date(changed.includes(n) ? to : n)]),
+      );
+    const result = merged(many([], 0), many([3, 17], 1001), many([17, 18, 39], 1002), reviving);
+    assertEquals(result, { ...many([18, 39], 1002), ...only(many([3, 17], 1001), [3, 17]) });
+    function only(all: Record<string, unknown>, which: number[]) {
+      return Object.fromEntries(which.map((n) => [`key${n}`, all[`key${n}`]]));
+    }
+  });
+
+  it("in arrays: what was appended to is told by them too", () => {
+    const list = (...days: number[]) => ({ list: days.map((day) => new Date(day)) });
+    assertEquals(merged(list(1), list(1, 2), list(1, 3), reviving), list(1, 3, 2));
+    assertEquals(merged({}, list(1, 2), list(1, 3), reviving), list(1, 3, 2));
+    assertEquals(merged(list(1), {}, list(1, 3), reviving), list(3));
+    assertEquals(merged(list(1), list(2, 2), list(1, 3), reviving), list(2, 2));
+    assertEquals(merged(list(1), list(1, 2), list(4, 3), reviving), list(1, 2));
+  });
+
+  it("that take the place of plain ones, or the reverse", () => {
+    assertEquals(merged({ v: 1 }, { v: new Date(1) }, { v: 2 }, reviving), { v: new Date(1) });
+    assertEquals(merged({ v: new Map() }, { v: {} }, { v: new Map([[1, 1]]) }, reviving), {
+      v: {},
+    });
+    assertEquals(merged({ v: 1 }, { v: 1 }, { v: 5n }, reviving), { v: 5n });
+  });
+
+  it("are judged by whole sessions: the serializer gets no fragment", () => {
+    const { calls, watch } = watched(reviving);
+    merged({ ...of(1), user: 1 }, { ...of(2), user: 1 }, { ...of(3), user: 1 }, watch);
+    for (const given of calls.stringified as Any[]) {
+      assertEquals(Object.keys(given).sort(), ["big", "cookie", "date", "in", "map", "user"]);
+    }
+  });
+
+  it("cost one comparison where none has changed", () => {
+    const { calls, watch } = watched(reviving);
+    merged(of(1), of(1), of(1), watch);
+    // Base and kept are written by the test itself, the session by the merge.
+    assertEquals([calls.stringified.length - 3, calls.parsed], [4, 3]);
+  });
+
+  it("in great number, all of them changed, are not searched for ever", () => {
+    const many = (to: number) => ({
+      list: Array.from({ length: 3_000 }, (_, n) => new Date(n + to)),
+    });
+    const { calls, watch } = watched(reviving);
+    assertEquals(merged(many(0), many(1), many(2), watch), many(1));
+    assert(calls.stringified.length < 200, `${calls.stringified.length} times`);
+  });
+
+  it("cost nothing where there are none", () => {
+    const { calls, watch } = watched({ ...JSON, stringify: JSON.stringify, parse: JSON.parse });
+    merged({ a: [1, { b: 1 }] }, { a: [1, { b: 2 }] }, { a: [3], c: null }, watch);
+    assertEquals([calls.stringified.length - 2, calls.parsed], [1, 3]);
+  });
+
+  it("circles that a serializer revives are taken whole", () => {
+    const circles: Serializer = {
+      stringify: ({ cookie, ...data }: Any) => JSON.stringify({ cookie, n: data.a?.n, m: data.m }),
+      parse(text) {
+        const { n, ...rest } = JSON.parse(text);
+        const a: Any = { n };
+        a.one = a;
+        a.two = a;
+        return { ...rest, a };
+      },
+    };
+    const of = (n: number, m: number) => circles.parse(JSON.stringify({ n, m })) as Any;
+    const result = merged(of(1, 1), of(1, 2), of(3, 1), circles);
+    assertEquals([result.a.n, result.m, result.a.one === result.a], [3, 2, true]);
+  });
+});
+
+describe("serializers of many kinds", () => {
+  it("one that needs its fields merges like any other", () => {
+    const needing: Serializer = {
+      stringify: (session: Any) => JSON.stringify({ ...session, user: session.user.id }),
+      parse(text) {
+        const { user, ...rest } = JSON.parse(text);
+        return { ...rest, user: { id: user } };
+      },
+    };
+    const of = (id: number, data: Any) => ({ user: { id }, ...data });
+    assertEquals(
+      merged(of(1, { n: 0 }), of(1, { n: 1 }), of(2, { n: 0, m: 1 }), needing),
+      of(2, { n: 1, m: 1 }),
+    );
+  });
+
+  it("one that never writes the same text twice merges plain values", () => {
+    let salt = 0;
+    const salted = (inner: Serializer): Serializer => ({
+      stringify: (session) => `${salt++}|${inner.stringify(session)}`,
+      parse: (text) => inner.parse(text.slice(text.indexOf("|") + 1)),
+    });
+    same(merged({ n: 0, user: 1 }, { n: 1, user: 1 }, { n: 0, m: 1 }, salted(JSON)), {
+      n: 1,
+      m: 1,
+    });
+    const many = (to: number) => ({ list: Array.from({ length: 40 }, (_, n) => new Date(n + to)) });
+    const { calls, watch } = watched(salted(reviving));
+    assertEquals(merged(many(0), many(0), many(1), watch), many(0));
+    assert(calls.stringified.length < 12, "It is not searched for what can't be told");
+    // What it can't tell counts as changed.
+    assertEquals(
+      merged({ n: 0, at: new Date(1) }, { n: 0, at: new Date(1) }, { n: 1, at: new Date(2) }, {
+        ...salted(reviving),
+      }),
+      { n: 1, at: new Date(1) },
+    );
+  });
+
+  it("one that makes sessions of a class of its own gets one back", () => {
+    class Own {
+      #secret = 5;
+      get secret() {
+        return this.#secret;
+      }
+    }
+    const owning: Serializer = {
+      stringify: (session) => JSON.stringify(session),
+      parse: (text) => Object.assign(new Own(), JSON.parse(text)),
+    };
+    const base = '{"cookie":{},"n":0,"gone":1}';
+    const { merged } = merge(
+      Object.assign(new Own(), { n: 1 }) as Any,
+      base,
+      '{"cookie":{},"n":0,"gone":1,"m":1}',
+      owning,
+    );
+    assertEquals((merged as Any).secret, 5);
+    same({ ...merged }, { n: 1, m: 1 });
+  });
+
+  for (
+    const [what, make] of [
+      ["without a prototype", (value) => Object.assign(Object.create(null), value)],
+      ["of another realm", (value) => Object.assign(runInNewContext("({})"), value)],
+    ] as [string, (value: object) => object][]
+  ) {
+    it(`one that makes objects ${what} merges them key by key`, () => {
+      const making: Serializer = {
+        stringify: (session) => JSON.stringify(session),
+        parse: (text) =>
+          JSON.parse(
+            text,
+            (_, value) => typeof value === "object" && value !== null ? make(value) : value,
+          ),
+      };
+      same(merged({ in: { a: 1, b: 1 } }, { in: { a: 2, b: 1 } }, { in: { a: 1, b: 2 } }, making), {
+        in: { a: 2, b: 2 },
+      });
+    });
+  }
+
+  it("what it throws at the session is thrown", () => {
+    const circular: Any = {};
+    circular.self = circular;
+    let thrown: unknown;
+    try {
+      merge(circular, "{}", "{}", JSON);
+    } catch (error) {
+      thrown = error;
+    }
+    assert(thrown instanceof TypeError);
+  });
+});
+
+describe("size", () => {
+  const many = (n: number, value: (n: number) => unknown): Any =>
+    Object.fromEntries(Array.from({ length: n }, (_, i) => [`key${i}`, value(i)]));
+
+  function median(work: () => void): number {
+    const times = Array.from({ length: 15 }, () => {
+      const start = performance.now();
+      work();
+      return performance.now() - start;
+    });
+    return times.sort((a, b) => a - b)[7];
+  }
+
+  for (
+    const [kind, value] of [
+      ["numbers", (n) => n],
+      ["objects", (n) => ({ n, text: `text ${n}` })],
+      ["arrays", (n) => [n, n]],
+    ] as [string, (n: number) => unknown][]
+  ) {
+    it(`10,000 ${kind} cost a few times what three parses cost`, () => {
+      const base = { cookie: {}, ...many(10_000, value) };
+      const [baseText, keptText] = [JSON.stringify(base), JSON.stringify({ ...base, kept: 1 })];
+      const mine = { ...base, mine: 1 } as unknown as SessionData;
+      const parses = median(() => [baseText, keptText, baseText].map((text) => JSON.parse(text)));
+      const all = median(() => merge(mine, baseText, keptText, JSON));
+      assert(all < 8 * parses, `${all / parses} times as long as three parses`);
+    });
+  }
+
+  it("a tree of 3,000 levels, as JSON can still write it, is merged to the ground", () => {
+    const deep = (value: unknown, isArray: boolean) => {
+      for (let n = 0; n < 3_000; n++) value = isArray ? [value] : { in: value, n };
+      return { deep: value };
+    };
+    const all = [{ a: 1 }, { a: 1, b: 1 }, { a: 2 }].map((one) => deep(one, false));
+    assertEquals(
+      JSON.stringify(merged(all[0], all[1], all[2])),
+      JSON.stringify(deep({ a: 2, b: 1 }, false)),
+    );
+    assertEquals(
+      JSON.stringify(merged(deep(1, true), deep(1, true), deep(2, true))),
+      JSON.stringify(deep(2, true)),
+    );
+  });
+});
+
+describe("the cookie", () => {
+  const DAY = 86_400_000;
+  const base = {
+    originalMaxAge: DAY,
+    expires: "2026-01-02T00:00:00.000Z",
+    httpOnly: true,
+    path: "/",
+  };
+  const moved = { ...base, expires: "2026-01-02T00:01:00.000Z" };
+  const remembered = {
+    ...base,
+    originalMaxAge: 30 * DAY,
+    expires: "2026-01-31T00:00:00.000Z",
+  };
+  const browser = { ...base, originalMaxAge: null, expires: null };
+
+  it("of a session that was loaded before it was made stays the saver's", () => {
+    assertEquals(mergeCookies(undefined, base, remembered), undefined);
+  });
+
+  it("field by field: what the saver changed or deleted is the saver's, the rest as kept", () => {
+    const { httpOnly: _, ...bare } = base;
+    const lax = { ...base, sameSite: "lax" };
+    assertEquals(mergeCookies(base, base, lax), lax);
+    assertEquals(mergeCookies(lax, lax, base), base);
+    assertEquals(mergeCookies(base, bare, lax), { ...bare, sameSite: "lax" });
+    assertEquals(mergeCookies(base, { ...base, path: "/a" }, { ...lax, path: "/b" }), {
+      ...lax,
+      path: "/a",
+    });
+    assertEquals(mergeCookies(base, lax, base), undefined);
+  });
+
+  it("remember me of another request stays, though the date of this one moved", () => {
+    assertEquals(mergeCookies(base, moved, remembered), remembered);
+    assertEquals(mergeCookies(browser, browser, remembered), remembered);
+    assertEquals(
+      mergeCookies(remembered, { ...remembered, expires: "2026-02-01" }, browser),
+      browser,
+    );
+  });
+
+  it("a lifetime that the saver set is the saver's", () => {
+    assertEquals(mergeCookies(base, remembered, moved), undefined);
+    assertEquals(mergeCookies(base, remembered, browser), undefined);
+    assertEquals(mergeCookies(remembered, browser, moved), undefined);
+  });
+
+  it("a date that moved on both sides is the saver's", () => {
+    assertEquals(
+      mergeCookies(base, moved, { ...base, expires: "2026-01-02T00:02:00.000Z" }),
+      undefined,
+    );
+    assertEquals(mergeCookies(base, base, moved), undefined);
+  });
+
+  it("the lifetime is one thing: its date comes with it", () => {
+    const result = mergeCookies(base, { ...moved, path: "/a" }, { ...remembered, sameSite: "lax" });
+    assertEquals(result, { ...remembered, path: "/a", sameSite: "lax" });
+  });
+
+  it("a date alone, or a maxAge of plain data, counts as a lifetime", () => {
+    const dated = { path: "/", expires: "2026-01-31T00:00:00.000Z" };
+    assertEquals(mergeCookies({ path: "/" }, { path: "/" }, dated), dated);
+    assertEquals(mergeCookies({ path: "/" }, { path: "/" }, { path: "/", maxAge: 5 }), {
+      path: "/",
+      maxAge: 5,
+    });
+    assertEquals(mergeCookies(dated, dated, { path: "/" }), { path: "/" });
+    assertEquals(mergeCookies({ path: "/" }, dated, { path: "/" }), undefined);
+    assertEquals(mergeCookies(browser, { ...browser, expires: false }, base), base);
+  });
+
+  it("a touch of express-session, which computes the lifetime anew, is no change", () => {
+    const touched = { ...moved, originalMaxAge: DAY - 3 };
+    assertEquals(mergeCookies(base, touched, remembered), remembered);
+    assertEquals(mergeCookies(base, remembered, touched), undefined);
+    assertEquals(
+      mergeCookies({ ...base, originalMaxAge: 500 }, { ...base, originalMaxAge: 550 }, {
+        ...base,
+        originalMaxAge: 400,
+      }),
+      undefined,
+    );
+  });
+
+  it("neither changes its parts nor pollutes", () => {
+    const kept = JSON.parse('{"path":"/","__proto__":{"polluted":1}}');
+    const result = mergeCookies({ path: "/" }, { path: "/" }, kept);
+    assertEquals(JSON.stringify(result), '{"path":"/","__proto__":{"polluted":1}}');
+    assertEquals(({} as Any).polluted, undefined);
+  });
+});
