@@ -23,7 +23,6 @@ describe("sessions that leave the store", () => {
       "evicted in one flood after the other",
       "cleared",
       "cleared while a request has a session",
-      "destroyed while requests have the sessions",
     ]);
     // A twenty-fourth of each session would add up to this in the six rounds.
     for (const [way, growth] of Object.entries(growths)) {

@@ -123,8 +123,4 @@ console.log(JSON.stringify({
     await store.clear();
     return [loaded];
   }),
-  "destroyed while requests have the sessions": await growth(async (store, loaded) => {
-    await destroyAll(store);
-    return loaded;
-  }, { size: 40, bytes: 200_000 }),
 }));
