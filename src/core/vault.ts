@@ -66,6 +66,7 @@ export class Vault {
   #users = new Users();
   #newest = 0;
   #oldest = 0;
+  #revision = 0;
   #observers: Observer[] | undefined;
 
   /**
@@ -187,7 +188,7 @@ export class Vault {
     now: number,
   ): void {
     const { newcomers, returning, protected: guarded } = this.#queues;
-    entry.version = { text: record.text };
+    entry.revision = ++this.#revision;
     this.#write(entry, record);
     entry.lastUsed = now;
     this.#users.set(entry, user);
@@ -204,7 +205,7 @@ export class Vault {
     user: string | undefined,
   ): void {
     const { returning, protected: guarded } = this.#queues;
-    entry.version = { text: record.text };
+    entry.revision = ++this.#revision;
     this.#write(entry, record);
     if (entry.user?.user !== user) this.#users.set(entry, user);
     if (isProtected !== (entry.queue === guarded)) {
@@ -215,7 +216,6 @@ export class Vault {
 
   /** Replaces the cookie and the life of `entry` by those of `record`, which has the same data. */
   touch(entry: Entry, record: SessionRecord, now: number): void {
-    entry.version.text = record.text;
     this.#write(entry, record);
     entry.lastUsed = now;
     this.#users.use(entry);
@@ -230,7 +230,7 @@ export class Vault {
     if (group?.revoked !== undefined && reason === "destroy") group.revoked++;
     this.#unlink(entry);
     // Live sessions that were loaded from it can save nothing any more: they need no text.
-    if (reason === "destroy") entry.version.text = "";
+    if (reason === "destroy") entry.text = "";
     this.#observers?.forEach((observer) => observer.delete?.(entry, reason));
   }
 
@@ -339,7 +339,16 @@ export class Vault {
 
   #enter(arrival: Arrival, number: number, queue: Queue): Entry {
     const { sid, record, created, lastUsed, life } = arrival;
-    const entry = new Entry(sid, number, queue, record, created, lastUsed, life);
+    const entry = new Entry(
+      sid,
+      number,
+      ++this.#revision,
+      queue,
+      record,
+      created,
+      lastUsed,
+      life,
+    );
     this.#entries.add(sid, entry);
     return entry;
   }
@@ -347,15 +356,16 @@ export class Vault {
   /** Takes `entry` out of all that leads to it. */
   #unlink(entry: Entry): void {
     this.#observers?.forEach((observer) => observer.move?.(entry));
-    entry.isKept = false;
+    entry.number = 0;
     this.#entries.remove(entry.sid);
     entry.queue.remove(entry);
     this.#newcomers.remove(entry);
     this.#users.remove(entry);
   }
 
-  #write(entry: Entry, { cookie, size, expires, dateOffset }: SessionRecord): void {
+  #write(entry: Entry, { text, cookie, size, expires, dateOffset }: SessionRecord): void {
     entry.queue.bytes += size - entry.size;
+    entry.text = text;
     entry.cookie = cookie;
     entry.size = size;
     entry.expires = expires;

@@ -15,11 +15,11 @@ app.register(session, {
   cookie: { secure: false },
 });
 
-app.get("/", async (request) => {
+app.get("/", (request, reply) => {
   request.session.visits = (request.session.visits ?? 0) + 1;
-  return { visits: request.session.visits };
+  reply.send({ visits: request.session.visits });
 });
-app.get("/sid", async (request) => request.session.sessionId);
+app.get("/sid", (request, reply) => reply.send(request.session.sessionId));
 app.post("/regenerate", async (request) => {
   await request.session.regenerate(["visits"]);
   return "regenerated";
