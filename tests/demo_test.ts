@@ -1,188 +1,215 @@
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertNotEquals,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
+import axe from "axe-core";
 import { fileURLToPath } from "node:url";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import type { LembroStats } from "express-lembro";
+import type { Run } from "../scripts/demo/crawler.ts";
+import { deviceName } from "../scripts/demo/devices.ts";
 import { hasChromium, launch } from "./support/chromium.ts";
+import { layoutFaults } from "./support/layout.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const MAIN = fileURLToPath(new URL("../scripts/demo/main.ts", import.meta.url));
 
 /** Where the demos of these tests keep their sessions. */
 const kept = await Deno.makeTempDir({ prefix: "express-lembro-" });
 addEventListener("unload", () => Deno.removeSync(kept, { recursive: true }));
-let started = 0;
+let folders = 0;
 
-/** A file for the sessions of one demo. */
-const snapshot = () => `${kept}/${started++}/sessions`;
+/** A folder for the sessions of one demo. */
+const newFolder = () => `${kept}/${folders++}`;
 
-/** The demo, started as its users start it. */
-function startDemo(env: Record<string, string>): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["task", "demo"],
-    cwd: root,
-    env: { NO_COLOR: "1", SNAPSHOT: snapshot(), ...env },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+/** What the app says about itself and the visitor that asks. */
+interface State {
+  devices: { created: string; lastUsed: string }[];
+  store: LembroStats;
+  crawler: Run;
+  process: { pid: number; restored: number };
 }
 
-/** The address that the demo prints. */
-async function addressOf(demo: Deno.ChildProcess): Promise<string> {
-  let printed = "";
-  const reader = demo.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  for (;;) {
-    const { value, done } = await reader.read();
-    printed += value ?? "";
-    const [address] = printed.match(/http:\/\/127\.0\.0\.1:\d+\//) ?? [];
-    if (address) {
-      await reader.cancel();
-      return address;
-    }
-    if (done) throw new Error(`The demo has printed no address: ${printed}`);
+/** The demo in a process of its own, and what it prints. */
+class DemoProcess {
+  readonly process: Deno.ChildProcess;
+  #printed = "";
+  #told = Promise.withResolvers<void>();
+  readonly #reading: Promise<unknown>;
+
+  constructor(env: Record<string, string>, args = ["run", "-A", MAIN]) {
+    this.process = new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: root,
+      env: { NO_COLOR: "1", PORT: "0", DATA: newFolder(), ...env },
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const { stdout, stderr } = this.process;
+    this.#reading = Promise.all([this.#read(stdout), this.#read(stderr)])
+      .then(() => this.#told.reject(new Error(`The demo has ended: ${this.#printed}`)));
+    this.#told.promise.catch(() => {});
   }
+
+  async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      this.#printed += text;
+      this.#told.resolve();
+      this.#told = Promise.withResolvers();
+      this.#told.promise.catch(() => {});
+    }
+  }
+
+  /** What it has printed, once it matches. */
+  async prints(expected: RegExp): Promise<string[]> {
+    for (;;) {
+      const found = this.#printed.match(expected);
+      if (found) return [...found];
+      await this.#told.promise;
+    }
+  }
+
+  /** The address of the app. */
+  async address(): Promise<string> {
+    return (await this.prints(/http:\/\/127\.0\.0\.1:\d+\//))[0];
+  }
+
+  /** The process of the app, the one that `main.ts` has started last. */
+  async pid(): Promise<number> {
+    await this.address();
+    return Number([...this.#printed.matchAll(/process (\d+);/g)].at(-1)![1]);
+  }
+
+  /** The lines that it has printed when it has ended, and its exit code. */
+  async ended(): Promise<{ code: number; lines: string[] }> {
+    const { code } = await this.process.status;
+    await this.#reading;
+    return { code, lines: this.#printed.trim().split("\n") };
+  }
+
+  async end(signal: "SIGINT" | "SIGTERM" = "SIGTERM"): Promise<number> {
+    this.process.kill(signal);
+    return (await this.ended()).code;
+  }
+}
+
+/** Whether the app at this address accepts connections. */
+async function isListening(address: string): Promise<boolean> {
+  try {
+    using _ = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(address).port) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until `condition` holds. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!await condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 describe("deno task demo", () => {
   for (
-    const [what, port, line] of [
-      ["the port is taken", "", /port \d+ is taken/],
-      ["PORT is no port", "soon", /PORT must be a number .* received "soon"/],
-      ["PORT is too large", "65536", /PORT must be a number .* received "65536"/],
+    const [what, env, line] of [
+      ["the port is taken", {}, /port \d+ is taken/],
+      ["PORT is no number", { PORT: "soon" }, /PORT must be a number .* received "soon"/],
+      ["PORT is too large", { PORT: "65536" }, /PORT must be a number .* received "65536"/],
     ] as const
   ) {
-    it(`says in one line that ${what}, and ends with 1`, async () => {
+    it(`prints one line and exits with 1 if ${what}`, async () => {
       using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      const demo = startDemo({ PORT: port || `${taken.addr.port}` });
-      const { code, stdout, stderr } = await demo.output();
-      const said = new TextDecoder().decode(stderr).trim().split("\n")
-        .filter((line) => !line.startsWith("Task demo"));
-      assertEquals(said.length, 1);
-      assertMatch(said[0], line);
-      assertEquals(new TextDecoder().decode(stdout), "");
+      const { code, lines } = await new DemoProcess({ PORT: `${taken.addr.port}`, ...env }).ended();
+      assertEquals(lines.length, 1);
+      assertMatch(lines[0], line);
       assertEquals(code, 1);
     });
   }
 
-  it("ends at Ctrl+C", async () => {
-    const { code } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "eval",
-        `
-        const demo = new Deno.Command(Deno.execPath(), {
-          args: ["run", "-A", "scripts/demo/main.ts"],
-          env: { PORT: "0", SNAPSHOT: Deno.args[0] },
-          stdout: "piped",
-        }).spawn();
-        await demo.stdout.getReader().read();
-        demo.kill("SIGINT");
-        Deno.exit((await demo.status).code);`,
-        snapshot(),
-      ],
-      cwd: root,
-    }).output();
-    assertEquals(code, 0);
+  it("prints one line and exits with 1 if the store refuses MAX_SIZE", async () => {
+    const { code, lines } = await new DemoProcess({ MAX_SIZE: "lots" }).ended();
+    assertEquals(lines.length, 2);
+    assertMatch(lines[1], /^Cannot start the demo: .*maxSize.*lots/);
+    assertEquals(code, 1);
+  });
+
+  it("says that it downloads first, where it is and how to stop it", async () => {
+    const demo = new DemoProcess({}, ["task", "demo"]);
+    await demo.prints(/downloads Express[^]*127\.0\.0\.1:\d+\/.*Ctrl\+C stops it/);
+    assertEquals(await demo.end(), 0);
+  });
+
+  it("ends with 0 on SIGINT, and the app with it", async () => {
+    const demo = new DemoProcess({});
+    const address = await demo.address();
+    assertEquals(await demo.end("SIGINT"), 0);
+    assertEquals(await isListening(address), false);
+  });
+
+  it("leaves no app behind if it is killed itself", async () => {
+    const demo = new DemoProcess({});
+    const address = await demo.address();
+    demo.process.kill("SIGKILL");
+    await demo.process.status;
+    await until(async () => !await isListening(address));
   });
 });
 
-describe("the demo, started again", () => {
-  /** Starts the demo, does `work` with its address, and ends it; gives what it has said. */
-  async function whileRunning(
-    path: string,
-    work: (address: string) => Promise<unknown>,
-  ): Promise<string> {
-    const demo = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "scripts/demo/main.ts"],
-      cwd: root,
-      env: { NO_COLOR: "1", PORT: "0", SNAPSHOT: path },
-      stdout: "piped",
-    }).spawn();
-    const output = demo.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let said = "";
-    let address: string | undefined;
-    while (!address) {
-      const { value, done } = await output.read();
-      if (done) throw new Error(`The demo has printed no address: ${said}`);
-      said += value;
-      [address] = said.match(/http:\/\/127\.0\.0\.1:\d+\//) ?? [];
-    }
-    await work(address);
-    demo.kill("SIGTERM");
-    await output.cancel();
-    assertEquals((await demo.status).code, 0);
-    return said;
+describe("deviceName", () => {
+  for (
+    const [name, userAgent] of [
+      ["Safari on iPhone", "(iPhone; CPU iPhone OS 18_5 like Mac OS X) Version/18.5 Safari/604.1"],
+      ["Chrome on iPad", "(iPad; CPU OS 18_5 like Mac OS X) CriOS/142.0 Mobile Safari/604.1"],
+      ["Edge on Windows", "(Windows NT 10.0; Win64; x64) Chrome/142.0 Safari/537.36 Edg/142.0"],
+      ["Chrome on Android", "(Linux; Android 10; K) Chrome/142.0 Mobile Safari/537.36"],
+      ["Firefox on Linux", "(X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"],
+      ["Safari on Mac", "(Macintosh; Intel Mac OS X 10_15_7) Version/18.5 Safari/605.1.15"],
+      ["Chrome on Linux", "(X11; Linux x86_64) HeadlessChrome/142.0 Safari/537.36"],
+      ["Unknown browser", "curl/8.5.0"],
+    ]
+  ) {
+    it(`is ${name}`, () => assertEquals(deviceName(userAgent), name));
   }
-
-  it("knows who had signed in", async () => {
-    const path = snapshot();
-    let cookie = "";
-    const first = await whileRunning(path, async (address) => {
-      const response = await fetch(`${address}sign-in`, {
-        method: "POST",
-        headers: { "content-type": "application/json", "sec-fetch-site": "same-origin" },
-        body: JSON.stringify({ name: "Ada" }),
-      });
-      cookie = response.headers.get("set-cookie")!.split(";")[0];
-      assertEquals(await response.json(), { name: "Ada", visits: 1 });
-    });
-    assertStringIncludes(first, "Sessions carried over: 0\n");
-    for (const file of [path, `${path}.secret`]) {
-      assertEquals((await Deno.stat(file)).mode! & 0o777, 0o600);
-    }
-    const second = await whileRunning(path, async (address) => {
-      const me = await fetch(`${address}visit`, { headers: { cookie } });
-      assertEquals(await me.json(), { name: "Ada", visits: 2 });
-    });
-    assertStringIncludes(second, "Sessions carried over: 1\n");
-    await Deno.writeTextFile(path, "torn");
-    const third = await whileRunning(path, async (address) => {
-      const me = await fetch(`${address}me`, { headers: { cookie } });
-      assertEquals(await me.json(), { visits: 0 });
-    });
-    assertStringIncludes(third, "Sessions carried over: 0. Cannot load snapshot:");
-  });
 });
 
 if (hasChromium()) {
   describe("the demo in a browser", () => {
-    let demo: Deno.ChildProcess;
+    let demo: DemoProcess;
     let address: string;
     let browser: Browser;
-    let context: BrowserContext;
+    let contexts: BrowserContext[];
     let page: Page;
     /** What no page should have done: asked another host, or complained. */
     let wrongs: string[];
+    /** What a page may complain about in this test. */
+    let expected: RegExp | undefined;
 
     beforeAll(async () => {
-      demo = startDemo({ PORT: "0", MAX_SIZE: "256K" });
-      address = await addressOf(demo);
+      demo = new DemoProcess({ MAX_SIZE: "256K", CRAWLER: "3000" });
+      address = await demo.address();
       browser = await launch();
     });
 
     afterAll(async () => {
       await browser.close();
-      demo.kill("SIGTERM");
-      await demo.stderr.cancel();
-      await demo.status;
+      assertEquals(await demo.end(), 0);
     });
 
     beforeEach(async () => {
       wrongs = [];
-      context = await browser.newContext();
+      expected = undefined;
+      contexts = [];
       page = await open();
     });
 
     afterEach(async () => {
-      await context.close();
-      assertEquals(wrongs, []);
+      for (const context of contexts) await context.close();
+      assertEquals(wrongs.filter((wrong) => !expected?.test(wrong)), []);
     });
 
-    async function open(in_ = context): Promise<Page> {
-      const page = await in_.newPage();
+    /** A page in a browser of its own, which has no cookies yet. */
+    async function open(options: BrowserContextOptions = {}): Promise<Page> {
+      const context = await browser.newContext(options);
+      context.setDefaultTimeout(10_000);
+      contexts.push(context);
+      const page = await context.newPage();
       page.on("request", (request) => {
         if (!request.url().startsWith(address)) wrongs.push(request.url());
       });
@@ -191,157 +218,411 @@ if (hasChromium()) {
       });
       page.on("pageerror", (error) => wrongs.push(error.message));
       await page.goto(address);
+      await page.locator('[data-figure="pid"]').first().filter({ hasText: /\d/ }).waitFor();
       return page;
     }
 
-    async function signIn(name: string): Promise<void> {
-      await page.getByLabel("Your name").fill(name);
-      await page.getByRole("button", { name: "Sign in" }).click();
-      await page.getByText(`Hello, ${name}.`).waitFor();
+    const openPhone = () =>
+      open({ userAgent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Safari/604.1" });
+
+    const press = (name: string, on = page) =>
+      on.getByRole("button", { name, exact: true }).click();
+
+    /** Waits until the outcome of a part of the page says this. */
+    const says = (part: string, text: string | RegExp, on = page) =>
+      on.locator(`#${part}-outcome`).filter({ hasText: text }).waitFor();
+
+    const devices = (on = page) => on.locator("#device-list li .device").allTextContents();
+
+    /** Waits until the list has this many devices. */
+    async function lists(length: number, on = page): Promise<void> {
+      const rows = on.locator("#device-list li");
+      if (length > 0) await rows.nth(length - 1).waitFor();
+      await rows.nth(length).waitFor({ state: "detached" });
     }
 
-    /** Waits until the page shows this figure of the store. */
-    async function shows(name: string, figure: number): Promise<void> {
-      const place = page.locator(`[data-figure="${name}"]`);
-      await place.filter({ hasText: RegExp(`^${figure.toLocaleString("en")}$`) }).waitFor();
+    async function signIn(name: string, on = page): Promise<void> {
+      await on.getByLabel("Name", { exact: true }).fill(name);
+      await press("Sign in", on);
+      await on.getByText(`Signed in as ${name}`).waitFor();
     }
 
-    async function stats() {
-      return (await (await fetch(`${address}stats.json`)).json()).store;
+    const isSignedOut = (on = page) =>
+      on.getByRole("button", { name: "Sign in", exact: true }).waitFor();
+
+    async function state(): Promise<State> {
+      return await (await fetch(`${address}state`)).json();
     }
 
-    it("signs in with a name, counts the visits, and signs out", async () => {
-      await signIn("Ada <b>Lovelace</b>");
-      const visits = page.locator("#visits");
-      assertEquals(await visits.textContent(), "once");
-      await page.reload();
-      await page.getByText("Hello, Ada <b>Lovelace</b>.").waitFor();
-      assertEquals(await visits.textContent(), "twice");
-      await page.reload();
-      await page.getByText("3 times").waitFor();
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await page.getByRole("button", { name: "Sign in" }).waitFor();
-      await page.reload();
-      assert(await page.getByRole("button", { name: "Sign in" }).isVisible());
-    });
+    describe("your devices", () => {
+      it("signs in with the account that is filled in, and out again", async () => {
+        await page.getByText("No device.").waitFor();
+        await press("Sign in");
+        await page.getByText("Signed in as ada").waitFor();
+        assertEquals(await devices(), ["Chrome on Linux this device"]);
+        await press("Sign out");
+        await isSignedOut();
+        await says("devices", "You are signed out.");
+        await page.reload();
+        await isSignedOut();
+      });
 
-    it("knows another browser as somebody else", async () => {
-      await signIn("Ada");
-      const other = await browser.newContext();
-      const theirs = await open(other);
-      await theirs.getByRole("button", { name: "Sign in" }).waitFor();
-      assertEquals(await theirs.getByText("Hello, Ada").isVisible(), false);
-      await other.close();
-    });
+      it("says that a password is wrong, and what it is", async () => {
+        expected = /401/;
+        await page.getByLabel("Password").fill("forgotten");
+        await press("Sign in");
+        await says("devices", 'Wrong password. It is "remember".');
+      });
 
-    it("gives a new session at sign in, and shows no id or content of any", async () => {
-      await page.getByText("To the store you are a newcomer").waitFor();
-      const [before] = await context.cookies();
-      await signIn("Ada");
-      const [after] = await context.cookies();
-      assertNotEquals(before.value, after.value);
-      assertEquals([after.httpOnly, after.sameSite], [true, "Lax"]);
-      const shown = await (await fetch(`${address}stats.json`)).text();
-      const sid = decodeURIComponent(after.value).slice(2).split(".")[0];
-      assert(sid.length > 20 && !shown.includes(sid) && !shown.includes("Ada"));
-    });
+      it("lists where an account is signed in, and nobody else's devices", async () => {
+        const phone = await openPhone();
+        const stranger = await open();
+        await signIn("Lists", phone);
+        await signIn("Stranger", stranger);
+        await signIn("Lists");
+        await lists(2);
+        assertEquals(await devices(), ["Chrome on Linux this device", "Safari on iPhone"]);
+        await lists(2, phone);
+        assertEquals(await devices(phone), ["Safari on iPhone this device", "Chrome on Linux"]);
+        assertEquals(await devices(stranger), ["Chrome on Linux this device"]);
+      });
 
-    it("shows what the store holds, and how that moves", async () => {
-      const before = await stats();
-      await signIn("Ada");
-      await shows("protected", before.protected + 1);
-      const aria = await page.getByRole("meter").getAttribute("aria-valuetext");
-      assertMatch(aria!, /^[\d.]+ (bytes|KB) of 256 KB$/);
-      const { saves } = await stats();
-      await page.reload();
-      await shows("saves", saves + 1);
-    });
+      it("shows when a device was last used, and being asked each second is no use", async () => {
+        // As this browser gets it, with its cookie.
+        const seen = () => page.evaluate<State>("fetch('state').then((answer) => answer.json())");
+        await signIn("Used");
+        const [before] = (await seen()).devices;
+        await page.waitForResponse(/\/state$/);
+        await page.waitForResponse(/\/state$/);
+        const [after] = (await seen()).devices;
+        assertEquals(after, before);
+        await press("Add 20 items");
+        await says("cart", "20");
+        const [used] = (await seen()).devices;
+        assertEquals(used.created, before.created);
+        assert(used.lastUsed > before.lastUsed);
+      });
 
-    it("has the monitor of its store behind a link", async () => {
-      await signIn("Ada");
-      await page.getByRole("link", { name: "The monitor" }).click();
-      await page.locator("#ranks-words").filter({ hasText: /[1-9]\d* protected\.$/ }).waitFor();
-      assertEquals(page.url(), `${address}monitor/`);
-    });
+      it("signs out one device, whose page shows it by itself", async () => {
+        const phone = await openPhone();
+        await signIn("One", phone);
+        await signIn("One");
+        await page.getByRole("button", { name: "Sign out Safari on iPhone" }).click();
+        await says("devices", "Signed out Safari on iPhone.");
+        await lists(1);
+        await says("devices", "You were signed out from another device.", phone);
+        await isSignedOut(phone);
+      });
 
-    it("fits a phone and a desktop, in light and in dark", async () => {
-      for (const [width, colorScheme] of [[390, "light"], [390, "dark"], [1280, "dark"]] as const) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width, height: 800 });
-        const wide = await page.evaluate<number>("document.documentElement.scrollWidth");
-        assert(wide <= width, `${wide} of ${width} pixels`);
-      }
-    });
+      it("signs out all other devices, and neither this one nor another account", async () => {
+        const phone = await openPhone();
+        const stranger = await open();
+        await signIn("Others", phone);
+        await signIn("Somebody", stranger);
+        await signIn("Others");
+        await press("Sign in on another device");
+        await lists(3);
+        await press("Sign out all others");
+        await says("devices", "Signed out 2 other devices.");
+        await lists(1);
+        assertEquals(await devices(), ["Chrome on Linux this device"]);
+        await isSignedOut(phone);
+        await lists(1, stranger);
+        await press("Sign out all others");
+        await says("devices", "There was no other device.");
+      });
 
-    it("refuses a post from elsewhere, and a name that is none", async () => {
-      const post = (headers: Record<string, string>, name: unknown) =>
-        fetch(`${address}sign-in`, {
+      it("signs out a device whose sign-in is under way, which can sign in again", async () => {
+        const phone = await openPhone();
+        expected = /409/;
+        await signIn("Under way");
+        const isSent = phone.waitForRequest(/\/sign-in$/);
+        const answer = phone.evaluate<{ status: number; error: string }>(`fetch("sign-in", {
           method: "POST",
-          headers: { "content-type": "application/json", ...headers },
-          body: JSON.stringify({ name }),
-        }).then(async (response) => [response.status, await response.text()] as const);
-      const [crossSite] = await post({ "sec-fetch-site": "cross-site" }, "Eve");
-      assertEquals(crossSite, 403);
-      for (const name of [" ", "x".repeat(41), 7, undefined]) {
-        const [status, text] = await post({ "sec-fetch-site": "same-origin" }, name);
-        assertEquals(status, 400);
-        assertStringIncludes(text, "1 to 40 characters");
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ name: "Under way", password: "remember", slow: true }),
+        }).then(async (answer) => ({ status: answer.status, ...await answer.json() }))`);
+        await isSent;
+        await press("Sign out all others");
+        await says("devices", "There was no other device.");
+        assertEquals(await answer, {
+          status: 409,
+          error: "Your account was signed out meanwhile. Sign in again.",
+        });
+        await phone.reload();
+        await isSignedOut(phone);
+        await lists(1);
+        await signIn("Under way", phone);
+        await lists(2);
+      });
+
+      it("gives a new id at each sign-in, and shows no id", async () => {
+        const [context] = contexts;
+        const sid = async () => {
+          const cookie = (await context.cookies()).find(({ name }) => name === "connect.sid")!;
+          assertEquals([cookie.httpOnly, cookie.sameSite], [true, "Lax"]);
+          return decodeURIComponent(cookie.value).slice(2).split(".")[0];
+        };
+        await signIn("Ids");
+        const first = await sid();
+        const shown = await page.evaluate<string>("fetch('state').then((answer) => answer.text())");
+        assert(first.length > 20 && !shown.includes(first));
+        await press("Sign out");
+        await signIn("Ids");
+        assert(await sid() !== first);
+      });
+
+      it("refuses a post from another site, and a name that is too long", async () => {
+        const post = async (site: string, name: unknown) => {
+          const answer = await fetch(`${address}sign-in`, {
+            method: "POST",
+            headers: { "content-type": "application/json", "sec-fetch-site": site },
+            body: JSON.stringify({ name, password: "remember" }),
+          });
+          return [answer.status, (await answer.json()).error];
+        };
+        assertEquals((await post("cross-site", "Eve"))[0], 403);
+        for (const name of [" ", "x".repeat(41), 7, undefined]) {
+          assertEquals(await post("same-origin", name), [400, "A name has 1 to 40 characters."]);
+        }
+      });
+    });
+
+    describe("requests that overlap", () => {
+      it("stays signed out when a slow request saves after the sign-out", async () => {
+        await signIn("Slow");
+        await press("Sign out during a request");
+        await says("logout", "You are still signed out. The store dropped 1 late write.");
+        assertEquals(await page.locator("#logout .done").count(), 3);
+        await page.reload();
+        await isSignedOut();
+      });
+
+      it("keeps a device out whose sign-in ends after the sign-out", async () => {
+        await press("Sign out during a sign-in");
+        await says("revoke", "The other device is not signed in. You still are.");
+        assertEquals(await devices(), ["Chrome on Linux this device"]);
+      });
+
+      it("loses none of 20 items that are added at once", async () => {
+        await press("Add 20 items");
+        await says("cart", "20 of 20 items are in the cart.");
+        assertEquals(await page.locator("#items .kept").count(), 20);
+      });
+    });
+
+    describe("the crawler in a full store", () => {
+      const form = () => page.frameLocator("#form");
+
+      it("evicts no user, and the form that waits still works", async () => {
+        await signIn("Stays");
+        await press("Send the crawler");
+        let fullest = 0;
+        for (let phase = ""; phase !== "done";) {
+          const answer = await page.waitForResponse(/\/state$/);
+          const { crawler, store: { bytes, maxSize } } = await answer.json() as State;
+          fullest = Math.max(fullest, bytes / maxSize);
+          phase = crawler.phase;
+        }
+        assert(fullest > 0.8 && fullest <= 1, `${fullest}`);
+        const outcome = page.locator("#crawler-outcome");
+        await outcome.getByText("The crawler opened").waitFor();
+        const { crawler, store } = await state();
+        assert(crawler.users > 200, `${crawler.users} users`);
+        assertMatch(
+          (await outcome.textContent())!,
+          RegExp(
+            `^All ${crawler.users} users are still signed in. ` +
+              "The crawler opened 3,000 sessions in \\d+\\ss. Now log in with the form below.$",
+          ),
+        );
+        assertEquals([crawler.usersEvicted, crawler.failed], [0, 0]);
+        assert(store.evicted.newcomers > 2_000);
+        assertMatch(
+          (await page.getByRole("img", { name: /^Sessions in the store after/ })
+            .getAttribute("aria-label"))!,
+          RegExp(`: ${store.protected} users, 0 returning, [\\d,]+ newcomers$`),
+        );
+        assertMatch(
+          (await page.getByRole("meter").getAttribute("aria-valuetext"))!,
+          /^[\d.]+\sKB of 256\sKB$/,
+        );
+        await form().getByRole("button", { name: "Log in" }).click();
+        await form().getByText("Logged in").waitFor();
+        await page.reload();
+        await page.getByText("Signed in as Stays").waitFor();
+      });
+
+      it("can be stopped, and keeps the focus on the button that does something", async () => {
+        await page.getByRole("button", { name: "Send the crawler" }).focus();
+        await page.keyboard.press("Enter");
+        await page.locator("#stop-crawler:focus").waitFor();
+        await page.keyboard.press("Enter");
+        await says("crawler", "The crawler opened");
+        await page.locator("#start-crawler:focus").waitFor();
+        const { crawler } = await state();
+        assertEquals(crawler.phase, "done");
+        assert(crawler.opened < 3_000);
+      });
+
+      it("refuses a form whose session has gone", async () => {
+        expected = /403/;
+        await contexts[0].clearCookies();
+        await form().getByRole("button", { name: "Log in" }).click();
+        await form().getByText("The session of the form is gone.").waitFor();
+        await form().getByRole("link", { name: "Open the form again" }).click();
+        await form().getByRole("button", { name: "Log in" }).click();
+        await form().getByText("Logged in").waitFor();
+      });
+
+      it("links to the monitor of its store", async () => {
+        await page.getByRole("link", { name: "Open the monitor" }).click();
+        await page.locator("#ranks-words").filter({ hasText: /protected\.$/ }).waitFor();
+        assertEquals(page.url(), `${address}monitor/`);
+      });
+    });
+
+    describe("killing the process", () => {
+      it("starts another one, in which the visitor is still signed in", async () => {
+        expected = /ERR_/;
+        const { process: { pid } } = await state();
+        const phone = await openPhone();
+        await signIn("Killed", phone);
+        await signIn("Killed");
+        await page.getByRole("button", { name: "Sign out Safari on iPhone" }).click();
+        await says("devices", "Signed out Safari on iPhone.");
+        await press("Kill with SIGKILL");
+        await page.getByText("Not running").waitFor();
+        await says("crash", /^Process \d+ restored \d+ sessions?\. You are still signed in\.$/);
+        const after = await state();
+        assert(after.process.pid !== pid);
+        assert(after.process.restored > 0);
+        // What was signed out before stays so.
+        assertEquals(await devices(), ["Chrome on Linux this device"]);
+        await isSignedOut(phone);
+      });
+
+      it("signs in first if need be", async () => {
+        expected = /ERR_/;
+        await press("Kill with SIGKILL");
+        await says("crash", "You are still signed in.");
+        await page.getByText("Signed in as ada").waitFor();
+      });
+
+      it("shows a kill from a terminal as well", async () => {
+        expected = /ERR_/;
+        const { process: { pid } } = await state();
+        await page.getByText(`kill -9 ${pid}`).waitFor();
+        assertEquals(await demo.pid(), pid);
+        Deno.kill(pid, "SIGKILL");
+        await says("crash", "You had not signed in.");
+        await page.getByText("Running", { exact: true }).waitFor();
+      });
+    });
+
+    describe("its page", () => {
+      /** Brings the page to a state in which all that it can show is there. */
+      async function fill(): Promise<void> {
+        expected = /ERR_/;
+        await signIn("Layout");
+        for (const length of [2, 3]) {
+          await press("Sign in on another device");
+          await lists(length);
+        }
+        await press("Add 20 items");
+        await says("cart", "20");
+        await press("Send the crawler");
+        await press("Stop");
+        await says("crawler", "The crawler opened");
       }
+
+      const SCHEMES = ["light", "dark"] as const;
+
+      it("cuts nothing off, at 360, 768 and 1280 pixels, in light and dark", async () => {
+        const check = async (what: string) => {
+          for (const width of [360, 768, 1280]) {
+            for (const colorScheme of SCHEMES) {
+              await page.emulateMedia({ colorScheme });
+              await page.setViewportSize({ width, height: 800 });
+              for (const frame of page.frames()) {
+                const where = `${what}, ${width} pixels, ${colorScheme}, ${frame.url()}`;
+                assertEquals([where, ...await layoutFaults(frame)], [where]);
+              }
+            }
+          }
+        };
+        await check("signed out");
+        await fill();
+        await check("full");
+        await press("Kill with SIGKILL");
+        await says("crash", "restored");
+        await check("restarted");
+      });
+
+      it("has no fault that axe finds, in light and dark", async () => {
+        // The page's policy keeps axe out, as any other foreign script.
+        page = await open({ bypassCSP: true });
+        const check = async () => {
+          for (const colorScheme of SCHEMES) {
+            await page.emulateMedia({ colorScheme });
+            for (const frame of page.frames()) await frame.addScriptTag({ content: axe.source });
+            const { violations, passes } = await page.evaluate("axe.run()") as axe.AxeResults;
+            assertEquals(
+              violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]),
+              [],
+            );
+            assert(passes.some(({ id }) => id === "color-contrast"));
+          }
+        };
+        await check();
+        await fill();
+        await check();
+      });
+
+      it("can be used with the keyboard alone, and never loses the focus", async () => {
+        const focused = () =>
+          page.evaluate<string>(
+            "document.activeElement.id || document.activeElement.ariaLabel || document.activeElement.localName",
+          );
+        const tabTo = async (id: string) => {
+          for (let at = 0; at < 30 && await focused() !== id; at++) {
+            await page.keyboard.press("Tab");
+          }
+          assertEquals(await focused(), id);
+        };
+        await tabTo("name");
+        await page.keyboard.press("Enter");
+        await lists(1);
+        assertEquals(await focused(), "devices-title");
+        await tabTo("sign-in-other");
+        await page.keyboard.press("Enter");
+        await lists(2);
+        assertEquals(await focused(), "sign-in-other");
+        const other = (await devices())[1];
+        await tabTo(`Sign out ${other}`);
+        await page.keyboard.press("Enter");
+        await lists(1);
+        assertEquals(await focused(), "device-list-title");
+        await tabTo("sign-out");
+        await page.keyboard.press("Enter");
+        await isSignedOut();
+        assertEquals(await focused(), "name");
+      });
+
+      it("says that it needs JavaScript where there is none", async () => {
+        const context = await browser.newContext({ javaScriptEnabled: false });
+        contexts.push(context);
+        const plain = await context.newPage();
+        await plain.goto(address);
+        const notice = plain.locator("noscript p");
+        await notice.waitFor();
+        assertEquals(await notice.textContent(), "This page needs JavaScript.");
+      });
     });
 
-    it("lets a crawler in, and who has signed in stays", async () => {
-      await signIn("Ada");
-      await page.reload();
-      await page.getByText("twice").waitFor();
-      await page.getByLabel("Its visitors").selectOption("5000");
-      await page.getByRole("button", { name: "Send the crawler" }).click();
-      const outcome = page.locator("#crawler-outcome");
-      let samples = 0;
-      while (!(await outcome.textContent())) {
-        const { bytes, maxSize } = await stats();
-        assert(bytes <= maxSize, `${bytes} of ${maxSize} bytes`);
-        samples++;
-      }
-      assert(samples > 1);
-      const said = (await outcome.textContent())!;
-      assertStringIncludes(said, "The crawler made 5,000 sessions");
-      assertStringIncludes(said, "You are still signed in as Ada, with your 2 visits intact.");
-      const { evicted } = await stats();
-      assert(evicted.newcomers > 1_000);
-      assertEquals(evicted.protected, 0);
-      assertMatch(
-        (await page.locator("#memory-chart").getAttribute("aria-label"))!,
-        /under the limit of 256 KB/,
-      );
-      await page.reload();
-      await page.getByText("3 times").waitFor();
-    });
-
-    it("can stop the crawler, and has one at a time", async () => {
-      await page.getByLabel("Its visitors").selectOption("50000");
-      await page.getByRole("button", { name: "Send the crawler" }).click();
-      const stop = page.getByRole("button", { name: "Stop it" });
-      await stop.click();
-      await page.getByText(/The crawler made [\d,]+ sessions/).waitFor();
-      const run = (await (await fetch(`${address}stats.json`)).json()).crawler;
-      assertEquals(run.running, false);
-      assert(run.made < 50_000);
-      assertEquals(run.failed, 0);
-    });
-
-    it("races a slow request against a logout, and the logout sticks", async () => {
-      await signIn("Ada");
-      const { lateWrites } = await stats();
-      await page.getByRole("button", { name: "Start the race" }).click();
-      await page.locator("#race-outcome").getByText(/./).waitFor();
-      assertEquals(
-        await page.locator("#race-outcome").textContent(),
-        "The slow request was answered with 200. You are still signed out. " +
-          "The store dropped the late write.",
-      );
-      assertEquals((await stats()).lateWrites, lateWrites + 1);
-      await page.reload();
-      assert(await page.getByRole("button", { name: "Sign in" }).isVisible());
+    it("tells its visitors in the terminal what happened", async () => {
+      await demo.prints(/The app was killed with SIGKILL\. Starting it again\./);
+      assertStringIncludes((await demo.prints(/Sessions restored: \d+/))[0], "restored");
     });
   });
 }

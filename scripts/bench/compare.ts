@@ -24,7 +24,7 @@ import {
 import { type Overlaps, overlapsOf, WRITERS } from "./overlaps.ts";
 import { type BenchStore, OURS, peers, REDIS } from "./peers.ts";
 import { README, writeTable } from "./readme.ts";
-import { startRedis } from "../../support/redis_server.ts";
+import { startRedis } from "../support/redis_server.ts";
 
 /** The stores by the names of peers.ts, and as the table calls them. */
 const STORES: Record<string, string> = {

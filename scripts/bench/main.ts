@@ -20,7 +20,7 @@ import { measureAgainst } from "./against.ts";
 import { chartOf } from "./chart.ts";
 import { readOptions } from "./command_line.ts";
 import { README, writeTable } from "./readme.ts";
-import { type Redis, startRedis } from "./redis.ts";
+import { type Redis, startRedis } from "../support/redis_server.ts";
 import { judge, pageOf, type Results, summaryOf, verdictTable } from "./results.ts";
 import { FULL, FULL_AGAINST, measure, progress, QUICK, SMOKE } from "./rounds.ts";
 import { inDeno, inNode, type Runtime, versions } from "./runtimes.ts";

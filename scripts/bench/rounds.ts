@@ -11,7 +11,7 @@ import { HOLDS, operations } from "./measure.ts";
 import { FULL_OF } from "./full.ts";
 import { MERGED } from "./merge.ts";
 import { BARE, OURS, peers, REDIS } from "./peers.ts";
-import type { Redis } from "./redis.ts";
+import type { Redis } from "../support/redis_server.ts";
 import type { Found, OfPeers } from "./results.ts";
 import type { Child, Runtime } from "./runtimes.ts";
 import type { Load } from "./web.ts";

@@ -4,9 +4,11 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 // @ts-types="npm:@types/express@^5.0.0"
@@ -15,82 +17,118 @@ import express, { type NextFunction, type Request, type Response } from "express
 import session from "express-session";
 import lembro, { type LembroStore } from "express-lembro";
 import { monitor } from "express-lembro/monitor";
-import { Crawler, MOST_VISITORS } from "./crawler.ts";
+import { Crawler } from "./crawler.ts";
+import { deviceName, OtherDevices } from "./devices.ts";
+import { expiredForm, loggedIn, loginForm } from "./login.ts";
 
 /** What the app keeps in a session. */
 interface Visitor {
+  /** Who has signed in. */
   user?: string;
-  visits?: number;
+  /** What they signed in with. */
+  device?: string;
+  /** What the page calls this session: a session id stays in its cookie. */
+  deviceId?: string;
+  cart?: { items: string[] };
   savedSlowly?: number;
+  /** The CSRF token of the login form. */
+  token?: string;
 }
 
 /** A demo that can be started. */
 export interface Demo {
-  /** What keeps its sessions. */
+  /** Keeps its sessions. */
   readonly store: LembroStore;
-  /** Starts the app on 127.0.0.1 and gives its address; 0 is any free port. */
+  /** Starts the app on 127.0.0.1 and returns its address; 0 is any free port. */
   listen(port: number): Promise<string>;
-  /** Ends the app and all that it has open. */
+  /** Ends the app and closes all that it has open, the store included. */
   close(): Promise<void>;
 }
 
-/** What may be chosen. */
+/** Options of {@linkcode createDemo}. */
 export interface DemoOptions {
-  /** The store's `maxSize`: one that a visitor can fill if it is left out. */
+  /** The store's `maxSize`; the default is small enough to be filled. */
   maxSize?: string;
-  /** What the cookies are signed with: known to nobody if it is left out. */
+  /** The secret that signs the cookies; by default a random one. */
   secret?: string;
+  /** How many sessions the crawler opens. */
+  crawlerSessions?: number;
 }
 
+const DAY = 86_400_000;
 const LONGEST_NAME = 40;
+const MOST_ITEMS = 100;
+/** The password of every account. The page has it filled in. */
+const PASSWORD = "remember";
+/** How long a slow request takes, in milliseconds. */
 const SLOW = 1_500;
+/** How long a request for the cart takes at most, in milliseconds. */
+const CART = 200;
 
 /** Makes the app and its store. */
 export function createDemo(
-  { maxSize = "4M", secret = randomBytes(32).toString("hex") }: DemoOptions = {},
+  {
+    maxSize = "4M",
+    secret = randomBytes(32).toString("hex"),
+    crawlerSessions = 50_000,
+  }: DemoOptions = {},
 ): Demo {
   const Lembro = lembro(session);
   const store = new Lembro({
     maxSize,
-    // An app without Passport says itself who has signed in.
-    protect: (session) => (session as Visitor).user !== undefined,
+    user: (session) => (session as Visitor).user,
   });
+  const sessionOptions = {
+    store,
+    secret,
+    resave: false,
+    saveUninitialized: false,
+    cookie: { httpOnly: true, sameSite: "lax", maxAge: 7 * DAY },
+  } satisfies session.SessionOptions;
 
-  const crawler = new Crawler();
-  const crawled = new Set<string>();
-  for (const event of ["evict", "expire"] as const) {
-    store.on(event, (sid: string) => crawled.delete(sid));
-  }
+  const crawler = new Crawler(store);
+  const otherDevices = new OtherDevices();
+  const started = { pid: process.pid, time: Date.now(), restored: 0 };
 
   const app = express();
   app.disable("x-powered-by");
+  // The crawler and its users pass their addresses on, as a reverse proxy does.
+  app.set("trust proxy", "loopback");
   app.use(withSecurityHeaders);
+  app.use(fromThisPage);
+  app.use(express.json({ limit: "1kb" }), express.urlencoded({ extended: false, limit: "1kb" }));
+
+  // A cookie of its own: the form waits in a session apart from that of the page around it.
+  app.use("/login", session({ ...sessionOptions, name: "login.sid" }));
+
+  app.get("/login", async (req, res) => {
+    // Opened anew, the form is a newcomer again.
+    if (Object.keys(visitorOf(req)).length > 1) {
+      await done((callback) => req.session.regenerate(callback));
+    }
+    const token = randomUUID();
+    visitorOf(req).token = token;
+    res.type("html").send(loginForm(token));
+  });
+
+  app.post("/login", async (req, res) => {
+    const user = readName(req.body?.name);
+    if (user === undefined || !req.body.token || req.body.token !== visitorOf(req).token) {
+      res.status(403).type("html").send(expiredForm);
+      return;
+    }
+    await signIn(req, user);
+    res.type("html").send(loggedIn);
+  });
+
   app.use(express.static(fileURLToPath(new URL("./page", import.meta.url))));
 
-  // Its access check is that the app listens on 127.0.0.1 alone; a real one asks who comes.
+  // The app listens on 127.0.0.1 alone; elsewhere an access check belongs before the monitor.
   const watch = monitor(store);
   app.use("/monitor", watch);
 
-  // Before the sessions: who looks at the figures doesn't change them.
-  app.get("/stats.json", (_req, res) => {
-    res.json({
-      store: store.stats(),
-      crawler: crawler.run && { ...crawler.run, kept: crawled.size },
-    });
-  });
-
-  app.use(fromThisPage);
-  app.use(express.json({ limit: "1kb" }));
-
-  app.post("/crawler/start", (req, res) => {
-    const visitors = req.body?.visitors;
-    if (!Number.isInteger(visitors) || visitors < 1 || visitors > MOST_VISITORS) {
-      res.status(400).json({ error: `A crawler sends 1 to ${MOST_VISITORS} visitors.` });
-      return;
-    }
-    if (!crawler.run?.running) crawled.clear();
-    // Its visitors come in by the front door: the app can't tell them from others.
-    if (crawler.start(`${addressOf(server)}crawled`, visitors)) res.status(202).json({});
+  app.post("/crawler/start", (_req, res) => {
+    if (crawler.start(addressOf(server), PASSWORD, crawlerSessions)) res.status(202).json({});
     else res.status(409).json({ error: "The crawler is already under way." });
   });
 
@@ -99,34 +137,46 @@ export function createDemo(
     res.status(204).end();
   });
 
-  app.use(session({
-    store,
-    secret,
-    resave: false,
-    saveUninitialized: false,
-    cookie: { httpOnly: true, sameSite: "lax" },
-  }));
-
-  app.get("/me", (req, res) => {
-    res.json(shown(req));
+  app.post("/kill", () => {
+    // Nothing runs after this: no answer, no handler, no saving.
+    process.kill(process.pid, "SIGKILL");
   });
 
-  app.get("/visit", (req, res) => {
-    const visitor = visitorOf(req);
-    visitor.visits = (visitor.visits ?? 0) + 1;
-    res.json(shown(req));
+  // Asked each second. It reads the session by `info`, since that is no use of it.
+  app.get("/state", async (req, res) => {
+    const info = await store.info(sidOf(req, secret));
+    const { user, deviceId, cart } = (info?.session ?? {}) as Visitor;
+    const devices = user === undefined ? [] : await store.sessionsOf(user);
+    res.json({
+      me: user === undefined ? null : { user, deviceId, items: cart?.items.length ?? 0 },
+      devices: devices.map(({ session, created, lastUsed }) => {
+        const { device, deviceId } = session as Visitor;
+        return { id: deviceId, name: device, created, lastUsed };
+      }),
+      store: store.stats(),
+      crawler: crawler.run ?? null,
+      crawlerSessions,
+      process: started,
+    });
   });
+
+  app.use(session(sessionOptions));
 
   app.post("/sign-in", async (req, res) => {
-    const name = readName(req.body?.name);
-    if (name === undefined) {
+    const { name, password, slow } = req.body ?? {};
+    const user = readName(name);
+    if (user === undefined) {
       res.status(400).json({ error: `A name has 1 to ${LONGEST_NAME} characters.` });
       return;
     }
-    // A new id: nobody can have planted the one that is signed in.
-    await done((callback) => req.session.regenerate(callback));
-    Object.assign(visitorOf(req), { user: name, visits: 1 });
-    res.json(shown(req));
+    if (slow) await delay(SLOW);
+    if (password !== PASSWORD) {
+      res.status(401).json({ error: `Wrong password. It is "${PASSWORD}".` });
+      return;
+    }
+    await signIn(req, user);
+    if (await store.info(req.sessionID)) res.json({ user });
+    else res.status(409).json({ error: "Your account was signed out meanwhile. Sign in again." });
   });
 
   app.post("/sign-out", async (req, res) => {
@@ -134,18 +184,50 @@ export function createDemo(
     res.status(204).end();
   });
 
+  app.use("/devices", (req, res, next) => {
+    if (visitorOf(req).user === undefined) res.status(401).json({ error: "Sign in first." });
+    else next();
+  });
+
+  app.post("/devices/sign-in", async (req, res) => {
+    const account = { name: visitorOf(req).user!, password: PASSWORD, slow: !!req.body?.slow };
+    res.json({ isSignedIn: await otherDevices.signIn(addressOf(server), account) });
+  });
+
+  app.post("/devices/sign-out", async (req, res) => {
+    const devices = await store.sessionsOf(visitorOf(req).user!);
+    const device = devices.find(({ session }) => (session as Visitor).deviceId === req.body?.id);
+    // One that has gone meanwhile is signed out.
+    if (device) await store.destroy(device.sid);
+    res.status(204).end();
+  });
+
+  app.post("/devices/sign-out-others", async (req, res) => {
+    res.json({ signedOut: await store.revoke(visitorOf(req).user!, { except: req }) });
+  });
+
   app.post("/slow", async (req, res) => {
     const visitor = visitorOf(req);
-    const name = visitor.user;
+    const { user } = visitor;
     await delay(SLOW);
     visitor.savedSlowly = (visitor.savedSlowly ?? 0) + 1;
     await done((callback) => req.session.save(callback));
-    res.json({ name });
+    res.json({ user });
   });
 
-  app.get("/crawled", (req, res) => {
-    visitorOf(req).visits = 1;
-    crawled.add(req.sessionID);
+  app.post("/cart", async (req, res) => {
+    const { cart } = visitorOf(req);
+    if (!cart || cart.items.length >= MOST_ITEMS) {
+      res.status(409).json({ error: cart ? "The cart is full." : "Sign in first." });
+      return;
+    }
+    await delay(CART * Math.random());
+    cart.items.push(`${req.body?.item}`);
+    res.status(204).end();
+  });
+
+  app.post("/cart/empty", (req, res) => {
+    visitorOf(req).cart = { items: [] };
     res.status(204).end();
   });
 
@@ -162,6 +244,7 @@ export function createDemo(
       new Promise((resolve, reject) => {
         server.once("error", reject);
         server.listen(port, "127.0.0.1", () => {
+          started.restored = store.stats().sessions;
           resolve(addressOf(server));
         });
       }),
@@ -177,12 +260,20 @@ export function createDemo(
   };
 }
 
+/** Makes the session one of `user`, under a new id: nobody can have planted it. */
+async function signIn(req: Request, user: string): Promise<void> {
+  await done((callback) => req.session.regenerate(callback));
+  const device = deviceName(req.get("User-Agent"));
+  Object.assign(visitorOf(req), { user, device, deviceId: randomUUID(), cart: { items: [] } });
+  await done((callback) => req.session.save(callback));
+}
+
 function withSecurityHeaders(_req: Request, res: Response, next: NextFunction): void {
   res.set({
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; " +
-      "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; " +
-      "frame-ancestors 'none'",
+      "img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; " +
+      "base-uri 'none'; frame-ancestors 'self'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
   });
@@ -199,18 +290,22 @@ function fromThisPage(req: Request, res: Response, next: NextFunction): void {
   } else next();
 }
 
+/** The session id in the cookie of a request, or an empty string if its signature is wrong. */
+function sidOf(req: Request, secret: string): string {
+  const [, cookie = ""] = req.get("Cookie")?.match(/(?:^|; )connect\.sid=([^;]*)/) ?? [];
+  const [sid, signature = ""] = decodeURIComponent(cookie).replace(/^s:/, "").split(".");
+  const expected = createHmac("sha256", secret).update(sid).digest("base64").replace(/=+$/, "");
+  const isOurs = signature.length === expected.length &&
+    timingSafeEqual(Buffer.from(signature), Buffer.from(expected));
+  return isOurs ? sid : "";
+}
+
 function addressOf(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
 function visitorOf(req: Request): Visitor {
   return req.session as Visitor;
-}
-
-/** What the page is told of its own session. */
-function shown(req: Request): { name?: string; visits: number } {
-  const { user, visits = 0 } = visitorOf(req);
-  return { name: user, visits };
 }
 
 function readName(given: unknown): string | undefined {

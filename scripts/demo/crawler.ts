@@ -1,72 +1,123 @@
 /**
- * The demo's crawler: many visitors without cookies, each one real HTTP
- * request to the app.
+ * A full store under a crawler: users sign in until the store is 80 % full, then
+ * a crawler without cookies opens the login page again and again. Each of them
+ * is a real HTTP request to the app.
  *
  * @module
  */
-import { Agent, get } from "node:http";
+import { Agent, request, type RequestOptions } from "node:http";
+import { Buffer } from "node:buffer";
+import type { LembroStore } from "express-lembro";
 
-/** The most visitors that one run may send. */
-export const MOST_VISITORS = 50_000;
+/** How full the users make the store before the crawler comes. */
+const FULL = 0.8;
 
 const CONNECTIONS = 50;
 
+/** The address of the crawler, as a reverse proxy passes it on. */
+const CRAWLER = "203.0.113.7";
+
 /** How a run stands. */
 export interface Run {
-  running: boolean;
-  /** How many visitors it was asked to send. */
+  phase: "users" | "crawler" | "done";
+  /** How many users were signed in when the crawler came. */
+  users: number;
+  /** How many of them the store has evicted since. */
+  usersEvicted: number;
+  /** How many sessions the crawler is to open. */
   wanted: number;
   /** How many of them the app has answered. */
-  made: number;
-  /** How many of them it has not. */
+  opened: number;
+  /** How many requests of users and crawler have failed. */
   failed: number;
   /** How long the run has taken, in milliseconds. */
   took: number;
 }
 
-/** Sends visitors to one address of the app, one run at a time. */
+/** Runs users and crawler against one app, one run at a time. */
 export class Crawler {
   /** The run under way, or else the last one. */
   run: Run | undefined;
+  readonly #store: LembroStore;
   #stopped = false;
 
+  constructor(store: LembroStore) {
+    this.#store = store;
+  }
+
   /** Starts a run; `false` if one is under way. */
-  start(url: string, wanted: number): boolean {
-    if (this.run?.running) return false;
+  start(address: string, password: string, wanted: number): boolean {
+    if (this.run && this.run.phase !== "done") return false;
     this.#stopped = false;
-    this.run = { running: true, wanted, made: 0, failed: 0, took: 0 };
-    this.#crawl(url, this.run);
+    this.run = {
+      ...{ phase: "users", users: 0, usersEvicted: 0, wanted, opened: 0, failed: 0, took: 0 },
+    };
+    this.#start(address, password, this.run);
     return true;
   }
 
-  /** Ends the run, once the visitors on their way have been answered. */
+  /** Ends the run, once the requests on their way have been answered. */
   stop(): void {
     this.#stopped = true;
   }
 
-  async #crawl(url: string, run: Run): Promise<void> {
+  async #start(address: string, password: string, run: Run): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
     const start = performance.now();
-    let sent = 0;
-    const visitors = async () => {
-      while (!this.#stopped && sent < run.wanted) {
-        sent++;
-        if (await visit(url, agent)) run.made++;
-        else run.failed++;
-        run.took = Math.round(performance.now() - start);
-      }
+    const inParallel = async (hasMore: () => boolean, send: () => Promise<boolean>) => {
+      const one = async () => {
+        while (!this.#stopped && hasMore()) {
+          if (!await send()) run.failed++;
+          run.took = Math.round(performance.now() - start);
+        }
+      };
+      await Promise.all(Array.from({ length: CONNECTIONS }, one));
     };
-    await Promise.all(Array.from({ length: CONNECTIONS }, visitors));
+
+    const { maxSize } = this.#store.stats();
+    let user = 0;
+    await inParallel(
+      () => this.#store.stats().bytes < FULL * maxSize,
+      () => {
+        const name = `user-${++user}`;
+        const headers = { ...addressed(`198.51.100.${user % 250}`), ...JSON_FROM_PAGE };
+        const options = { agent, method: "POST", headers };
+        return send(`${address}sign-in`, options, 200, JSON.stringify({ name, password }));
+      },
+    );
+
+    const { protected: users, evicted: { protected: evicted } } = this.#store.stats();
+    Object.assign(run, { phase: "crawler", users });
+    let sent = 0;
+    await inParallel(() => sent < run.wanted, async () => {
+      sent++;
+      const ok = await send(`${address}login`, { agent, headers: addressed(CRAWLER) }, 200);
+      if (ok) run.opened++;
+      run.usersEvicted = this.#store.stats().evicted.protected - evicted;
+      return ok;
+    });
     agent.destroy();
-    run.running = false;
+    run.phase = "done";
   }
 }
 
-/** Whether the app answered a visitor well. */
-function visit(url: string, agent: Agent): Promise<boolean> {
+const JSON_FROM_PAGE = { "content-type": "application/json", "sec-fetch-site": "same-origin" };
+
+function addressed(address: string) {
+  return { "x-forwarded-for": address };
+}
+
+/** Whether the app answered with this status. */
+function send(
+  url: string,
+  options: RequestOptions,
+  status: number,
+  body = "",
+): Promise<boolean> {
   return new Promise((resolve) => {
-    get(url, { agent }, (response) => {
-      response.resume().once("close", () => resolve(response.statusCode === 204));
-    }).once("error", () => resolve(false));
+    const headers = { ...options.headers, "content-length": Buffer.byteLength(body) };
+    request(url, { ...options, headers }, (response) => {
+      response.resume().once("close", () => resolve(response.statusCode === status));
+    }).once("error", () => resolve(false)).end(body);
   });
 }

@@ -1,68 +1,71 @@
 /**
- * Starts the demo on 127.0.0.1, on the port of `PORT` or 3000; 0 is any free port.
- * `MAX_SIZE` is the store's `maxSize`, 4M if it is left out. Ended by Ctrl+C or
- * SIGTERM it keeps its sessions in the file `SNAPSHOT`, `.demo/sessions` if it is
- * left out, and takes them up again at the next start.
+ * Starts the demo, and starts it again when it was killed.
  *
  *     deno task demo
  *
+ * It listens on 127.0.0.1, on the port in `PORT` or 3000; 0 is any free port.
+ * `MAX_SIZE` is the store's `maxSize`, by default 4M. The sessions are in the
+ * folder `DATA`, by default `.demo`. `CRAWLER` says how many sessions the
+ * crawler opens, by default 50000. Ctrl+C or SIGTERM ends it.
+ *
+ * This process imports no package, so that it can say what is going on before
+ * the first one is downloaded. The app runs in a process of its own, `serve.ts`.
+ *
  * @module
  */
-import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import { createDemo, type DemoOptions } from "./app.ts";
-import { keptSecret } from "./secret.ts";
 
 function fail(line: string): never {
-  console.error(line);
+  console.error(`Cannot start the demo: ${line}`);
   Deno.exit(1);
 }
 
-function createOrFail(options: DemoOptions) {
+/** The port to listen on, once it is certain that it is free. */
+function freePort(given: string): number {
+  const port = Number(given);
+  if (!/^\d+$/.test(given) || port > 65535) {
+    fail(`PORT must be a number from 0 to 65535: received "${given}"`);
+  }
   try {
-    return createDemo(options);
+    using listener = Deno.listen({ hostname: "127.0.0.1", port });
+    return listener.addr.port;
   } catch (error) {
-    fail(`Cannot start the demo: ${(error as Error).message}`);
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    fail(`port ${port} is taken. Choose another with PORT, as in PORT=3001`);
   }
 }
 
-const given = Deno.env.get("PORT") || "3000";
-const port = Number(given);
-if (!/^\d+$/.test(given) || port > 65535) {
-  fail(`Cannot start the demo: PORT must be a number from 0 to 65535: received "${given}"`);
+const port = freePort(Deno.env.get("PORT") || "3000");
+
+function start(): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", fileURLToPath(new URL("./serve.ts", import.meta.url))],
+    env: { PORT: `${port}` },
+    // The app ends when its standard input does, that is with this process, however that ends.
+    stdin: "piped",
+  }).spawn();
 }
 
-const snapshot = Deno.env.get("SNAPSHOT") ||
-  fileURLToPath(new URL("../../.demo/sessions", import.meta.url));
-const demo = createOrFail({
-  maxSize: Deno.env.get("MAX_SIZE") || undefined,
-  // With another one nobody's cookie would be good any more.
-  secret: await keptSecret(`${snapshot}.secret`),
-});
-const [isLoaded, carried] = await loadSnapshot(demo.store, snapshot).then(
-  ({ sessions }) => [true, sessions],
-  (error) => [false, error.code === "ENOENT" ? 0 : `0. ${error.message}`],
-);
-const address = await demo.listen(port).catch((error) =>
-  fail(
-    error.code === "EADDRINUSE"
-      ? `Cannot start the demo: port ${port} is taken. Choose another with PORT, as in PORT=3001`
-      : `Cannot start the demo: ${error.message}`,
-  )
-);
+console.log("Starting the demo. The first start downloads Express and what it needs.");
+let app = start();
+let isEnding = false;
 
-// After a crash it would sign in again who has signed out since.
-if (isLoaded) await rm(snapshot);
-
-async function end() {
-  await demo.close();
-  await saveSnapshot(demo.store, snapshot);
-  Deno.exit();
+function end() {
+  isEnding = true;
+  try {
+    app.kill("SIGTERM");
+  } catch {
+    // The terminal passes Ctrl+C to the app as well: it may have ended already.
+  }
 }
 Deno.addSignalListener("SIGINT", end);
 // Windows has none.
 if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", end);
 
-console.log(`Sessions carried over: ${carried}`);
-console.log(`The demo is at ${address} (Ctrl+C ends it)`);
+for (;;) {
+  const { signal, code } = await app.status;
+  if (isEnding) Deno.exit(signal ? 0 : code);
+  if (signal !== "SIGKILL") Deno.exit(code);
+  console.log("The app was killed with SIGKILL. Starting it again.");
+  app = start();
+}

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { PATH } from "../../support/chromium.ts";
+import { PATH } from "../../scripts/support/chromium.ts";
 
-export { launch } from "../../support/chromium.ts";
+export { launch } from "../../scripts/support/chromium.ts";
 
 /** Whether there is a Chromium. Where there has to be one, it is not asked for. */
 export function hasChromium(): boolean {

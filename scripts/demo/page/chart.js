@@ -1,13 +1,13 @@
-/** Draws how memory and the ranks were over the time of a run, as two small charts. */
+/** Draws the sessions by rank over the time of a run. */
+import { count } from "./state.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
-const WIDTH = 600;
-const HEIGHT = 150;
-/** Room over the limit, so that its line is seen to hold. */
-const HEADROOM = 1.18;
+/** Room below the drawing for the labels of its axis, and above it, in pixels. */
+const BELOW = 24;
+const ABOVE = 22;
 
-/** From below: who goes last lies deepest. */
-const RANKS = ["protected", "returning", "newcomers"];
+/** From below: the last to be evicted lies deepest. */
+const RANKS = [["protected", "users"], ["returning", "returning"], ["newcomers", "newcomers"]];
 
 function element(name, attributes, text) {
   const made = document.createElementNS(NAMESPACE, name);
@@ -16,76 +16,60 @@ function element(name, attributes, text) {
   return made;
 }
 
-function path(points) {
-  return points.map(([x, y], at) => `${at ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+const path = (points) =>
+  points.map(([x, y], at) => `${at ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+
+/** Says that there is nothing to draw yet. */
+export function drawNothing(svg) {
+  const middle = { x: svg.clientWidth / 2, y: svg.clientHeight / 2, "text-anchor": "middle" };
+  show(svg, "Sessions in the store: no run yet", [element("text", middle, "No run yet")]);
 }
 
-/** A filled band between two lines, with its upper line drawn. */
-function band(upper, lower, kind) {
-  return [
-    element("path", { class: `area ${kind}`, d: `${path([...upper, ...lower.toReversed()])}Z` }),
-    element("path", { class: `line ${kind}`, d: path(upper) }),
-  ];
-}
-
-function axis(seconds) {
-  const y = HEIGHT + 18;
-  return [
-    element("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }),
-    element("text", { x: 0, y }, "0 s"),
-    element("text", { x: WIDTH, y, "text-anchor": "end" }, `${seconds} s`),
-  ];
-}
-
-function show(id, label, parts) {
-  const svg = document.getElementById(id);
-  svg.setAttribute("viewBox", `-2 0 ${WIDTH + 4} ${HEIGHT + 22}`);
+function show(svg, label, parts) {
+  svg.setAttribute("viewBox", `0 0 ${svg.clientWidth} ${svg.clientHeight}`);
   svg.setAttribute("aria-label", label);
   svg.replaceChildren(...parts);
 }
 
-/** Draws the samples: `stats()` of the store, and when each was `took`, in milliseconds. */
-export function draw(samples, { size, count }) {
+/** Draws `samples` into `svg`: `stats()` of the store, and the time since the start, in ms. */
+export function drawChart(svg, samples) {
+  const width = svg.clientWidth;
+  const height = svg.clientHeight - BELOW;
   const last = samples.at(-1);
   const time = Math.max(1000, last.took);
-  const seconds = Math.round(time / 1000);
-  const x = ({ took }) => WIDTH * took / time;
-  const scale = (most) => (value) => HEIGHT * (1 - value / (most * HEADROOM));
-  const floor = samples.map((sample) => [x(sample), HEIGHT]);
-
-  const bytes = scale(last.maxSize);
-  const limit = bytes(last.maxSize);
-  const peak = Math.max(...samples.map((sample) => sample.bytes));
-  show(
-    "memory-chart",
-    `Memory over ${seconds} s: at most ${size(peak)}, under the limit of ${size(last.maxSize)}`,
-    [
-      ...band(samples.map((sample) => [x(sample), bytes(sample.bytes)]), floor, "bytes"),
-      element("line", { class: "limit", x1: 0, x2: WIDTH, y1: limit, y2: limit }),
-      element("text", { x: 0, y: limit - 8 }, `Limit: ${size(last.maxSize)}`),
-      ...axis(seconds),
-    ],
-  );
-
   const most = Math.max(10, ...samples.map(({ sessions }) => sessions));
-  const sessions = scale(most);
+  const x = ({ took }) => width * took / time;
+  const y = (value) => ABOVE + (height - ABOVE) * (1 - value / most);
+
   const parts = [];
-  let below = floor;
-  let sum = samples.map(() => 0);
-  for (const rank of RANKS) {
-    sum = sum.map((under, at) => under + samples[at][rank]);
-    // One session in thousands is less than a pixel: a rank that is there is drawn 3 high.
-    const upper = samples.map((sample, at) => [
-      x(sample),
-      Math.min(sessions(sum[at]), below[at][1] - (sample[rank] ? 3 : 0)),
-    ]);
-    if (samples.some((sample) => sample[rank])) parts.push(...band(upper, below, rank));
-    below = upper;
+  let below = samples.map((sample) => [x(sample), y(0)]);
+  const sum = samples.map(() => 0);
+  for (const [rank, kind] of RANKS) {
+    const under = below;
+    below = samples.map((sample, at) => [x(sample), y(sum[at] += sample[rank])]);
+    const d = `${path([...below, ...under.toReversed()])}Z`;
+    if (samples.some((sample) => sample[rank])) parts.push(element("path", { class: kind, d }));
   }
-  show(
-    "rank-chart",
-    `Sessions after ${seconds} s: ` +
-      RANKS.map((rank) => `${count(last[rank])} ${rank}`).join(", "),
-    [...parts, ...axis(seconds), element("text", { x: 0, y: sessions(most) - 8 }, count(most))],
+  const start = samples.find(({ phase }) => phase === "crawler");
+  if (start) {
+    const at = x(start);
+    // Beside the line, on the side that has room for it.
+    const [dx, anchor] = at > width / 2 ? [-6, "end"] : [6, "start"];
+    parts.push(
+      element("line", { class: "mark", x1: at, x2: at, y1: 0, y2: height }),
+      element("text", { x: at + dx, y: 12, "text-anchor": anchor }, "The crawler starts"),
+    );
+  } else parts.push(element("text", { x: 0, y: 12 }, count(most)));
+  parts.push(
+    element("line", { class: "axis", x1: 0, x2: width, y1: height, y2: height }),
+    element("text", { x: 0, y: height + 18 }, "0 s"),
+    element(
+      "text",
+      { x: width, y: height + 18, "text-anchor": "end" },
+      `${Math.round(time / 1000)} s`,
+    ),
   );
+
+  const figures = RANKS.map(([rank, name]) => `${count(last[rank])} ${name}`).join(", ");
+  show(svg, `Sessions in the store after ${Math.round(time / 1000)} s: ${figures}`, parts);
 }

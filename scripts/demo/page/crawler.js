@@ -1,0 +1,102 @@
+/** The crawler in a full store. */
+import { drawChart, drawNothing } from "./chart.js";
+import { ask, byId, count, hurry, onPress, onState, report } from "./state.js";
+
+/** The states of the run on the page; empty before the first. */
+let samples = [];
+/** Ends the hurry of the run under way. */
+let calm;
+
+function size(bytes) {
+  // With no-break spaces: a number stays with its unit.
+  if (bytes < 1024) return `${count(bytes)}\u00a0bytes`;
+  const [unit, name] = bytes < 1024 ** 2 ? [1024, "KB"] : [1024 ** 2, "MB"];
+  return `${(bytes / unit).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0${name}`;
+}
+
+const isUnderWay = (run) => run && run.phase !== "done";
+
+onPress("crawler", byId("start-crawler"), async () => {
+  // The form is opened before the crawler comes, and waits from then on.
+  const loaded = new Promise((resolve) =>
+    byId("form").addEventListener("load", resolve, { once: true })
+  );
+  byId("form").src = "login";
+  await loaded;
+  await ask("crawler/start", {});
+});
+
+onPress("crawler", byId("stop-crawler"), async () => {
+  await ask("crawler/stop", {});
+});
+
+/** Says what came of a run. */
+function tell({ opened, failed, users, usersEvicted, took }) {
+  const evicted = usersEvicted === 0
+    ? `All ${count(users)} users are still signed in.`
+    : `${count(usersEvicted)} of ${count(users)} users were evicted.`;
+  const seconds = Math.round(took / 1000);
+  const fails = failed ? ` ${count(failed)} requests failed.` : "";
+  report(
+    "crawler",
+    `${evicted} The crawler opened ${count(opened)} sessions in ${seconds}\u00a0s.${fails} ` +
+      "Now log in with the form below.",
+    usersEvicted === 0 && failed === 0,
+  );
+}
+
+function write(figures) {
+  for (const place of document.querySelectorAll("[data-figure]")) {
+    const text = figures[place.dataset.figure];
+    if (text !== undefined && place.textContent !== text) place.textContent = text;
+  }
+}
+
+onState((state) => {
+  if (!state) return;
+  const { store, crawler: run } = state;
+  write({
+    maxSize: size(store.maxSize),
+    bytes: size(store.bytes),
+    protected: count(store.protected),
+    newcomers: count(store.newcomers),
+    usersEvicted: count(run?.usersEvicted ?? 0),
+    opened: count(run?.opened ?? 0),
+    crawlerSessions: count(state.crawlerSessions),
+  });
+  const memory = byId("memory");
+  memory.setAttribute("aria-valuemax", store.maxSize);
+  memory.setAttribute("aria-valuenow", store.bytes);
+  memory.setAttribute("aria-valuetext", `${size(store.bytes)} of ${size(store.maxSize)}`);
+  byId("filled").style.width = `${100 * store.bytes / store.maxSize}%`;
+
+  if (isUnderWay(run) && !calm) {
+    samples = [];
+    calm = hurry();
+  }
+  const isOver = calm && !isUnderWay(run);
+  if (calm && run) samples.push({ ...store, took: run.took, phase: run.phase });
+  allow(isUnderWay(run) ? "stop" : "start", isUnderWay(run) ? "start" : "stop");
+  draw();
+  if (isOver) {
+    calm();
+    calm = undefined;
+    if (run) tell(run);
+    else report("crawler", "The process ended before the crawler.", false);
+  }
+});
+
+/** Enables one button and disables the other, and keeps the focus on the one that does something. */
+function allow(can, cannot) {
+  const isFocused = document.activeElement === byId(`${cannot}-crawler`);
+  byId(`${can}-crawler`).disabled = false;
+  byId(`${cannot}-crawler`).disabled = true;
+  if (isFocused) byId(`${can}-crawler`).focus({ preventScroll: true });
+}
+
+function draw() {
+  if (samples.length > 0) drawChart(byId("chart"), samples);
+  else drawNothing(byId("chart"));
+}
+
+new ResizeObserver(draw).observe(byId("chart"));

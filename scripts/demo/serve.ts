@@ -1,0 +1,53 @@
+/**
+ * The process of the demo that keeps the sessions. `main.ts` starts it, passes
+ * the environment on, and starts it again when it was killed.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { openJournal } from "express-lembro/journal";
+import { createDemo, type DemoOptions } from "./app.ts";
+import { keptSecret } from "./secret.ts";
+
+function fail(error: unknown): never {
+  console.error(`Cannot start the demo: ${(error as Error).message}`);
+  Deno.exit(1);
+}
+
+function createOrFail(options: DemoOptions) {
+  try {
+    return createDemo(options);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+const folder = Deno.env.get("DATA") || fileURLToPath(new URL("../../.demo", import.meta.url));
+const demo = createOrFail({
+  maxSize: Deno.env.get("MAX_SIZE") || undefined,
+  // With another secret no cookie would be valid any more.
+  secret: await keptSecret(`${folder}/secret`),
+  crawlerSessions: Number(Deno.env.get("CRAWLER") || 50_000),
+});
+const journal = await openJournal(demo.store, `${folder}/sessions.journal`, { interval: 100 })
+  .catch(fail);
+const address = await demo.listen(Number(Deno.env.get("PORT"))).catch(fail);
+
+let ending: Promise<void> | undefined;
+
+async function end() {
+  await demo.close();
+  await journal.close();
+  Deno.exit();
+}
+const endOnce = () => ending ??= end();
+Deno.addSignalListener("SIGINT", endOnce);
+// Windows has none.
+if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", endOnce);
+
+console.log(`The demo is at ${address} (process ${Deno.pid}; Ctrl+C stops it)`);
+console.log(`Sessions restored: ${demo.store.stats().sessions}`);
+
+// Its other end is open as long as main.ts runs.
+for await (const _ of Deno.stdin.readable);
+endOnce();
