@@ -6,6 +6,7 @@
  * @module
  */
 import { build, emptyDir } from "@deno/dnt";
+import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import config from "../deno.json" with { type: "json" };
 import { bundle } from "./cdn/bundle.ts";
@@ -61,7 +62,9 @@ const manifest = {
   type: "commonjs",
   engines: { node: ">=20" },
   // The store is built on the express-session of the app, and imports nothing but its types.
-  peerDependencies: { "express-session": "^1.17.0" },
+  // Where packages see only what they name, as in a pnpm workspace, these have to be named too.
+  peerDependencies: { "@types/express-session": "^1.17.0", "express-session": "^1.17.0" },
+  peerDependenciesMeta: { "@types/express-session": { optional: true } },
   sideEffects: false,
 };
 
@@ -114,57 +117,73 @@ function conditions(path: string) {
  * `@types/…`. TypeScript wants the name of the package that the types are about.
  */
 async function importTypesByName() {
-  for (const folder of ["esm/src", "script/src"].map((path) => join(outDir, path))) {
-    for await (const { name } of Deno.readDir(folder)) {
-      if (!name.endsWith(".d.ts")) continue;
-      const text = await Deno.readTextFile(join(folder, name));
-      await Deno.writeTextFile(join(folder, name), text.replaceAll('from "@types/', 'from "'));
+  for (const format of ["esm", "script"]) {
+    const folder = join(outDir, format);
+    for (const path of await readdir(folder, { recursive: true })) {
+      if (!path.endsWith(".d.ts")) continue;
+      const text = await Deno.readTextFile(join(folder, path));
+      const named = text.replaceAll('from "@types/', 'from "');
+      if (named !== text) await Deno.writeTextFile(join(folder, path), named);
     }
   }
 }
 
 /** Makes `require("express-lembro")` the factory itself, as in 1.x: it was under `.default`. */
 async function makeRequireCallable() {
-  const code = join(outDir, "script/mod.js");
-  await Deno.writeTextFile(
-    code,
-    "\nmodule.exports = exports.default;\nmodule.exports.default = module.exports;\n",
-    { append: true },
-  );
-
   const types = join(outDir, "script/mod.d.ts");
   const factory = await Deno.readTextFile(join(outDir, "script/src/store.d.ts"));
-  await Deno.writeTextFile(types, callable(await Deno.readTextFile(types), factory));
+  const { text, names } = callable(await Deno.readTextFile(types), factory);
+  await Deno.writeTextFile(types, text);
+
+  const exported = names.map((name) => `module.exports.${name} = module.exports;\n`);
+  await Deno.writeTextFile(
+    join(outDir, "script/mod.js"),
+    `\nmodule.exports = exports.default;\n${exported.join("")}`,
+    { append: true },
+  );
 }
 
 /**
- * The declarations of an entry whose default export is the function `lembro` of
- * `factory`, as those of a module that is this function. What TypeScript calls
- * `export =` has room for nothing else, so the types go into a namespace that
- * merges with the function, which has to be declared in the same file.
+ * The declarations of an entry that exports the function `lembro` of `factory`,
+ * as its default and by name, as those of a module that is this function, and
+ * the names that the function is exported by. What TypeScript calls `export =`
+ * has room for nothing else, so the types go into a namespace that merges with
+ * the function, which has to be declared in the same file.
  */
-function callable(entry: string, factory: string): string {
+function callable(entry: string, factory: string): { text: string; names: string[] } {
   const declared = factory.match(
     /(\/\*\*(?:(?!\*\/)[^])*\*\/\n)export (declare function lembro[^]*?;\n)/,
   );
-  const exported = [...entry.matchAll(/^export type \{ (.*?),? \} from .*\n/gm)];
-  const rest = exported.reduce((text, [line]) => text.replace(line, ""), entry)
-    .replace('export { lembro as default } from "./src/store.js";\n', "");
-  if (!declared || !/^\/\*\*(?:(?!\*\/)[^])*\*\/\n$/.test(rest)) {
+  const types = [...entry.matchAll(/^export type \{ (.*?),? \} from .*\n/gm)];
+  const functions = [...entry.matchAll(/^export \{ (.*?),? \} from "\.\/src\/store\.js";\n/gm)];
+  const names = functions.flatMap(([, names]) => names.split(", "))
+    .map((name) => /^lembro(?: as (\w+))?$/.exec(name)?.slice(0, 2) ?? [])
+    .map(([name, renamed]) => renamed ?? name);
+  const rest = [...types, ...functions].reduce((text, [line]) => text.replace(line, ""), entry);
+  if (
+    !declared || !names.includes("default") || names.includes(undefined!) ||
+    !/^\/\*\*(?:(?!\*\/)[^])*\*\/\n$/.test(rest)
+  ) {
     throw new Error(
-      `Cannot declare what require gives: only a default export and types are expected: received ${rest}`,
+      `Cannot declare what require returns: only the function lembro and types may be exported: received ${entry}`,
     );
   }
-  const names = exported.flatMap(([, names]) => names.split(", "));
-  return [
+  const exported = [
+    // In the namespace its own name would mean this export.
+    ...names.map((name) => name === "lembro" ? "named as lembro" : `lembro as ${name}`),
+    ...types.flatMap(([, names]) => names.split(", ")),
+  ];
+  const text = [
     rest,
-    ...exported.map(([line]) => line.replace("export", "import")),
+    ...types.map(([line]) => line.replace("export", "import")),
     ...declared.slice(1),
+    ...names.includes("lembro") ? ["declare const named: typeof lembro;\n"] : [],
     "declare namespace lembro {\n",
-    `    export { lembro as default, ${names.join(", ")} };\n`,
+    `    export { ${exported.join(", ")} };\n`,
     "}\n",
     "export = lembro;\n",
   ].join("");
+  return { text, names };
 }
 
 /** Writes the default entry and all that it imports as one file. */

@@ -1,5 +1,5 @@
 /**
- * Makes a release ready: checks that all is said and committed, runs the tests,
+ * Prepares a release: checks the changelog, the tree and the code, runs the tests,
  * builds the package, tries that very package in every runtime, and packs it.
  * Publishes nothing; with `--publish` it pushes the tag that does.
  *
@@ -32,6 +32,35 @@ export function entryProblem(
   if (text.trim() === "") return `CHANGELOG.md must say what is new in ${version}`;
 }
 
+/**
+ * What keeps the tree in the current folder from being released, if anything.
+ * `deno.lock` may have gained entries: where JSR answers, the first command
+ * adds the packages that it has resolved.
+ */
+export async function treeProblem(): Promise<string | undefined> {
+  const changed = (await output("git", "status", "--porcelain")).split("\n").filter(Boolean);
+  const others = changed.filter((line) => !/^.M deno\.lock$/.test(line));
+  if (others.length > 0) return `Commit or stash what has changed first: ${others.join(", ")}`;
+  if (changed.length === 0) return;
+  const committed = JSON.parse(await output("git", "show", "HEAD:deno.lock"));
+  const lost = lostEntry(committed, JSON.parse(await Deno.readTextFile("deno.lock")));
+  if (lost) return `deno.lock may gain entries, but not change any: received another ${lost}`;
+}
+
+/** The first entry of a JSON value that another one does not have, as `a.b.c`. */
+function lostEntry(before: unknown, after: unknown, path: string[] = []): string | undefined {
+  if (Array.isArray(before) && Array.isArray(after)) {
+    return before.every((value) => after.includes(value)) ? undefined : path.join(".");
+  }
+  if (Object(before) !== before || Object(after) !== after) {
+    return before === after ? undefined : path.join(".");
+  }
+  for (const [key, value] of Object.entries(before as object)) {
+    const lost = lostEntry(value, (after as Record<string, unknown>)[key], [...path, key]);
+    if (lost) return lost;
+  }
+}
+
 if (import.meta.main) {
   const root = fileURLToPath(new URL("..", import.meta.url));
   Deno.chdir(root);
@@ -41,7 +70,8 @@ if (import.meta.main) {
   const today = new Date().toISOString().slice(0, 10);
   const problem = entryProblem(await Deno.readTextFile("CHANGELOG.md"), version, today);
   if (problem) fail(problem);
-  if (await output("git", "status", "--porcelain")) fail("Commit or stash what has changed first");
+  const dirty = await treeProblem();
+  if (dirty) fail(dirty);
   const tagged = await output("git", "tag", "--list", tag) &&
     await output("git", "rev-list", "-n", "1", tag);
   if (tagged && tagged !== await output("git", "rev-parse", "HEAD")) {
@@ -50,10 +80,12 @@ if (import.meta.main) {
 
   const deno = Deno.execPath();
   // The package is tried below, as it will be published.
+  await run({}, deno, "task", "check");
   await run({ LEMBRO_RUNTIMES: "none" }, deno, "task", "test");
   await run({}, deno, "task", "build:npm");
   await run({ LEMBRO_PACKAGE: "npm" }, deno, "task", "test:npm");
-  await run({}, deno, "publish", "--dry-run");
+  // Its own check knows no exception for deno.lock; treeProblem does.
+  await run({}, deno, "publish", "--dry-run", "--allow-dirty");
   await run({}, "npm", "pack", "./npm");
 
   if (Deno.args.includes("--publish")) {
@@ -68,7 +100,7 @@ if (import.meta.main) {
 async function output(command: string, ...args: string[]): Promise<string> {
   const { success, stdout } = await new Deno.Command(command, { args, stderr: "inherit" }).output();
   if (!success) fail(`${command} ${args.join(" ")} failed`);
-  return new TextDecoder().decode(stdout).trim();
+  return new TextDecoder().decode(stdout).trimEnd();
 }
 
 async function run(env: Record<string, string>, command: string, ...args: string[]): Promise<void> {

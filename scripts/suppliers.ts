@@ -1,21 +1,73 @@
 /**
- * Runs `deno` with the given arguments, and with the packages of JSR where JSR
- * answers; elsewhere with the stand-ins of `scripts/offline/`. Says which in
- * one line. `LEMBRO_SUPPLIER=jsr` or `=offline` decides without asking.
+ * Runs `deno` with the given arguments. Where JSR answers, `@std` and
+ * `@deno/dnt` come from there; elsewhere the stand-ins of `scripts/offline/`
+ * take their place. The first line printed says which.
+ * `LEMBRO_SUPPLIER=jsr` or `=offline` decides without asking.
  *
  *     deno run -A scripts/suppliers.ts test -A
  *
  * @module
  */
 
-/** `deno run` takes the import map before the script: behind the subcommand is right for all. */
+/** The stand-in for `@std/testing/bdd` is `@std/testing/bdd.ts` in this folder. */
+const STAND_INS = new URL("./offline/", import.meta.url);
+
+/**
+ * The imports of a `deno.json` at `base`, with stand-ins for what comes from
+ * JSR, as an import map that works from anywhere.
+ */
+export function offlineImports(
+  imports: Record<string, string>,
+  base: URL,
+  standIns: Record<string, string>,
+): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, specifier] of Object.entries(imports)) {
+    if (!specifier.startsWith("jsr:")) {
+      found[name] = specifier.startsWith(".") ? new URL(specifier, base).href : specifier;
+      continue;
+    }
+    const names = Object.keys(standIns).filter((other) =>
+      other === name || other.startsWith(`${name}/`)
+    );
+    if (names.length === 0) {
+      throw new Error(`Cannot work without JSR: a stand-in is required: received ${specifier}`);
+    }
+    for (const other of names) found[other] = standIns[other];
+  }
+  return found;
+}
+
+/** The stand-ins by the names that they are imported by. */
+function standIns(folder = STAND_INS, prefix = ""): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (isDirectory) {
+      Object.assign(found, standIns(new URL(`${name}/`, folder), `${prefix}${name}/`));
+    } else if (name.endsWith(".ts")) {
+      found[prefix + name.slice(0, -".ts".length)] = new URL(name, folder).href;
+    }
+  }
+  return found;
+}
+
+/** The import map for a machine without JSR, derived from `deno.json`, as a `data:` URL. */
+function offlineImportMap(): string {
+  const config = new URL("../deno.json", import.meta.url);
+  const { imports } = JSON.parse(Deno.readTextFileSync(config));
+  const map = JSON.stringify({ imports: offlineImports(imports, config, standIns()) });
+  return `data:application/json,${encodeURIComponent(map)}`;
+}
+
+/** `deno run` reads options only before the script: right behind the subcommand suits them all. */
 export function withImportMap([subcommand, ...rest]: string[], importMap: string): string[] {
   return [subcommand, `--import-map=${importMap}`, ...rest];
 }
 
 async function jsrAnswers(): Promise<boolean> {
   try {
-    const response = await fetch("https://jsr.io/@std/assert/meta.json", {
+    const jsr = Deno.env.get("JSR_URL") ?? "https://jsr.io";
+    const response = await fetch(new URL("/@std/assert/meta.json", jsr), {
       signal: AbortSignal.timeout(5_000),
     });
     await response.body?.cancel();
@@ -25,23 +77,28 @@ async function jsrAnswers(): Promise<boolean> {
   }
 }
 
-async function supplier(): Promise<"jsr" | "offline"> {
+/** Which supplier, and why. */
+async function supplier(): Promise<["jsr" | "offline", reason: string]> {
   const asked = Deno.env.get("LEMBRO_SUPPLIER");
-  if (asked === "jsr" || asked === "offline") return asked;
-  if (asked) throw new TypeError(`LEMBRO_SUPPLIER must be jsr or offline: received ${asked}`);
-  return await jsrAnswers() ? "jsr" : "offline";
+  if (asked === "jsr" || asked === "offline") return [asked, `LEMBRO_SUPPLIER=${asked}`];
+  if (asked) {
+    throw new TypeError(
+      `Cannot choose a supplier: LEMBRO_SUPPLIER must be jsr or offline: received ${asked}`,
+    );
+  }
+  return await jsrAnswers() ? ["jsr", "JSR answers"] : ["offline", "JSR does not answer"];
 }
 
 if (import.meta.main) {
-  const offline = await supplier() === "offline";
+  const [name, reason] = await supplier();
+  const packages = "@std and @deno/dnt";
   console.log(
-    offline
-      ? "Suppliers: the stand-ins of scripts/offline/ for @std and @deno/dnt (JSR does not answer)"
-      : "Suppliers: @std and @deno/dnt from JSR",
+    name === "jsr"
+      ? `Suppliers: ${packages} from JSR (${reason})`
+      : `Suppliers: the stand-ins of scripts/offline/ for ${packages} (${reason})`,
   );
-  const importMap = new URL("./offline/import_map.json", import.meta.url).pathname;
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: offline ? withImportMap(Deno.args, importMap) : Deno.args,
+    args: name === "jsr" ? Deno.args : withImportMap(Deno.args, offlineImportMap()),
   }).spawn().status;
   Deno.exit(code);
 }

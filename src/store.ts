@@ -17,8 +17,8 @@ import type {
   LembroStore,
   RevokeOptions,
   SessionModule,
-  StoreClass,
   StoreConstructor,
+  StoreOf,
 } from "./types.ts";
 import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
 import { isFunction, isObject, refused } from "./util/errors.ts";
@@ -51,9 +51,9 @@ const REVOKE = "revoke user";
  * @returns The class of stores.
  * @throws {TypeError} If `session` has no `Store` class.
  */
-export function lembro<Base extends StoreClass>(
+export function lembro<Base extends object>(
   session: SessionModule<Base>,
-): StoreConstructor<InstanceType<Base>> {
+): StoreConstructor<StoreOf<Base>> {
   class Lembro extends storeOf(session) implements LembroStore {
     declare readonly options: ResolvedOptions;
     readonly #sessions: Sessions;
@@ -79,14 +79,12 @@ export function lembro<Base extends StoreClass>(
         clock: now,
         run: (steps) =>
           inSlices(steps, () => {}, (error) => this.#announce("error", () => [error])),
-        reducing: (bytes) => {
-          if (log.enabled) log("reduce: start %s", pretty(bytes));
-        },
+        reducing: (bytes) => this.#log("reduce: start %s", bytes),
         hears: (event) => this.#hears(event),
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       openPort(this, this.#sessions, (barrier) => this.#confirmed = barrier);
-      this.#stopPurging = every(resolved.interval, this, (store) => store.#purgeInBackground());
+      this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
       if (callback) defer(callback);
     }
 
@@ -198,13 +196,24 @@ export function lembro<Base extends StoreClass>(
         : generate;
     }
 
-    #purgeInBackground(): void {
-      if (this.#isPurging) return;
-      this.#isPurging = true;
-      this.purge((error) => {
-        this.#isPurging = false;
-        if (error) this.#announce("error", () => [error]);
+    // Made in the constructor, this function would hold the store, and the timer with it.
+    static #purgeInBackground(this: void, store: Lembro): void {
+      if (store.#isPurging) return;
+      store.#isPurging = true;
+      store.purge((error) => {
+        store.#isPurging = false;
+        if (error) store.#announce("error", () => [error]);
       });
+    }
+
+    // The log is the app's own function: what it throws must not fail a save.
+    #log(message: string, bytes: number): void {
+      if (!log.enabled) return;
+      try {
+        log(message, pretty(bytes));
+      } catch (error) {
+        this.#announce("error", () => [error]);
+      }
     }
 
     #hears(event: keyof LembroEvents): boolean {
@@ -215,16 +224,14 @@ export function lembro<Base extends StoreClass>(
     // A listener runs after the call, like a callback: one that throws, or that
     // calls the store, can't come between two steps of the store's own work.
     #announce<E extends keyof LembroEvents>(event: E, args: () => LembroEvents[E]): void {
-      if (event === "reduce" && log.enabled) {
-        log("reduce: done %s", pretty(this.#sessions.vault.bytes));
-      }
+      if (event === "reduce") this.#log("reduce: done %s", this.#sessions.vault.bytes);
       if (this.#hears(event) || event === "error" && isFunction(this.emit)) {
         defer(() => this.emit?.(event, ...args()));
       }
     }
   }
 
-  return Lembro as unknown as StoreConstructor<InstanceType<Base>>;
+  return Lembro as unknown as StoreConstructor<StoreOf<Base>>;
 }
 
 /** What the store uses of its `Store`, where the `Store` has it. */
@@ -234,7 +241,7 @@ interface BaseStore {
   listenerCount?(event: string): number;
 }
 
-function storeOf(session: SessionModule): new () => BaseStore {
+function storeOf(session: unknown): new () => BaseStore {
   const from = session as { Store?: unknown; session?: { Store?: unknown } } | null | undefined;
   const Store = from?.Store ?? from?.session?.Store;
   if (!isFunction(Store) || !Store.prototype) {

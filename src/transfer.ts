@@ -1,6 +1,6 @@
 /**
- * Carries sessions from one store to another, each with the life it has left:
- * for the day on which one process is no longer enough, and for the way back.
+ * Copies sessions from one store to another, each with the life it has left: for
+ * the day when one process is no longer enough, and for the way back.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -20,13 +20,11 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { contentsOf } from "./core/port.ts";
-import { later } from "./util/callbacks.ts";
-import { now, SLICE } from "./util/time.ts";
+import { dateOf } from "./core/expiry.ts";
+import { type Entry, type Port, portOf } from "./core/port.ts";
 import { isFunction, isObject, refused } from "./util/errors.ts";
-import type { Options } from "./options.ts";
-import { expiryOf, sessionOf } from "./core/record.ts";
-import { DEPARTED, type Entry, type Vault } from "./core/vault.ts";
+import { breathe } from "./util/slices.ts";
+import { now } from "./util/time.ts";
 
 const TRANSFER = "transfer sessions";
 
@@ -46,11 +44,11 @@ const TRANSFER = "transfer sessions";
  * ```
  */
 export interface SourceStore {
-  /** Gives the ids of all sessions. */
+  /** Calls back with the ids of all sessions. */
   ids?(callback: (error?: unknown, ids?: string[] | null) => void): unknown;
-  /** Gives a session. */
+  /** Calls back with a session. */
   get?(sid: string, callback: (error?: unknown, session?: SessionData | null) => void): unknown;
-  /** Gives all sessions: by id, or in an array if each has its id as `id`. */
+  /** Calls back with all sessions: by id, or in an array if each has its id as `id`. */
   all?(
     callback: (
       error?: unknown,
@@ -116,7 +114,7 @@ export interface TransferOptions {
    */
   concurrency?: number | undefined;
   /**
-   * Called after each session; if it gives a promise, that is waited for. What
+   * Called after each session. A promise that it returns is waited for. What
    * it throws ends the transfer.
    */
   onProgress?: ((progress: TransferProgress) => unknown) | undefined;
@@ -183,7 +181,7 @@ export interface TransferResult {
  * A session whose cookie has no expiry lives in a store for a time that this
  * store alone knows; it is carried over from stores of this package and from
  * `connect-redis`. From others such a session starts with the time that the
- * target gives a new one. The cookie stays as it was kept.
+ * target has for a new one. The cookie stays as it was kept.
  *
  * Transfer while no request is under way: what is saved at the source
  * meanwhile may stay behind. What is destroyed there meanwhile is destroyed at
@@ -215,7 +213,12 @@ export async function transferSessions(
   options?: TransferOptions,
 ): Promise<TransferResult> {
   const transfer = new Transfer(readTarget(to, from), readOptions(options));
-  return await transfer.run(await sourceOf(from));
+  const source = await sourceOf(from);
+  try {
+    return await transfer.run(source);
+  } finally {
+    source.close?.();
+  }
 }
 
 /** A session that is to be transferred. */
@@ -223,8 +226,8 @@ interface Candidate {
   readonly sid: string;
   /** What to send; nothing if the session has left meanwhile. */
   read(): Copy | undefined | Promise<Copy | undefined>;
-  /** Whether the source has forgotten it since it was sent. */
-  isDestroyed?(): boolean;
+  /** Whether its session was signed out at the source since it was sent. */
+  hasEnded?(): boolean;
 }
 
 /** A session, and when it expires: in milliseconds since the epoch, `Infinity` if nobody says. */
@@ -238,6 +241,8 @@ interface Source {
   readonly total: number;
   /** Each session once, and `undefined` in the place of one that has expired. */
   readonly candidates: Iterable<Candidate | undefined>;
+  /** Stops observing the source. */
+  close?(): void;
 }
 
 /** One transfer: where it goes, and how far it has come. */
@@ -260,7 +265,7 @@ class Transfer {
       await this.#tell(total);
     });
     await inParallel(concurrency, this.#arrived, async (candidate) => {
-      if (!candidate.isDestroyed!()) return;
+      if (!candidate.hasEnded!()) return;
       await this.#collect(candidate, () => this.#takeBack(candidate));
       await this.#tell(total);
     });
@@ -277,7 +282,7 @@ class Transfer {
     const session = withLife(copy);
     await answerOf<void>((callback) => this.#to.set(candidate.sid, session, callback));
     this.#result.transferred++;
-    if (candidate.isDestroyed) this.#arrived.push(candidate);
+    if (candidate.hasEnded) this.#arrived.push(candidate);
   }
 
   /** A logout sticks, even one while the session was on its way. */
@@ -301,8 +306,8 @@ class Transfer {
 }
 
 async function sourceOf(from: SourceStore): Promise<Source> {
-  const { vault } = contentsOf(from ?? {}) ?? {};
-  if (vault) return ownSource(vault, (from as unknown as { options: Options }).options);
+  const port = portOf(from);
+  if (port) return new OwnSource(port);
   const { ids, get, all } = from ?? {};
   if (isFunction(ids) && isFunction(get)) {
     return await listed(from as Required<SourceStore>);
@@ -311,56 +316,115 @@ async function sourceOf(from: SourceStore): Promise<Source> {
   throw refused(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
 }
 
-/** A store of this package: entry by entry, so that nothing counts as asked for. */
-function ownSource(vault: Vault, options: Options): Source {
-  return { total: vault.size, candidates: ownCandidates(vault, options) };
-}
+/**
+ * A store of this package: entry by entry, so that nothing counts as asked for.
+ * It tells which sessions were signed out meanwhile, even if they had been
+ * evicted before.
+ */
+class OwnSource implements Source {
+  readonly #port: Port;
+  readonly #stop: () => void;
+  readonly total: number;
+  readonly #sent = new Map<string, OwnCandidate>();
+  readonly #sentOf = new Map<string, OwnCandidate[]>();
+  /** How often all sessions of the source were cleared. */
+  #clearings = 0;
 
-function* ownCandidates(vault: Vault, options: Options): Generator<Candidate | undefined> {
-  for (const entry of vault.walk()) yield entry && new OwnCandidate(entry, vault, options);
+  constructor(port: Port) {
+    this.#port = port;
+    this.total = port.size;
+    this.#stop = port.observe({
+      delete: ({ sid }, reason) => {
+        if (reason === "destroy") this.#end(sid);
+      },
+      end: (sid) => this.#end(sid),
+      revoke: (user, spared) => {
+        for (const candidate of this.#sentOf.get(user) ?? []) {
+          if (candidate.sid !== spared) candidate.isOver = true;
+        }
+      },
+      truncate: () => this.#clearings++,
+    });
+  }
+
+  get clearings(): number {
+    return this.#clearings;
+  }
+
+  get candidates(): Generator<Candidate | undefined> {
+    return this.#candidates();
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  /** Returns what to send of an entry, and remembers that it is sent. */
+  send(candidate: OwnCandidate, entry: Entry): Copy {
+    const { sid, expires } = entry;
+    const session = this.#port.sessionOf(entry);
+    const user = this.#port.userOf(session, sid);
+    this.#sent.set(sid, candidate);
+    if (user !== undefined) {
+      const others = this.#sentOf.get(user);
+      if (others) others.push(candidate);
+      else this.#sentOf.set(user, [candidate]);
+    }
+    return { session, expires };
+  }
+
+  *#candidates(): Generator<Candidate | undefined> {
+    for (const entry of this.#port.walk()) yield entry && new OwnCandidate(this, entry);
+  }
+
+  #end(sid: string): void {
+    const candidate = this.#sent.get(sid);
+    if (candidate) candidate.isOver = true;
+  }
 }
 
 class OwnCandidate implements Candidate {
-  readonly #entry: Entry;
-  readonly #vault: Vault;
-  readonly #options: Options;
+  readonly #source: OwnSource;
+  readonly sid: string;
+  #entry: Entry | undefined;
+  #clearings = 0;
+  /** Whether its session was signed out since it was sent. */
+  isOver = false;
 
-  constructor(entry: Entry, vault: Vault, options: Options) {
+  constructor(source: OwnSource, entry: Entry) {
+    this.#source = source;
+    this.sid = entry.sid;
     this.#entry = entry;
-    this.#vault = vault;
-    this.#options = options;
-  }
-
-  get sid(): string {
-    return this.#entry.sid;
   }
 
   read(): Copy {
-    return { session: sessionOf(this.#entry, this.#options), expires: this.#entry.expires };
+    const entry = this.#entry!;
+    // It may be long until all others have arrived.
+    this.#entry = undefined;
+    this.#clearings = this.#source.clearings;
+    return this.#source.send(this, entry);
   }
 
-  isDestroyed(): boolean {
-    const isKept = this.#vault.find(this.sid, now()) === this.#entry;
-    // What was evicted, or has expired, nobody has signed out of.
-    return !isKept && this.#entry.made !== DEPARTED;
+  hasEnded(): boolean {
+    return this.isOver || this.#clearings < this.#source.clearings;
   }
 }
 
-/** A store that gives its sessions one by one. */
+/** A store that returns its sessions one by one. */
 async function listed(from: Required<SourceStore>): Promise<Source> {
   const ids = await answerOf<string[]>((callback) => from.ids(callback)) ?? [];
   const read = (sid: string) => readFrom(from, sid);
   return { total: ids.length, candidates: each(ids, (sid) => ({ sid, read: () => read(sid) })) };
 }
 
-/** A store that gives its sessions all at once. */
+/** A store that returns its sessions all at once. */
 async function whole(from: Required<SourceStore>): Promise<Source> {
   type All = (SessionData & { id?: unknown })[] | Record<string, SessionData>;
   const all = await answerOf<All>((callback) => from.all(callback)) ?? [];
   const sessions = Array.isArray(all) ? all.map(withoutId) : Object.entries(all);
   return {
     total: sessions.length,
-    candidates: each(sessions, ([sid, session]) => ({ sid, read: () => copyOf(session, sid) })),
+    candidates: each(sessions, ([sid, session]) => ({ sid, read: () => copyOf(session) })),
   };
 }
 
@@ -377,7 +441,7 @@ function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string,
 async function readFrom(from: Required<SourceStore>, sid: string): Promise<Copy | undefined> {
   const session = await answerOf<SessionData>((callback) => from.get(sid, callback));
   if (!session) return undefined;
-  const copy = copyOf(session, sid);
+  const copy = copyOf(session);
   if (copy.expires !== Infinity) return copy;
   const left = await lifeInRedis(from, sid);
   return { ...copy, expires: now() + left };
@@ -395,8 +459,14 @@ async function lifeInRedis(from: object, sid: string): Promise<number> {
   return left === -1 ? Infinity : left;
 }
 
-function copyOf(session: SessionData, sid: string): Copy {
-  return { session: { ...session }, expires: expiryOf(session, sid, now(), Infinity) };
+function copyOf(session: SessionData): Copy {
+  if (!isObject(session)) {
+    throw refused(TypeError, TRANSFER, "a session must be an object", session);
+  }
+  const { cookie } = session;
+  const maxAge: unknown = cookie?.maxAge;
+  const life = Number.isFinite(maxAge) ? maxAge as number : Infinity;
+  return { session: { ...session }, expires: dateOf(cookie) ?? now() + life };
 }
 
 /**
@@ -430,7 +500,7 @@ function withLife({ session, expires }: Copy): SessionData {
   });
 }
 
-/** What a method of a store gives to its callback; also if it throws, or gives a promise that fails. */
+/** Returns what a method of a store calls back with. Rejects, too, if it throws or its promise rejects. */
 function answerOf<Result>(
   call: (callback: (error?: unknown, result?: Result | null) => void) => unknown,
 ): Promise<Result | null | undefined> {
@@ -452,34 +522,15 @@ async function inParallel<Item>(
 ): Promise<void> {
   // One generator for all workers: an error in one of them ends it.
   const queue = shared(items);
-  const turns = new Turns();
   const worker = async () => {
     for (const item of queue) {
       await work(item);
-      await turns.give();
+      await breathe();
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));
   for (const ended of workers) {
     if (ended.status === "rejected") throw ended.reason;
-  }
-}
-
-/** The turns of the others, after each slice of work. */
-class Turns {
-  #end = performance.now() + SLICE;
-  #pause: Promise<void> | undefined;
-
-  /** One pause for all who ask: with a slice for each of them, many would be in one turn. */
-  give(): Promise<void> | undefined {
-    if (performance.now() < this.#end) return undefined;
-    return this.#pause ??= new Promise((resolve) => {
-      later(() => {
-        this.#end = performance.now() + SLICE;
-        this.#pause = undefined;
-        resolve();
-      });
-    });
   }
 }
 
@@ -506,7 +557,12 @@ function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
   const { concurrency = 16, onProgress = () => {}, ...unknown } = given;
   const [name] = Object.keys(unknown);
   if (name !== undefined) {
-    throw refused(TypeError, TRANSFER, "the options are concurrency, onProgress", name);
+    throw refused(
+      TypeError,
+      TRANSFER,
+      "unknown option, use concurrency, onProgress",
+      name,
+    );
   }
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;

@@ -2,7 +2,12 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
 import axe from "axe-core";
 import type { LembroStats } from "express-lembro";
-import { type Monitor, monitor } from "express-lembro/monitor";
+import {
+  type JournalFigures,
+  type Monitor,
+  monitor,
+  type MonitorOptions,
+} from "express-lembro/monitor";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { hasChromium, launch } from "./support/chromium.ts";
 import { Site, type Visitor } from "./support/http.ts";
@@ -12,7 +17,10 @@ import { Lembro, type session, sessionOf } from "./support/setup.ts";
 const LIMIT = "16K";
 
 /** The cards with a picture, by their id. */
-const CARDS = ["memory", "ranks", "hits", "evictions", "expiries", "merges", "late"];
+const CARDS = [
+  ...["memory", "ranks", "hits", "evictions", "users", "revocations"],
+  ...["expiries", "merges", "late"],
+];
 
 /** Figures as a store gives them, to be changed by the test. */
 function figures(changes: Partial<LembroStats> = {}): LembroStats {
@@ -20,9 +28,32 @@ function figures(changes: Partial<LembroStats> = {}): LembroStats {
     ...{ sessions: 0, bytes: 0, maxSize: 4 * 1024 ** 2, newcomers: 0, returning: 0, protected: 0 },
     ...{ hits: 0, misses: 0, saves: 0, touches: 0, merges: 0, lateWrites: 0, expired: 0 },
     evicted: { newcomers: 0, returning: 0, protected: 0 },
-    rejected: 0,
+    ...{ users: 0, revoked: 0, rejected: 0 },
     ...changes,
   };
+}
+
+/** Figures of a store with each of its counters, and numbers that need room. */
+const FULL = figures({
+  sessions: 1_012_345,
+  bytes: 3 * 1024 ** 2,
+  newcomers: 1_012_000,
+  returning: 344,
+  protected: 1,
+  users: 1_234,
+  hits: 1_234_567_890,
+  misses: 987_654_321,
+  merges: 1_000_000,
+  lateWrites: 1_000_000,
+  expired: 100_000_000,
+  evicted: { newcomers: 70_000_000, returning: 2, protected: 0 },
+  revoked: 321_000,
+});
+
+/** The state of a journal, to be changed by the test. */
+function journalOf(changes: Partial<JournalFigures> = {}): { stats(): JournalFigures } {
+  const stats = { bytes: 3.2 * 1024 ** 2, pending: 0, lag: 0, lastSync: new Date(), errors: 0 };
+  return { stats: () => ({ ...stats, isFailing: false, ...changes }) };
 }
 
 if (hasChromium()) {
@@ -48,7 +79,7 @@ if (hasChromium()) {
     beforeEach(async () => {
       wrongs = [];
       refusal = undefined;
-      store = new Lembro({ maxSize: LIMIT });
+      store = new Lembro({ maxSize: LIMIT, user: (kept) => (kept as { user?: string }).user });
       watch = monitor(store);
       await start(store, watch);
       page = await open();
@@ -82,16 +113,21 @@ if (hasChromium()) {
       });
       page.on("pageerror", (error) => wrongs.push(error.message));
       await page.goto(`${origin}/monitor/`);
-      await page.locator("#memory path.line").first().waitFor({ state: "attached" });
+      // The page waits for its first samples.
+      await page.locator("#memory path.line, #start:not([hidden])").first()
+        .waitFor({ state: "attached" });
       return page;
     }
 
     /** Looks at a store with just these figures instead. */
-    async function lookAt(stats: () => LembroStats, options?: BrowserContextOptions) {
+    async function lookAt(
+      stats: () => LembroStats,
+      options?: BrowserContextOptions & MonitorOptions,
+    ) {
       await context.close();
       watch.close();
       await site[Symbol.asyncDispose]();
-      watch = monitor({ stats });
+      watch = monitor({ stats }, { journal: options?.journal });
       await start(new Lembro(), watch);
       page = await open(options);
     }
@@ -131,75 +167,119 @@ if (hasChromium()) {
       await store.set("shared", Object.assign(two, { two: 2 }));
       await store.destroy("shared");
       await store.set("shared", three);
+      await store.set("theirs", sessionOf({ user: "Ada" }));
+      await store.revoke("Ada");
+      await store.set("hers", sessionOf({ user: "Ada" }));
     }
 
+    it("says that there is nothing yet, rather than drawing empty boxes", async () => {
+      await page.getByText("No sessions yet. The charts appear with the first one.").waitFor();
+      assertEquals(await page.locator(".card:visible").count(), 1);
+      assertEquals(await page.title(), "No sessions yet – express-lembro");
+      await store.set("first", sessionOf());
+      await page.locator("#memory .chart").waitFor();
+      assertEquals(await page.locator("#start").isVisible(), false);
+    });
+
+    it("draws what has happened, and lists what has not", async () => {
+      await store.set("first", sessionOf());
+      await page.locator("#quiet li").first().waitFor();
+      assertEquals(await page.locator("#quiet li").allTextContents(), [
+        "No request has asked for a session yet.",
+        "No session has been evicted.",
+        "No session belongs to a user.",
+        "No session has been revoked.",
+        "No session has expired.",
+        "No save has been merged.",
+        "No save has been dropped.",
+      ]);
+      assertEquals(await page.locator(".chart:visible").count(), 2);
+      await store.get("first");
+      await page.locator("#hits .chart").waitFor();
+      assertEquals(await page.locator("#quiet li").count(), 6);
+    });
+
     it("moves each of its pictures when the store works", async () => {
-      const still = ["hits", "evictions", "expiries", "merges", "late"];
-      await page.waitForResponse(/history/).then(() => page.waitForResponse(/history/));
-      for (const card of still) {
-        assertEquals(new Set(await heights(card)).size, 1, `${card} is flat`);
-      }
-      const [empty] = await heights("memory");
-      assertEquals(await heights("ranks"), []);
       await work(await site.visitor());
-      const { hits, misses, evicted, expired, merges, lateWrites } = store.stats();
+      const { hits, misses, evicted, expired, merges, lateWrites, revoked } = store.stats();
       assert(hits > 4 && misses > 0 && evicted.newcomers > 20);
-      assertEquals([expired, merges, lateWrites], [1, 1, 1]);
+      assertEquals([expired, merges, lateWrites, revoked], [1, 1, 1, 1]);
       await counts("hits", "hits", hits);
       await counts("hits", "misses", misses);
       await counts("evictions", "evicted.newcomers", evicted.newcomers);
+      await counts("revocations", "revoked", 1);
       await counts("expiries", "expired", 1);
       await counts("merges", "merges", 1);
       await counts("late", "lateWrites", 1);
-      for (const card of still) {
+      await says("users", "1 user, at most 1 in the time shown.");
+      assertEquals(await page.locator(".chart:visible").count(), CARDS.length);
+      for (const card of CARDS) {
         const found = await heights(card);
         assert(Math.min(...found) < Math.max(...found), `${card} has a peak: ${found}`);
       }
-      assert((await heights("memory")).at(-1)! < empty);
-      assert((await heights("ranks")).length > 0);
     });
 
     it("says the figures in words beside the pictures", async () => {
-      await lookAt(() =>
-        figures({
-          sessions: 12_345,
-          bytes: 3 * 1024 ** 2,
-          newcomers: 12_000,
-          returning: 344,
-          protected: 1,
-          hits: 1_000_000,
-          evicted: { newcomers: 70_000, returning: 2, protected: 0 },
-        })
-      );
-      await says("hits", "0 hits, 0 misses a second.");
-      assertEquals(await words("memory"), "3 MB of 4 MB, 75 %. At most 3 MB in the time drawn.");
-      assertEquals(await words("ranks"), "12,000 newcomers, 344 returning, 1 protected.");
+      await lookAt(() => FULL);
+      await says("hits", "0 hits, 0 misses per second.");
+      assertEquals(await words("memory"), "3 MB of 4 MB, 75 %. At most 3 MB in the time shown.");
+      assertEquals(await words("ranks"), "1,012,000 newcomers, 344 returning, 1 protected.");
       assertEquals(
         await words("evictions"),
-        "0 newcomers, 0 returning, 0 protected evicted a second.",
+        "0 newcomers, 0 returning, 0 protected evicted per second.",
       );
-      assertEquals(await words("expiries"), "0 sessions expired a second.");
-      assertEquals(await words("merges"), "0 merges a second.");
-      assertEquals(await words("late"), "0 late writes a second.");
-      await counts("hits", "hits", 1_000_000);
-      await counts("evictions", "evicted.newcomers", 70_000);
+      assertEquals(await words("users"), "1,234 users, at most 1,234 in the time shown.");
+      assertEquals(await words("revocations"), "0 sessions revoked per second.");
+      assertEquals(await words("expiries"), "0 sessions expired per second.");
+      assertEquals(await words("merges"), "0 merges per second.");
+      assertEquals(await words("late"), "0 late writes per second.");
+      await counts("hits", "hits", 1_234_567_890);
+      await counts("evictions", "evicted.newcomers", 70_000_000);
+      await counts("revocations", "revoked", 321_000);
       assertEquals(await page.title(), "75 % full – express-lembro");
       await page.getByText("The last minutes as a table").click();
       const newest = page.locator("#minutes tbody tr").first();
       // The table is filled when the page is drawn the next time.
-      await newest.filter({ hasText: "3 MB12,345" }).waitFor();
+      await newest.filter({ hasText: "3 MB1,012,3451,234" }).waitFor();
+    });
+
+    it("says how the journal is", async () => {
+      await lookAt(() => FULL, { journal: journalOf() });
+      await says("journal", "Everything is on the disk.");
+      const [bytes, lastSync, errors] = await page.locator("#journal td").allTextContents();
+      assertEquals([bytes, errors], ["3.2 MB", "0"]);
+      assertMatch(lastSync, /^\d\d:\d\d:\d\d$/);
+
+      await lookAt(() => FULL, {
+        journal: journalOf({ pending: 1, lag: 340, lastSync: undefined }),
+      });
+      await says("journal", /^1 change waits, the oldest for 0\.3\ss\.$/);
+      assertEquals((await page.locator("#journal td").allTextContents())[1], "Not yet");
+    });
+
+    it("says that the journal cannot be written, in an empty store too", async () => {
+      const failing = { pending: 12, lag: 74_300, errors: 3, isFailing: true };
+      for (const stats of [FULL, figures()]) {
+        await lookAt(() => stats, { journal: journalOf(failing) });
+        await says(
+          "journal",
+          /^The file cannot be written\. The app goes on from memory\. 12 changes wait, the oldest for 74\ss\.$/,
+        );
+        assertEquals(await page.locator("#journal .chart").isVisible(), true);
+        assertEquals((await page.locator("#journal td").allTextContents())[2], "3");
+      }
     });
 
     it("says how many a second while they happen", async () => {
       let lateWrites = 0;
       await lookAt(() => figures({ lateWrites: lateWrites += 20 }));
       // A second has never exactly a thousand milliseconds.
-      await says("late", /^(1[5-9]|2\d) late writes a second\.$/);
+      await says("late", /^(1[5-9]|2\d) late writes per second\.$/);
     });
 
     it("says that a store without a limit has none", async () => {
-      await lookAt(() => figures({ bytes: 2048, maxSize: Infinity }));
-      assertEquals(await words("memory"), "2 KB, without a limit. At most 2 KB in the time drawn.");
+      await lookAt(() => figures({ sessions: 1, bytes: 2048, maxSize: Infinity }));
+      assertEquals(await words("memory"), "2 KB, without a limit. At most 2 KB in the time shown.");
       assertEquals(await page.locator("#memory .limit").count(), 0);
     });
 
@@ -209,12 +289,13 @@ if (hasChromium()) {
       await counts("hits", "hits", 5_000);
       hits = 7;
       await counts("hits", "hits", 7);
-      assertEquals(await words("hits"), "0 hits, 0 misses a second.");
+      assertEquals(await words("hits"), "0 hits, 0 misses per second.");
       assertEquals(new Set(await heights("hits")).size <= 1, true);
     });
 
     it("has a name and a description for each picture", async () => {
-      for (const card of CARDS) {
+      await lookAt(() => FULL, { journal: journalOf() });
+      for (const card of [...CARDS, "journal"]) {
         const picture = page.locator(`#${card} .chart`);
         assertEquals(await picture.getAttribute("role"), "img");
         const [name, description] = await picture.evaluate((svg) =>
@@ -233,12 +314,12 @@ if (hasChromium()) {
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
       await state.filter({ hasText: "Paused." }).waitFor();
-      const before = await page.locator("#hits").innerHTML();
+      const before = await page.locator("main").innerHTML();
       const visitor = await site.visitor();
       for (let visit = 0; visit < 5; visit++) await visitor.get("/visit");
       const { hits } = store.stats();
       await sampled(hits);
-      assertEquals(await page.locator("#hits").innerHTML(), before);
+      assertEquals(await page.locator("main").innerHTML(), before);
       await page.keyboard.press("Enter");
       await counts("hits", "hits", hits);
       assertMatch((await state.textContent())!, /^Live/);
@@ -272,7 +353,7 @@ if (hasChromium()) {
       await site[Symbol.asyncDispose]();
       const trouble = page.getByRole("alert").filter({ hasText: "The app does not answer." });
       await trouble.waitFor();
-      assertMatch((await trouble.textContent())!, /What is drawn ends at \d\d:\d\d:\d\d\./);
+      assertMatch((await trouble.textContent())!, /The figures are from \d\d:\d\d:\d\d\./);
       wrongs = wrongs.filter((text) => !/ERR_(CONNECTION|EMPTY|SOCKET)/.test(text));
       await start(store, watch);
       await page.goto("about:blank");
@@ -289,12 +370,48 @@ if (hasChromium()) {
       assertNotEquals(colours[0], colours[1]);
     });
 
-    it("fits 320 pixels", async () => {
-      await page.setViewportSize({ width: 320, height: 700 });
-      await page.getByText("The last minutes as a table").click();
-      const wide = await page.evaluate<number>("document.documentElement.scrollWidth");
-      assert(wide <= 320, `${wide} pixels`);
-    });
+    for (const width of [320, 360, 768, 1280]) {
+      it(`has room for everything at ${width} pixels, and breaks no label`, async () => {
+        await lookAt(() => FULL, {
+          journal: journalOf({ pending: 12, lag: 74_300, isFailing: true }),
+          viewport: { width, height: 800 },
+        });
+        await page.getByText("The last minutes as a table").click();
+        const wide = await page.evaluate<number>("document.documentElement.scrollWidth");
+        assert(wide <= width, `${wide} pixels`);
+        assertEquals(await faults(), []);
+      });
+    }
+
+    /** What sticks out of its card, lies over something else, or is broken within a word. */
+    function faults(): Promise<string[]> {
+      return page.evaluate<string[]>(`(() => {
+        const found = [];
+        const isShown = (element) => element.checkVisibility();
+        for (const card of [...document.querySelectorAll("section.card")].filter(isShown)) {
+          const edge = card.getBoundingClientRect();
+          const parts = [...card.querySelectorAll("h2, p, .chart, table, li")].filter(isShown);
+          parts.forEach((part, at) => {
+            const { left, right, top } = part.getBoundingClientRect();
+            if (left < edge.left || right > edge.right) found.push(card.id + ": cut off");
+            const before = parts[at - 1]?.getBoundingClientRect();
+            if (before && before.bottom > top + 1) found.push(card.id + ": overlaps");
+          });
+        }
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        for (let text; text = texts.nextNode();) {
+          if (!text.parentElement.checkVisibility() || text.parentElement.closest("svg")) continue;
+          for (const { index, 0: word } of text.data.matchAll(/[^\\s]+/g)) {
+            const range = document.createRange();
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+            if (tops.size > 1) found.push("broken: " + word);
+          }
+        }
+        return found;
+      })()`);
+    }
 
     for (const colorScheme of ["light", "dark"] as const) {
       it(`gives axe nothing to say, ${colorScheme}`, async () => {

@@ -12,7 +12,10 @@ import type { AddressInfo } from "node:net";
 import { Lembro, sessionOf } from "./support/setup.ts";
 
 /** All that the monitor answers, below where it is mounted. */
-const PATHS = ["/", "/monitor.css", "/monitor.js", "/monitor.svg", "/stats.json", "/history.json"];
+const PATHS = [
+  ...["/", "/monitor.css", "/monitor.js", "/drawing.js", "/monitor.svg"],
+  ...["/stats.json", "/history.json"],
+];
 
 /** Serves an app on a free port; disposing ends it. */
 async function served(app: Express | Monitor): Promise<{ url: string } & AsyncDisposable> {
@@ -57,7 +60,7 @@ for (const [name, express] of [["Express 5", express5], ["Express 4", express4]]
         types.push(headers.get("content-type")!.split(";")[0]);
       }
       assertEquals(types, [
-        ...["text/html", "text/css", "text/javascript", "image/svg+xml"],
+        ...["text/html", "text/css", "text/javascript", "text/javascript", "image/svg+xml"],
         ...["application/json", "application/json"],
       ]);
     });
@@ -229,6 +232,45 @@ describe("the monitor", () => {
     assertEquals((await ask(`${site.url}/stats.json`)).status, 500);
   });
 
+  it("shows the state of the journal that it is given, and no more of it", async () => {
+    using store = new Lembro();
+    const shown = { bytes: 512, pending: 3, lag: 250, errors: 1, isFailing: true };
+    const lastSync = new Date();
+    const lastError = new Error("EACCES: /private/path");
+    const journal = { stats: () => ({ ...shown, lastSync, lastError, compactions: 2 }) };
+    using watch = monitor(store, { journal });
+    const expected = { ...shown, lastSync: lastSync.toJSON() };
+    assertEquals(answerOf(watch, "/stats.json"), { ...store.stats(), journal: expected });
+    const [sample] = answerOf(watch, "/history.json").samples;
+    assertEquals([sample.stats, sample.journal], [store.stats(), expected]);
+    await using site = await served(express5().use("/monitor", watch));
+    assert((await ask(`${site.url}/monitor/`)).text.includes('id="journal"'));
+  });
+
+  it("says nothing of a journal if it is given none", async () => {
+    using store = new Lembro();
+    using watch = monitor(store, {});
+    assertEquals("journal" in answerOf(watch, "/stats.json"), false);
+    await using site = await served(express5().use("/monitor", watch));
+    assert(!(await ask(`${site.url}/monitor/`)).text.includes('id="journal"'));
+  });
+
+  it("refuses an unknown option, and what is no journal", () => {
+    using store = new Lembro();
+    for (
+      const [options, message] of [
+        [{ journals: 1 }, /^Cannot monitor: the option is journal: unknown option.*journals/],
+        [{ journal: {} }, /^Cannot monitor: journal must be an open journal: received /],
+        [{ journal: null }, /^Cannot monitor: journal must be an open journal: received null/],
+        [[], /^Cannot monitor: options must be an object: received /],
+        ["journal", /^Cannot monitor: options must be an object: received "journal"/],
+      ] as const
+    ) {
+      const error = assertThrows(() => monitor(store, options as never), TypeError);
+      assertMatch(error.message, message);
+    }
+  });
+
   it("refuses what has no stats()", () => {
     for (const store of [undefined, null, {}, { stats: {} }]) {
       const { message } = assertThrows(() => monitor(store as never), TypeError);
@@ -315,8 +357,14 @@ describe("the history", () => {
 });
 
 describe("the files of the page", () => {
-  for (const [path, extension] of [["/monitor.js", "js"], ["/monitor.css", "css"]]) {
-    it(`${path.slice(1)} is formatted, and the script is linted, as all other files`, async () => {
+  for (
+    const [path, extension] of [
+      ["/monitor.js", "js"],
+      ["/drawing.js", "js"],
+      ["/monitor.css", "css"],
+    ]
+  ) {
+    it(`${path.slice(1)} is formatted, and linted if it is a script`, async () => {
       using store = new Lembro();
       using watch = monitor(store);
       await using site = await served(express5().use(watch));

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { metricsOf } from "../scripts/demo/prometheus.ts";
+import { metricsOf } from "../scripts/examples/prometheus.ts";
 import { Site } from "./support/http.ts";
 import { Lembro, sessionOf } from "./support/setup.ts";
 
@@ -14,8 +14,8 @@ function samplesOf(text: string): Record<string, number> {
 }
 
 describe("the example for Prometheus", () => {
-  it("gives the figures of stats(), at each scrape anew", async () => {
-    const store = new Lembro({ maxSize: "8K" });
+  it("has the figures of stats() at each scrape", async () => {
+    const store = new Lembro({ maxSize: "8K", user: (kept) => (kept as { user?: string }).user });
     await using site = new Site({}, store);
     const metrics = metricsOf(store);
     site.app.get("/metrics", async (_request, response) => {
@@ -26,8 +26,11 @@ describe("the example for Prometheus", () => {
       for (let i = 0; i < 100; i++) await store.set(`${scrape}-${i}`, sessionOf({ i }));
       await store.get(`${scrape}-99`);
       await store.get("nobody");
+      for (const sid of ["revoked", "kept"]) await store.set(sid, sessionOf({ user: sid }));
+      await store.revoke("revoked");
       const stats = store.stats();
       assert(stats.evicted.newcomers > 0 && stats.returning > 0);
+      assertEquals([stats.users, stats.revoked], [1, scrape + 1]);
       const samples = samplesOf(await visitor.text("/metrics"));
       assertEquals(samples, {
         lembro_bytes: stats.bytes,
@@ -39,6 +42,8 @@ describe("the example for Prometheus", () => {
         lembro_merges_total: stats.merges,
         lembro_late_writes_total: stats.lateWrites,
         lembro_expired_total: stats.expired,
+        lembro_users: stats.users,
+        lembro_revoked_total: stats.revoked,
         lembro_rejected_total: stats.rejected,
         'lembro_sessions{rank="newcomers"}': stats.newcomers,
         'lembro_sessions{rank="returning"}': stats.returning,
@@ -57,10 +62,10 @@ describe("the example for Prometheus", () => {
       assert(text.includes(`# HELP ${name} `), name);
       assertEquals(type, name.endsWith("_total") ? "counter" : "gauge", name);
     }
-    assertEquals(text.match(/^# TYPE /gm)?.length, 12);
+    assertEquals(text.match(/^# TYPE /gm)?.length, 14);
   });
 
-  it("gives a store without a limit infinite room, and two stores metrics of their own", async () => {
+  it("shows no limit as +Inf, and has separate metrics for two stores", async () => {
     using one = new Lembro({ maxSize: Infinity });
     using other = new Lembro({ maxSize: "8K" });
     const texts = [await metricsOf(one).metrics(), await metricsOf(other).metrics()];

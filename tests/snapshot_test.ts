@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
@@ -37,17 +43,24 @@ async function put(store: Store, sids: Iterable<string>, size = 100): Promise<vo
   }
 }
 
-/** Who of `kept` stays under a limit, by section 4 of the contract. */
-function kept(kept: Kept[], maxSize: number): Kept[] {
-  const left = [...kept];
+/** Who of `all` finds room under a limit: the last to be evicted first. */
+function kept(all: Kept[], maxSize: number): Kept[] {
+  const left: Kept[] = [];
   const bytes = (of: Kept[]) => of.reduce((sum, { size }) => sum + size, 0);
-  while (bytes(left) > maxSize) {
-    const newcomers = bytes(left.filter(({ rank }) => rank === "newcomers"));
-    const order = newcomers < maxSize / 8
-      ? ["returning", "protected", "newcomers"]
-      : ["newcomers", "returning", "protected"];
-    const rank = order.find((rank) => left.some((one) => one.rank === rank));
-    left.splice(left.findIndex((one) => one.rank === rank), 1);
+  const of = (rank: string) => left.filter((one) => one.rank === rank);
+  const next = () => {
+    const newcomers = of("newcomers");
+    const known = of("returning")[0] ?? of("protected")[0];
+    return bytes(newcomers) < maxSize / 8 ? known ?? newcomers[0] : newcomers[0] ?? known;
+  };
+  for (const one of all.toReversed()) {
+    if (one.size > maxSize / 8) continue;
+    left.unshift(one);
+    while (bytes(left) > maxSize) {
+      const gone = next();
+      left.splice(left.indexOf(gone), 1);
+      if (gone === one) break;
+    }
   }
   return left;
 }
@@ -98,8 +111,8 @@ describe("a snapshot brings back", () => {
     using after = new Lembro({ maxSize: 1_000, protect });
     await carry(before, after);
     const evicted: unknown[] = [];
-    after.on("evict", (...gone) => evicted.push(gone));
-    await after.set("pBig", sessionOfSize(750));
+    after.on("evict", (sid, rank) => evicted.push([sid, rank]));
+    for (let i = 0; i < 9; i++) await after.set(`p new ${i}`, sessionOfSize(100));
     await settled();
     // n3 alone takes less than an eighth.
     assertEquals(evicted, [
@@ -111,9 +124,7 @@ describe("a snapshot brings back", () => {
       ["p1", "protected"],
       ["p3", "protected"],
       ["p2", "protected"],
-      ["n3", "newcomers"],
     ]);
-    assertEquals(await after.ids(), ["pBig"]);
   });
 
   it("every id, and every text", async () => {
@@ -187,38 +198,110 @@ describe("a serializer", () => {
     assertSame(after, before);
   });
 
-  it("that is another one refuses the file, and says where", async () => {
-    using folder = new Folder();
-    using before = new Lembro({ serializer });
-    await before.set("a", sessionOf());
-    await saveSnapshot(before, folder.snapshot);
-    using after = new Lembro();
-    const error = await errorOf(loadSnapshot(after, folder.snapshot));
-    assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT");
-    // Behind the first line, and the header of the first block.
-    const [title, header] = (await Deno.readTextFile(folder.snapshot)).split("\n");
-    assertEquals(
-      error.message,
-      `Cannot load snapshot: ${folder.snapshot}: a session can't be read ` +
-        `(has the serializer changed?) at byte ${title.length + header.length + 2}`,
-    );
-    assertInstanceOf(error.cause, SyntaxError);
-    assertEquals(after.stats().sessions, 0);
-  });
-
-  for (const nothing of ["null", "7", "[not]"]) {
-    it(`that reads ${nothing} refuses the file too`, async () => {
-      using folder = new Folder();
-      const text = { stringify: () => nothing, parse: () => ({}) as never };
-      using before = new Lembro({ serializer: text });
-      await before.set("a", sessionOf());
-      await saveSnapshot(before, folder.snapshot);
-      using after = new Lembro();
-      const error = await errorOf(loadSnapshot(after, folder.snapshot));
-      assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT");
-      assertEquals(after.stats().sessions, 0);
+  const plainJson = { stringify: JSON.stringify, parse: JSON.parse };
+  const dated = {
+    stringify: (kept: unknown) => JSON.stringify({ json: kept, meta: ["superjson"] }),
+    parse: (text: string) => JSON.parse(text).json ?? {},
+  };
+  for (
+    const [what, one, other] of [
+      ["of which the texts don't parse", serializer, plainJson],
+      ["of which the texts do parse", dated, plainJson],
+      ["that wraps the session", plainJson, dated],
+      ["that knows another key", serializer, {
+        stringify: (kept: unknown) => `-${serializer.stringify(kept)}`,
+        parse: (text: string) => serializer.parse(text.slice(1)),
+      }],
+    ] as const
+  ) {
+    it(`that is another one refuses the file, and says so: one ${what}`, async () => {
+      for (const [writes, reads] of [[one, other], [other, one]]) {
+        using folder = new Folder();
+        using before = new Lembro({ serializer: writes });
+        await before.set("a", sessionOf());
+        await saveSnapshot(before, folder.snapshot);
+        using after = new Lembro({ serializer: reads });
+        const error = await errorOf(loadSnapshot(after, folder.snapshot));
+        assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT");
+        assertMatch(error.message, /: the file was written with another serializer at byte \d+$/);
+        assertEquals(after.stats().sessions, 0);
+      }
     });
   }
+
+  it("that is another one refuses the file of an empty store, too", async () => {
+    using folder = new Folder();
+    using before = new Lembro({ serializer });
+    await saveSnapshot(before, folder.snapshot);
+    using after = new Lembro();
+    assertMatch(
+      (await errorOf(loadSnapshot(after, folder.snapshot))).message,
+      /another serializer/,
+    );
+  });
+
+  it("that writes another text each time reads what it wrote", async () => {
+    let salt = 0;
+    const salted = {
+      stringify: (kept: unknown) => `${salt++}:${JSON.stringify(kept)}`,
+      parse: (text: string) => JSON.parse(text.slice(text.indexOf(":") + 1)),
+    };
+    using before = new Lembro({ serializer: salted });
+    await before.set("a", sessionOf({ name: "Ada" }));
+    using after = new Lembro({ serializer: salted });
+    await carry(before, after);
+    assertSame(after, before);
+  });
+
+  it("that takes the sessions of its app only reads what it wrote, and others refuse it", async () => {
+    const own = {
+      stringify: (kept: { user?: { id: number } }) =>
+        JSON.stringify({ ...kept, user: kept.user!.id }),
+      parse: (text: string) => {
+        const kept = JSON.parse(text);
+        return { ...kept, user: { id: kept.user } };
+      },
+    };
+    using folder = new Folder();
+    using before = new Lembro({ serializer: own as never });
+    await before.set("a", sessionOf({ user: { id: 7 } }));
+    await saveSnapshot(before, folder.snapshot);
+    using after = new Lembro({ serializer: own as never });
+    await loadSnapshot(after, folder.snapshot);
+    assertSame(after, before);
+    using other = new Lembro();
+    assertMatch(
+      (await errorOf(loadSnapshot(other, folder.snapshot))).message,
+      /another serializer/,
+    );
+    await saveSnapshot(other, folder.snapshot);
+    assertMatch(
+      (await errorOf(loadSnapshot(after, folder.snapshot))).message,
+      /another serializer/,
+    );
+  });
+
+  it("that cannot read a session refuses the file, and says where", async () => {
+    using folder = new Folder();
+    let isBroken = false;
+    const breaking = {
+      stringify: JSON.stringify,
+      parse: (text: string) => {
+        if (isBroken && text.includes("Ada")) throw new SyntaxError("unreadable");
+        return JSON.parse(text);
+      },
+    };
+    using store = new Lembro({ serializer: breaking });
+    await store.set("a", sessionOf({ name: "Ada" }));
+    await saveSnapshot(store, folder.snapshot);
+    isBroken = true;
+    await store.clear();
+    const error = await errorOf(loadSnapshot(store, folder.snapshot));
+    assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT");
+    assertMatch(error.message, /: a session cannot be read at byte \d+$/);
+    assertInstanceOf(error.cause, SyntaxError);
+    assertEquals(store.stats().sessions, 0);
+  });
 });
 
 describe("time goes on while the app is down", () => {
@@ -274,9 +357,12 @@ describe("a snapshot larger than the store", () => {
       const stay = kept(keptIn(before), maxSize);
       assertEquals(keptIn(after), stay);
       assertEquals(loaded, { sessions: stay.length, expired: 0, omitted: 36 - stay.length });
-      assertEquals(after.stats().evicted, { newcomers: 0, returning: 0, protected: 0 });
       await settled();
-      assertEquals(events, [], "nobody was evicted who never got in");
+      // Some may have been in for a moment, until a newcomer took the share of newcomers.
+      assertEquals(
+        events.filter(([event, , rank]) => event !== "evict" || rank === "newcomers"),
+        [],
+      );
     });
   }
 
@@ -328,7 +414,10 @@ describe("a store that is in use already", () => {
       ["x3", "x4", "x5", "x6", "x7", "r1", "r2", "p1", "p2", "p3"],
     );
     await settled();
-    assertEquals(events, ["x1", "x2"].map((sid) => ["evict", sid, "newcomers"]));
+    assertEquals(
+      events.map((event) => event.slice(0, 3)),
+      ["x1", "x2"].map((sid) => ["evict", sid, "newcomers"]),
+    );
     assertEquals(after.stats().bytes, 1_000);
   });
 

@@ -9,16 +9,17 @@ import {
   type Kept,
   keptIn,
   Lembro,
+  portOf,
   type SessionData,
   sessionOf,
   sessionOfSize,
   sessionsIn,
   settled,
   type Store,
-  vaultOf,
   withSlowSteps,
 } from "./snapshot/setup.ts";
-import { SLICE } from "../src/util/time.ts";
+import type { Port } from "../src/core/port.ts";
+import { BUDGET } from "../src/util/slices.ts";
 
 const SESSIONS = 40;
 
@@ -34,26 +35,27 @@ interface Held {
   sessions: Map<string, SessionData>;
 }
 
-/** Calls `begun` when somebody begins to watch a store, and `ended` when nobody does any more. */
-function onWatch(store: Store, begun: () => void, ended: () => void): void {
-  const vault = vaultOf(store);
-  let { watchers } = vault;
-  Object.defineProperty(vault, "watchers", {
-    configurable: true,
-    get: () => watchers,
-    set(now: typeof watchers) {
-      watchers = now;
-      if (now) begun();
-      else ended();
-    },
-  });
+/** Calls `begun` when somebody begins to observe a store, and `ended` when they stop. */
+function onObserve(store: Store, begun: () => void, ended: () => void): void {
+  const port = portOf(store) as { observe: Port["observe"] };
+  const { observe } = port;
+  port.observe = (observer) => {
+    const stop = observe(observer);
+    begun();
+    let isOver = false;
+    return () => {
+      stop();
+      if (!isOver) ended();
+      isOver = true;
+    };
+  };
 }
 
 /** Saves a store, and tells what it held at the end of the walk. */
 async function saveAndNote(store: Store, path: string, begun = ignore): Promise<Held> {
   let held: Held | undefined;
-  onWatch(store, begun, () => {
-    held = { size: vaultOf(store).size, kept: keptIn(store), sessions: sessionsIn(store) };
+  onObserve(store, begun, () => {
+    held = { size: portOf(store).size, kept: keptIn(store), sessions: sessionsIn(store) };
   });
   const { sessions } = await saveSnapshot(store, path);
   assertEquals(sessions, held!.size);
@@ -249,7 +251,7 @@ describe("a store that is used while it is saved", () => {
     const held = await withSlowSteps(() =>
       during(saveAndNote(store, folder.snapshot, begun), () => {
         // The walk is in the middle: each turn has a step for each millisecond of a slice.
-        if (++turns !== Math.round(27 / SLICE)) return;
+        if (++turns !== Math.round(27 / BUDGET)) return;
         // These make room, others take it, and then these are used once more: of their two
         // sizes the file tells the larger first, then of the others, and only then the smaller.
         for (let i = 10; i < 20; i++) {
@@ -269,7 +271,7 @@ describe("a store that is used while it is saved", () => {
     it(`is saved all the same when ${inATurn} new sessions come in each turn`, async () => {
       using folder = new Folder();
       using store = new Lembro({ maxSize: "1M", protect });
-      await fill(store, 1_000);
+      await fill(store, 100);
       let n = 0;
       const held = await withSlowSteps(() =>
         during(saveAndNote(store, folder.snapshot), () => {
@@ -285,12 +287,12 @@ describe("a store that is used while it is saved", () => {
 });
 
 describe("what a save leaves in the store", () => {
-  it("is no watcher, whether it ends well, can't be written or can't be renamed", async () => {
+  it("is no observer, whether it ends well, can't be written or can't be renamed", async () => {
     using folder = new Folder();
     using store = new Lembro();
     await fill(store);
     let [begun, ended] = [0, 0];
-    onWatch(store, () => begun++, () => ended++);
+    onObserve(store, () => begun++, () => ended++);
     await saveSnapshot(store, folder.snapshot);
     await Deno.mkdir(`${folder.path}/a/b`, { recursive: true });
     await errorOf(saveSnapshot(store, `${folder.path}/a`));
@@ -303,7 +305,7 @@ describe("what a save leaves in the store", () => {
     } finally {
       JSON.stringify = stringify;
     }
-    assertEquals([begun, ended, vaultOf(store).watchers], [3, 3, undefined]);
+    assertEquals([begun, ended], [3, 3]);
     assertEquals(folder.names(), ["a", "sessions"]);
   });
 });

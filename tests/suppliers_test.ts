@@ -1,27 +1,88 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { join } from "node:path";
+import config from "../deno.json" with { type: "json" };
+import { offlineImports } from "../scripts/suppliers.ts";
+import { root } from "./support/installed.ts";
 
-const read = async (path: string) =>
-  JSON.parse(await Deno.readTextFile(new URL(`../${path}`, import.meta.url)));
+/** Runs `deno` through scripts/suppliers.ts, and returns what it printed. */
+async function throughSuppliers(env: Record<string, string>, ...args: string[]): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "scripts/suppliers.ts", ...args],
+    cwd: root,
+    env,
+  }).output();
+  return [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+}
 
 describe("the import map for machines without JSR", () => {
-  it("differs from deno.json only in what comes from JSR", async () => {
-    const { imports } = await read("deno.json") as { imports: Record<string, string> };
-    const offline = (await read("scripts/offline/import_map.json")).imports as typeof imports;
-    const standsInFor = (name: string, [, part]: string[]) =>
-      name === part || name.startsWith(`${part}/`);
-    for (const [name, specifier] of Object.entries(imports)) {
-      const jsr = /^jsr:(@[^/]+\/[^@]+)@/.exec(specifier);
-      if (jsr) {
-        const standIns = Object.keys(offline).filter((other) => standsInFor(other, jsr));
-        assert(standIns.length > 0, `${name} has no stand-in`);
-      } else {
-        const local = specifier.replace(/^\.\//, "../../");
-        assertEquals(offline[name], local);
-      }
+  const base = new URL("file:///repo/deno.json");
+  const standIns = { "@std/testing/bdd": "file:///bdd.ts", "@std/testing/time": "file:///time.ts" };
+
+  it("has the imports of deno.json, local ones as absolute URLs", () => {
+    assertEquals(
+      offlineImports({ debug: "npm:debug@^4.4.0", "express-lembro": "./mod.ts" }, base, standIns),
+      { debug: "npm:debug@^4.4.0", "express-lembro": "file:///repo/mod.ts" },
+    );
+  });
+
+  it("has the stand-ins for what comes from JSR, by the names that they are imported by", () => {
+    assertEquals(
+      offlineImports({ "@std/testing": "jsr:@std/testing@^1.0.0" }, base, standIns),
+      standIns,
+    );
+  });
+
+  it("is refused if a stand-in is missing", () => {
+    assertThrows(
+      () => offlineImports({ "@std/path": "jsr:@std/path@^1.0.0" }, base, standIns),
+      Error,
+      "received jsr:@std/path@^1.0.0",
+    );
+  });
+
+  it("resolves every import of deno.json", async () => {
+    const scratch = await Deno.makeTempDir();
+    try {
+      const script = join(scratch, "resolve.ts");
+      const fromJsr = Object.entries(config.imports)
+        .filter(([, specifier]) => specifier.startsWith("jsr:"))
+        .map(([name]) => name);
+      const names = Object.keys(config.imports).filter((name) => !fromJsr.includes(name));
+      await Deno.writeTextFile(
+        script,
+        `for (const name of ${JSON.stringify(names)}) import.meta.resolve(name);
+         await Promise.all([import("@std/assert"), import("@std/testing/bdd"), import("debug"),
+           import("express-lembro/snapshot")]);
+         console.log("resolved");`,
+      );
+      const printed = await throughSuppliers(
+        { LEMBRO_SUPPLIER: "offline" },
+        ...["run", "-A", "--no-check", "--config", join(root, "deno.json"), script],
+      );
+      assertStringIncludes(printed, "\nresolved\n");
+    } finally {
+      await Deno.remove(scratch, { recursive: true });
     }
-    for (const [name, specifier] of Object.entries(offline)) {
-      assert(name in imports || specifier.startsWith("./"), `${name} is not in deno.json`);
-    }
+  });
+});
+
+describe("the line that says who supplies", () => {
+  it("says that it was asked for", async () => {
+    const printed = await throughSuppliers({ LEMBRO_SUPPLIER: "offline" }, "--version");
+    assertStringIncludes(printed, "scripts/offline/");
+    assertStringIncludes(printed, "(LEMBRO_SUPPLIER=offline)");
+  });
+
+  it("says that JSR does not answer", async () => {
+    // Nothing listens on this port.
+    const nowhere = { LEMBRO_SUPPLIER: "", JSR_URL: "http://127.0.0.1:9/" };
+    const printed = await throughSuppliers(nowhere, "--version");
+    assertStringIncludes(printed, "(JSR does not answer)");
+  });
+
+  it("is an error if LEMBRO_SUPPLIER is neither jsr nor offline", async () => {
+    const printed = await throughSuppliers({ LEMBRO_SUPPLIER: "npm" }, "--version");
+    assert(printed.includes("must be jsr or offline: received npm"), printed);
   });
 });

@@ -9,7 +9,7 @@ import {
 } from "express-lembro/transfer";
 import lembro1 from "express-lembro-1";
 import memorystore from "memorystore";
-import { contentsOf } from "../src/core/port.ts";
+import { portOf } from "../src/core/port.ts";
 import {
   called,
   Lembro,
@@ -65,14 +65,11 @@ function targetOf(
 
 /** All that a store of this package holds and counts, the order of eviction included. */
 function insideOf(store: Store): unknown {
-  const entries = [...contentsOf(store)!.vault.walk()].map((entry) => ({
-    sid: entry!.sid,
-    rank: entry!.queue.rank,
+  const port = portOf(store)!;
+  const entries = [...port.walk()].map((entry) => ({
+    ...port.read(entry!),
     before: entry!.older?.sid,
     after: entry!.newer?.sid,
-    made: entry!.made,
-    expires: entry!.expires,
-    text: entry!.text,
   }));
   return { entries, stats: store.stats(), sessions: [...store.entries()] };
 }
@@ -472,15 +469,51 @@ describe("a session that is destroyed during the transfer", () => {
     assertEquals(given.size, 2);
   });
 
-  it("stays at the target if it is only evicted at the source", async () => {
-    using from = new Lembro({ maxSize: "1K" });
-    await from.set("a", sessionOfSize(600));
-    const to = targetOf((callback) => {
-      // The reduction to 75 % takes the older one.
-      from.set("b", sessionOfSize(600), () => callback());
+  /** Transfers session "a" of user "Ada", evicts it meanwhile, and then does `work` at the source. */
+  async function transferEvicted(work: (from: Store) => Promise<unknown>) {
+    using from = new Lembro({ maxSize: 8_000 });
+    await from.set("a", Object.assign(sessionOfSize(900), { passport: { user: "Ada" } }));
+    const { given, ...to } = targetOf((callback) => {
+      const evictAndWork = async () => {
+        for (let i = 0; i < 9; i++) {
+          const other = Object.assign(sessionOfSize(900), { passport: { user: i } });
+          await from.set(`${i}`, other);
+        }
+        assertEquals(await from.get("a"), undefined, "it was evicted");
+        await work(from);
+      };
+      evictAndWork().then(() => callback(), callback);
     });
-    const { transferred } = await transferSessions(from, to);
-    assertEquals([transferred, from.stats().evicted.newcomers, to.given.size], [1, 1, 1]);
+    const result = await transferSessions(from, to);
+    assert(from.stats().evicted.protected > 0);
+    return { result, given };
+  }
+
+  it("stays at the target if it is only evicted at the source", async () => {
+    const { result, given } = await transferEvicted(async () => {});
+    assertEquals(result, { transferred: 1, expired: 0, failed: [] });
+    assertEquals([...given.keys()], ["a"]);
+  });
+
+  for (
+    const [how, work] of [
+      ["destroyed", (from) => from.destroy("a")],
+      ["revoked with all of its user's", (from) => from.revoke("Ada", {})],
+      ["cleared", (from) => from.clear()],
+    ] as [string, (from: Store) => Promise<unknown>][]
+  ) {
+    it(`is destroyed at the target too, if it was evicted before it was ${how}`, async () => {
+      const { result, given } = await transferEvicted(work);
+      assertEquals(result, { transferred: 0, expired: 0, failed: [] });
+      assertEquals([...given.keys()], []);
+    });
+  }
+
+  it("stays at the target if another user was revoked, or it was spared", async () => {
+    const others = await transferEvicted((from) => from.revoke("Bob", {}));
+    assertEquals([...others.given.keys()], ["a"]);
+    const spared = await transferEvicted((from) => from.revoke("Ada", { except: "a" }));
+    assertEquals([...spared.given.keys()], ["a"]);
   });
 
   it("stays at the target if it only expires at the source", async () => {
@@ -596,7 +629,7 @@ describe("what can't be used is refused", () => {
       [
         [store, other, { batch: 4 }],
         TypeError,
-        /the options are concurrency, onProgress: received "batch"$/,
+        /unknown option, use concurrency, onProgress: received "batch"$/,
       ],
       [[store, other, { concurrency: 0 }], RangeError, /a whole number from 1: received 0$/],
       [[store, other, { concurrency: 1.5 }], RangeError, /a whole number from 1: received 1.5$/],

@@ -1,132 +1,184 @@
 /**
- * Puts what this store promises to it and to its peers, and prints the answers
- * as a table: who keeps the users while a crawler comes by, whose logout
- * sticks, and who loses updates.
+ * What this store promises, asked of it and of its peers in a full store of
+ * 4 MB, as a table that can be read at a glance.
  *
- *     deno task compare
+ *     deno task compare [--write | --addresses]
+ *
+ * `--write` puts the table into the README. `--addresses` prints another one:
+ * how many client addresses a crawler needs to push out a login form that
+ * somebody has open.
  *
  * @module
  */
-import { RedisStore } from "connect-redis";
-// @ts-types="npm:@types/express@^5.0.0"
-import express, { type Request } from "express";
-import lembro from "express-lembro";
-import lembro1 from "express-lembro-1";
-// @ts-types="npm:@types/express-session@^1.18.0"
-import session from "express-session";
-import memorystore from "memorystore";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createClient } from "redis";
-import { FLOOD, flood, FLOOD_LIMIT, floodedSessions } from "./flood.ts";
-import { startRedis } from "./redis.ts";
+import { addressTable } from "./addresses.ts";
+import { readOptions } from "./command_line.ts";
+import {
+  CRAWLED,
+  FullStore,
+  type Left,
+  LIMIT,
+  LIMIT_AS_SESSIONS,
+  SIGN_INS,
+  USERS,
+} from "./full_store.ts";
+import { type Overlaps, overlapsOf, WRITERS } from "./overlaps.ts";
+import { type BenchStore, OURS, peers, REDIS } from "./peers.ts";
+import { README, writeTable } from "./readme.ts";
+import { startRedis } from "../support/redis_server.ts";
 
-const WRITERS = 20;
+/** The stores by the names of peers.ts, and as the table calls them. */
+const STORES: Record<string, string> = {
+  "MemoryStore": "MemoryStore",
+  "memorystore": "memorystore 1.6.8",
+  "express-lembro 1": "express-lembro 1.1.0",
+  [REDIS]: "connect-redis 9",
+  [OURS]: "**express-lembro 2**",
+};
 
-/** Each peer with a limit of 4 MB, where it has one. */
-const peers: [name: string, open: () => session.Store][] = [
-  ["MemoryStore", () => new session.MemoryStore()],
-  [
-    "memorystore 1.6.8",
-    () => new (memorystore(session))({ max: floodedSessions() }),
-  ],
-  ["express-lembro 1.1.0", () => new (lembro1(session))({ maxSize: FLOOD_LIMIT })],
-  ["**express-lembro 2**", () => new (lembro(session))({ maxSize: FLOOD_LIMIT })],
-];
+/** How many client addresses the second crawler has. */
+const ADDRESSES = 50;
 
-/** What two overlapping requests of one session do to each other, in a real Express app. */
-async function overlap(store: session.Store): Promise<{ sticks: boolean; kept: number }> {
-  const app = express();
-  app.use(session({ store, secret: "compare", resave: false, saveUninitialized: false }));
-  const dataOf = (request: Request) =>
-    request.session as Request["session"] & Record<string, unknown>;
-  let waiting: (() => void)[] = [];
-  let expected = 0;
-  app.get("/sign-in", (request, response) => {
-    dataOf(request).user = "Ada";
-    response.end();
-  });
-  // Loads the session, waits for the others, and then writes one key of it.
-  app.get("/write/:key", async (request, response) => {
-    await new Promise<void>((resolve) => {
-      waiting.push(resolve);
-      if (waiting.length === expected) arrived();
-    });
-    dataOf(request)[request.params.key] = true;
-    response.end();
-  });
-  app.get("/sign-out", (request, response) => {
-    request.session.destroy(() => response.end());
-  });
-  app.get("/kept", ({ session: { cookie: _, ...data } }, response) => void response.json(data));
-  let arrived = () => {};
+const number = (value: number) => value.toLocaleString("en-US");
+const yesOrNo = (value: boolean) => value ? "yes" : "no";
+const ofWriters = (kept: number) => kept === WRITERS ? `all ${WRITERS}` : number(kept);
 
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const get = async (path: string, cookie = "") => {
-    const response = await fetch(url + path, { headers: { cookie } });
-    const text = await response.text();
-    return { text, cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? cookie };
-  };
-  const write = async (cookie: string, keys: string[], meanwhile: () => Promise<unknown>) => {
-    waiting = [];
-    expected = keys.length;
-    const all = new Promise<void>((resolve) => arrived = resolve);
-    const answers = keys.map((key) => get(`/write/${key}`, cookie));
-    await all;
-    await meanwhile();
-    for (const go of waiting) go();
-    await Promise.all(answers);
-    return JSON.parse((await get("/kept", cookie)).text) as Record<string, unknown>;
-  };
-
-  const keys = Array.from({ length: WRITERS }, (_, i) => `key${i}`);
-  const { cookie } = await get("/sign-in");
-  const written = await write(cookie, keys, () => Promise.resolve());
-  const revived = await write(cookie, ["late"], () => get("/sign-out", cookie));
-  server.close();
-  server.closeAllConnections();
-  await once(server, "close");
-  return { sticks: !("user" in revived), kept: keys.filter((key) => key in written).length };
+/** How many of the users are left, and what the sessions take if that is more than the limit. */
+function usersLeft({ users, bytes }: Left): string {
+  const left = users === USERS ? "all" : users === 0 ? "none" : number(users);
+  return bytes > LIMIT ? `${left}, in ${(bytes / 1024 ** 2).toFixed(1)} MB` : left;
 }
 
-/** The same with connect-redis, where there is a redis-server: its limits are its own, so only overlaps are asked. */
-async function overlapInRedis() {
-  await using server = await startRedis();
-  if (!server) return undefined;
-  const client = createClient({ url: `redis://127.0.0.1:${server.port}` });
-  client.on("error", () => {});
+/** What is done to a full store, by name. */
+const deeds: Record<string, (full: FullStore) => Promise<void>> = {
+  crawler: (full) => full.crawl(CRAWLED, 1),
+  crawlers: (full) => full.crawl(CRAWLED, ADDRESSES),
+  fat: (full) => full.saveFat(),
+  growing: (full) => full.grow(),
+  busy: (full) => full.signInOften(),
+};
+
+/** What was found of one store. */
+interface Found {
+  /** Who is left after each of the deeds; not of a store whose limit is set elsewhere. */
+  left?: Record<string, Left>;
+  overlaps: Overlaps;
+}
+
+const ofLeft = (deed: string, cell: (left: Left) => string) => ({ left }: Found) =>
+  left ? cell(left[deed]) : "–";
+
+const ofOverlaps = (cell: (overlaps: Overlaps) => string) => ({ overlaps }: Found) =>
+  cell(overlaps);
+
+/** The rows of the table. */
+const ROWS: [title: string, cell: (found: Found) => string][] = [
+  [`a crawler makes ${number(CRAWLED)} sessions: users left`, ofLeft("crawler", usersLeft)],
+  [
+    "… a login form opened before still works",
+    ofLeft("crawler", ({ form }) => yesOrNo(form)),
+  ],
+  [`a crawler with ${ADDRESSES} addresses: users left`, ofLeft("crawlers", usersLeft)],
+  [
+    "… a login form opened before still works",
+    ofLeft("crawlers", ({ form }) => yesOrNo(form)),
+  ],
+  ["one session of 2.8 MB: users left", ofLeft("fat", usersLeft)],
+  ["one session that grows by 10 kB a request: users left", ofLeft("growing", usersLeft)],
+  [
+    `one account signs in ${number(SIGN_INS)} times: other users left`,
+    ofLeft("busy", usersLeft),
+  ],
+  [
+    "a slow request saves after the logout: still signed out",
+    ofOverlaps(({ logoutSticks }) => yesOrNo(logoutSticks)),
+  ],
+  [
+    `${WRITERS} requests at a time write ${WRITERS} keys: keys kept`,
+    ofOverlaps(({ keys }) => ofWriters(keys)),
+  ],
+  [
+    `${WRITERS} requests at a time append to an array: items kept`,
+    ofOverlaps(({ items }) => ofWriters(items)),
+  ],
+  [
+    "sign-out everywhere ends the other devices",
+    ofOverlaps(({ device, asker }) => yesOrNo(device && asker)),
+  ],
+  [
+    "… one with a request under way, too",
+    ofOverlaps(({ busyDevice, asker }) => yesOrNo(busyDevice && asker)),
+  ],
+  [
+    "… and a sign-in under way, too",
+    ofOverlaps(({ signIn, asker }) => yesOrNo(signIn && asker)),
+  ],
+];
+
+/** Does `work` with a new store of that name, which has the limit if it can have one. */
+async function withStore<Result>(
+  name: string,
+  work: (store: BenchStore) => Promise<Result>,
+  redisPort?: number,
+): Promise<Result> {
+  const store = await peers[name]({ maxSize: LIMIT, sessions: LIMIT_AS_SESSIONS, redisPort });
   try {
-    await client.connect();
-    return await overlap(new RedisStore({ client }) as unknown as session.Store);
+    return await work(store);
   } finally {
-    client.destroy();
+    store.close?.();
   }
 }
 
-function rowOf(...cells: unknown[]): string {
-  return `| ${cells.join(" | ")} |`;
+async function ask(name: string, redisPort?: number): Promise<Found> {
+  const overlaps = await withStore(name, overlapsOf, redisPort);
+  if (name === REDIS) return { overlaps };
+  const left: Record<string, Left> = {};
+  for (const [deed, work] of Object.entries(deeds)) {
+    left[deed] = await withStore(name, async (store) => {
+      const full = await FullStore.of(store);
+      await work(full);
+      return await full.left();
+    });
+  }
+  return { left, overlaps };
 }
 
-console.log(rowOf("", "users left", "sessions take", "logout sticks", "updates kept"));
-console.log(rowOf("---", "---:", "---:", "---", "---:"));
-for (const [name, open] of peers) {
-  const { kept: users, bytes } = await flood(open());
-  const { sticks, kept } = await overlap(open());
-  console.log(rowOf(
-    name,
-    `${users} of ${FLOOD.users}`,
-    `${(bytes / 1024 / 1024).toFixed(1)} MB`,
-    sticks ? "yes" : "no",
-    `${kept} of ${WRITERS}`,
-  ));
+/** A row of a Markdown table. */
+const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
+
+async function compare(): Promise<string> {
+  await using redis = await startRedis();
+  if (!redis) {
+    console.error("There is no redis-server on this machine: connect-redis is left out");
+  }
+  const names = Object.keys(STORES).filter((name) => name !== REDIS || redis);
+  const found: Record<string, Found> = {};
+  for (const name of names) found[name] = await ask(name, redis?.port);
+  const bold = (name: string, cell: string) => name === OURS ? `**${cell}**` : cell;
+  return [
+    row([
+      `4 MB, of which ${number(USERS)} signed-in users hold 80 %`,
+      ...names.map((name) => STORES[name]),
+    ]),
+    row(["---", ...names.map(() => "---")]),
+    ...ROWS.map(([title, cell]) =>
+      row([title, ...names.map((name) => bold(name, cell(found[name])))])
+    ),
+  ].join("\n");
 }
-const redis = await overlapInRedis();
-console.log(
-  redis
-    ? rowOf("connect-redis 9", "–", "–", redis.sticks ? "yes" : "no", `${redis.kept} of ${WRITERS}`)
-    : "\nconnect-redis was left out: there is no redis-server on this machine.",
-);
-// The peers' timers would keep the process.
+
+const options = readOptions("compare", "--write and --addresses", {
+  write: { type: "boolean" },
+  addresses: { type: "boolean" },
+});
+if (options.addresses) {
+  console.log(await addressTable());
+} else {
+  const table = await compare();
+  console.log(table);
+  if (options.write) {
+    await writeTable("deno task compare", table);
+    await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", README] }).output();
+  }
+}
+// The timers of the peers would keep the process.
 Deno.exit();

@@ -7,8 +7,7 @@
 import type session from "express-session";
 import { openSync, readSync } from "node:fs";
 import process from "node:process";
-import { call } from "./flood.ts";
-import type { BenchStore } from "./peers.ts";
+import { type BenchStore, call } from "./peers.ts";
 import { LIFE, type Live, loadedSession, newSession, sidOf } from "./sessions.ts";
 
 /** How many calls are under way at a time. */
@@ -22,7 +21,10 @@ const HOUR = 60 * 60 * 1000;
 type Done = (error?: unknown) => void;
 
 /** Makes `count` calls, a thousand at a time, and waits for the callbacks of each thousand. */
-async function inFlight(count: number, work: (i: number, done: Done) => void): Promise<void> {
+export async function inFlight(
+  count: number,
+  work: (i: number, done: Done) => void,
+): Promise<void> {
   for (let from = 0; from < count; from += IN_FLIGHT) {
     await new Promise<void>((resolve, reject) => {
       const to = Math.min(count, from + IN_FLIGHT);
@@ -37,10 +39,17 @@ async function inFlight(count: number, work: (i: number, done: Done) => void): P
 }
 
 /** Saves the sessions with the numbers from `from` up to `to`, as new ones. */
-export async function fill(store: BenchStore, from: number, to: number, life?: number) {
+export async function fill(
+  store: BenchStore,
+  from: number,
+  to: number,
+  { life, user }: { life?: number; user?: string } = {},
+) {
   await inFlight(to - from, (i, done) => {
     const sid = sidOf(from + i);
-    store.set(sid, newSession(store, sid, from + i, life), done);
+    const made = newSession(store, sid, from + i, life);
+    if (user !== undefined) Object.assign(made, { passport: { user } });
+    store.set(sid, made, done);
   });
 }
 
@@ -56,7 +65,7 @@ async function collect(): Promise<void> {
  * How long the process has waited for a processor so far, in milliseconds: what
  * others take is not ours. Linux tells; elsewhere it is 0.
  */
-const waited: () => number = (() => {
+export const waited: () => number = (() => {
   try {
     const file = openSync("/proc/self/schedstat", "r");
     const bytes = new Uint8Array(64);
@@ -188,18 +197,18 @@ export const operations: Record<string, (round: Round) => Promise<number>> = {
   async "destroy"(round) {
     const { store } = round;
     const sids = sidsOf(round, 1);
-    const views: number[] = [];
+    const destroyed: Live[] = [];
     const load = async (some: string[]) => {
       const live = await loadAll(store, some);
-      views.push(...live.map((one) => one.views));
+      destroyed.push(...live);
       return live;
     };
     const time = await timed(sids, load, (sid, _, done) => store.destroy(sid, done));
     // Destroyed sessions stay destroyed: new requests make them anew.
     await inFlight(sids.length, (i, done) => {
       const made = newSession(store, sids[i], 0);
-      made.views = views[i];
-      store.set(sids[i], made, done);
+      const { cookie: _, ...content } = destroyed[i];
+      store.set(sids[i], Object.assign(made, content), done);
     });
     return time;
   },
@@ -267,6 +276,7 @@ export const HOLDS = [
   "overflow",
   "length",
   "ids",
+  "revoke",
   "all",
   "clear",
 ] as const;
@@ -274,11 +284,34 @@ export const HOLDS = [
 /** A kind of work whose holds are measured. */
 export type Hold = typeof HOLDS[number];
 
+/** As long a name as those of the other users. */
+const ONE_USER = "user-of-many";
+
 /** How many saves an overflow is, one in each turn of the event loop. */
 const OVERFLOW = 1_000;
 
+/** How many sessions the user has whose sessions are revoked: that many, if there are as many. */
+export const REVOKED = 10_000;
+
 /** For how many milliseconds a store does nothing more when it is done. */
 const QUIET = 50;
+
+/**
+ * Waits until a store is done with what a save has set off: this one goes on
+ * in the background. For how many milliseconds it did.
+ */
+export async function settle(store: BenchStore): Promise<number> {
+  const start = performance.now();
+  let last = start;
+  let bytes = store.stats?.().bytes;
+  for (; performance.now() - last < QUIET; await turn()) {
+    const now = store.stats?.().bytes;
+    if (now === bytes) continue;
+    bytes = now;
+    last = performance.now();
+  }
+  return last - start;
+}
 
 /**
  * The longest hold of the event loop, in milliseconds, of each kind of work
@@ -334,14 +367,22 @@ export async function measureHolds(
         await call((callback) => store.set(sid, live, callback));
         await turn();
       }
-      // Ours goes on in the background: until nothing has left for a while.
-      let bytes = store.stats?.().bytes;
-      for (let since = performance.now(); performance.now() - since < QUIET; await turn()) {
-        if (bytes === store.stats?.().bytes) continue;
-        bytes = store.stats?.().bytes;
-        since = performance.now();
-      }
+      await settle(store);
     });
+  }
+  if (store.revoke) {
+    const revoked = Math.min(REVOKED, count);
+    const prepare = async () => {
+      await clear();
+      await fillUp(count - revoked);
+      await fill(store, made, made + revoked, { user: ONE_USER });
+      made += revoked;
+    };
+    await least(
+      "revoke",
+      prepare,
+      () => call((callback) => store.revoke!(ONE_USER, {}, callback as never)),
+    );
   }
   await least("clear", refill, clear);
   if (store.purge) {
@@ -361,7 +402,7 @@ export async function measureHolds(
 
 /** Fills the store with `count` sessions, of which the first `expired` ones then expire. */
 async function expire(store: BenchStore, count: number, expired: number): Promise<void> {
-  await fill(store, 0, expired, HOUR);
+  await fill(store, 0, expired, { life: HOUR });
   await fill(store, expired, count);
   // No need to wait.
   clockAhead += 2 * HOUR;

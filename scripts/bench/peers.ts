@@ -10,12 +10,27 @@ type Callback<Result = void> = (error?: unknown, result?: Result) => void;
 
 /** A store as the bench uses it: what not every store has is asked for first. */
 export interface BenchStore extends session.Store {
+  /** What express-session gives it: makes the session of a request that has none. */
+  generate?(request: object): void;
+  /** Ends its timers and connections. */
+  close?(): void;
   ids?(callback: Callback<string[]>): void;
   reduce?(callback: Callback): void;
   purge?(callback: Callback): void;
   stats?(): { bytes: number; sessions: number };
+  /** Destroys all sessions of a user but that of the request in `except`. */
+  revoke?(user: string, options: { except?: object }, callback: Callback<number>): void;
   /** How many sessions it keeps, at once and without parsing them; not in {@linkcode REDIS}. */
   size?(): number;
+}
+
+/** The result of a method of a store, as a promise. */
+export function call<Result>(
+  work: (callback: (error?: unknown, result?: Result | null) => void) => void,
+): Promise<Result | null | undefined> {
+  return new Promise((resolve, reject) =>
+    work((error, result) => error ? reject(error) : resolve(result))
+  );
 }
 
 /** How to open a store. */
@@ -24,8 +39,12 @@ export interface Opening {
   maxSize?: number;
   /** The limit as a number of sessions, for a store that counts them. */
   sessions?: number;
+  /** How many sessions a user may have, where the store knows of users; its default, if left out. */
+  sessionsPerUser?: number;
   /** Where redis-server listens. */
   redisPort?: number;
+  /** The module to take {@linkcode OURS} from; the package, if left out. */
+  module?: string;
 }
 
 /**
@@ -101,11 +120,16 @@ export const peers: Record<string, (opening: Opening) => BenchStore | Promise<Be
     const client = createClient({ url: `redis://127.0.0.1:${redisPort}` });
     await client.connect();
     await client.flushDb();
-    return new RedisStore({ client }) as unknown as BenchStore;
+    const store = new RedisStore({ client }) as unknown as BenchStore;
+    return Object.assign(store, { close: () => client.destroy() });
   },
-  [OURS]: async ({ maxSize }) => {
-    const { default: lembro } = await import("express-lembro");
-    const store = new (lembro(session))({ maxSize: maxSize ?? Infinity }) as unknown as BenchStore;
+  [OURS]: async ({ maxSize = Infinity, sessionsPerUser, module = "express-lembro" }) => {
+    const { default: lembro }: typeof import("express-lembro") = await import(module);
+    const Lembro = lembro(session);
+    // An older one that is measured beside refuses an option that it doesn't know.
+    const knowsUsers = sessionsPerUser !== undefined && "revoke" in Lembro.prototype;
+    const options = knowsUsers ? { maxSize, maxSessionsPerUser: sessionsPerUser } : { maxSize };
+    const store = new Lembro(options) as unknown as BenchStore;
     store.size = () => store.stats!().sessions;
     return store;
   },

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript";
 import type { Orders } from "./worker.ts";
 
@@ -32,6 +32,8 @@ export interface Runtime {
   readonly name: string;
   /** Starts a process of the bench. */
   start(): Child;
+  /** What its processes import to get the store of the checkout in the folder `path`. */
+  moduleOf(path: string): Promise<string>;
 }
 
 /** A process of the bench. */
@@ -78,25 +80,18 @@ export function inDeno(): Runtime {
   return {
     name: `Deno ${Deno.version.deno}`,
     start: () => new Child(Deno.execPath(), [...args, join(bench, "worker.ts")]),
+    moduleOf: (path) => Promise.resolve(pathToFileURL(join(path, "mod.ts")).href),
   };
 }
 
 /** Node, with the built package and its peers installed in the folder `project`. */
 export async function inNode(project: string): Promise<Runtime> {
-  const built = join(project, "npm");
-  await run(root, Deno.execPath(), [
-    ...["run", "-A", "scripts/suppliers.ts", "run", "-A", "scripts/build_npm.ts"],
-    built,
-  ]);
-  const [{ filename }] = JSON.parse(
-    await run(built, "npm", ["pack", "--json", "--pack-destination", project]),
-  );
-  await Deno.writeTextFile(join(project, "package.json"), '{ "type": "module" }\n');
-  await run(project, "npm", [
-    ...["install", "--no-audit", "--no-fund", join(project, filename)],
-    ...Object.entries(await versions())
+  await install(
+    root,
+    project,
+    Object.entries(await versions())
       .map(([name, { from, version }]) => `${name}@npm:${from}@${version}`),
-  ]);
+  );
   for await (const { name } of Deno.readDir(bench)) {
     if (!name.endsWith(".ts")) continue;
     const { outputText } = ts.transpileModule(await Deno.readTextFile(join(bench, name)), {
@@ -112,18 +107,59 @@ export async function inNode(project: string): Promise<Runtime> {
   return {
     name: `Node ${(await run(project, "node", ["--version"])).trim().slice(1)}`,
     start: () => new Child("node", args),
+    async moduleOf(path) {
+      const folder = await Deno.makeTempDir({ dir: project });
+      await install(path, folder);
+      const installed = join(folder, "node_modules/express-lembro/esm/mod.js");
+      return pathToFileURL(installed).href;
+    },
   };
+}
+
+/** Builds the package of the checkout in the folder `path`, and installs it with `others` in `folder`. */
+async function install(path: string, folder: string, others: string[] = []): Promise<void> {
+  const built = join(folder, "npm");
+  await run(path, Deno.execPath(), [
+    ...["run", "-A", "scripts/suppliers.ts", "run", "-A", "scripts/build_npm.ts"],
+    built,
+  ]);
+  const [{ filename }] = JSON.parse(
+    await run(built, "npm", ["pack", "--json", "--pack-destination", folder]),
+  );
+  await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module" }\n');
+  await run(folder, "npm", [
+    ...["install", "--no-audit", "--no-fund", join(folder, filename)],
+    ...others,
+  ]);
 }
 
 /** The packages of both runtimes: what deno.json names, in the version of deno.lock. */
 export async function versions(): Promise<Record<string, { from: string; version: string }>> {
   const { imports } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
-  const { npm } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock")));
-  return Object.fromEntries(PACKAGES.map((name) => {
-    const [, from] = /^npm:(.+)@/.exec(imports[name])!;
-    const locked = Object.keys(npm).find((id) => id.startsWith(`${from}@`))!;
-    return [name, { from, version: locked.slice(from.length + 1).split("_")[0] }];
-  }));
+  const { specifiers } = JSON.parse(await Deno.readTextFile(join(root, "deno.lock")));
+  return Object.fromEntries(
+    PACKAGES.map((name) => [name, lockedVersion(imports[name], specifiers)]),
+  );
+}
+
+/** The package and the version that a lock file has for a specifier such as `npm:express@^5.1.0`. */
+export function lockedVersion(
+  specifier: string,
+  specifiers: Record<string, string>,
+): { from: string; version: string } {
+  const [, from, range] = /^npm:(.+)@(.+)$/.exec(specifier) ?? [];
+  // The lock file writes `^5.0.0` as `5`, and `^0.5.0` as `0.5`.
+  const short = range?.replace(/^\^(0\.\d+|[1-9]\d*)(\.0)+$/, "$1");
+  const locked = specifiers[specifier] ?? specifiers[`npm:${from}@${short}`];
+  // What follows the underscore are the versions of its peers.
+  const [version] = locked?.split("_") ?? [];
+  const major = (text: string) => /\d+/.exec(text)?.[0];
+  if (!version || major(version) !== major(range)) {
+    throw new Error(
+      `Cannot measure: deno.lock must have a version for ${specifier}: received ${version}`,
+    );
+  }
+  return { from, version };
 }
 
 /** Runs a command that has to succeed, and gives what it printed. */

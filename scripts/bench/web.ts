@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { type Live, newSession } from "./sessions.ts";
 
-/** Every how many requests of a visitor one changes the session. */
+/** Every how many requests of a visitor one changes the session, if nothing else is said. */
 const WRITES_EVERY = 5;
 
 /** Starts the app, and gives its port. */
@@ -49,6 +49,8 @@ export interface Load {
   requests: number;
   /** How many requests are under way at a time, each by a visitor of its own. */
   visitors: number;
+  /** Every how many requests of a visitor one changes the session. */
+  writesEvery?: number;
 }
 
 /** How an app served its visitors. */
@@ -62,7 +64,9 @@ export interface Served {
 }
 
 /** Signs visitors in, and has them ask for pages at the same time. */
-export async function visit({ port, requests, visitors }: Load): Promise<Served> {
+export async function visit(
+  { port, requests, visitors, writesEvery = WRITES_EVERY }: Load,
+): Promise<Served> {
   const all = Array.from({ length: visitors }, () => new Visitor(port));
   await Promise.all(all.map((visitor, i) => visitor.ask(`/sign-in/${i}`)));
   const times: number[] = [];
@@ -70,7 +74,7 @@ export async function visit({ port, requests, visitors }: Load): Promise<Served>
   await Promise.all(all.map(async (visitor) => {
     for (let i = 0; i < requests / visitors; i++) {
       const asked = performance.now();
-      const views = await visitor.ask(i % WRITES_EVERY === 0 ? "/write" : "/read");
+      const views = await visitor.ask(i % writesEvery === 0 ? "/write" : "/read");
       if (!(Number(views) > 0)) throw new Error(`The session is lost: ${views}`);
       times.push(performance.now() - asked);
     }

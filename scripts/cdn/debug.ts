@@ -1,24 +1,31 @@
 /**
- * Stands in for the `debug` module in the file for CDNs, of which `debug` would
- * be a third: logs what `localStorage.debug` asks for, as that does.
+ * Replaces the `debug` module in the file for CDNs, which is a quarter smaller
+ * with it. Like `debug` in a browser, it logs what `localStorage.debug` names.
  *
  * @module
  */
 
-/** Makes the log of a namespace. */
-export default function debug(namespace: string): (format: string, ...values: unknown[]) => void {
-  return (format, ...values) => {
-    if (asksFor(namespace)) console.debug(`${namespace} ${format}`, ...values);
-  };
+/** What logs for a namespace. */
+interface Logger {
+  (format: string, ...values: unknown[]): void;
+  readonly enabled: boolean;
 }
 
-/** Whether `localStorage.debug`, patterns such as `express:*,other`, is for this namespace. */
+/** Returns the function that logs for a namespace, if that is asked for. */
+export default function debug(namespace: string): Logger {
+  const log = (format: string, ...values: unknown[]) => {
+    if (asksFor(namespace)) console.debug(`${namespace} ${format}`, ...values);
+  };
+  return Object.defineProperty(log, "enabled", { get: () => asksFor(namespace) }) as Logger;
+}
+
+/** Whether `localStorage.debug`, a list of patterns such as `express:*,other`, names the namespace. */
 function asksFor(namespace: string): boolean {
   try {
     const patterns = localStorage.debug.replaceAll("*", ".*").replace(/[\s,]+/g, "|");
     return RegExp(`^(${patterns})$`).test(namespace);
   } catch {
-    // There may be no storage, or nothing in it.
+    // The storage can be missing, empty or forbidden.
     return false;
   }
 }

@@ -145,7 +145,7 @@ export function createDemo(
   // Asked each second. It reads the session by `info`, since that is no use of it.
   app.get("/state", async (req, res) => {
     const info = await store.info(sidOf(req, secret));
-    const { user, deviceId, cart }: Visitor = info?.session ?? {};
+    const { user, deviceId, cart } = (info?.session ?? {}) as Visitor;
     const devices = user === undefined ? [] : await store.sessionsOf(user);
     res.json({
       me: user === undefined ? null : { user, deviceId, items: cart?.items.length ?? 0 },

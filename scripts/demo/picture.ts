@@ -7,7 +7,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { launch } from "../../tests/support/chromium.ts";
+import { launch } from "../support/chromium.ts";
 import { createDemo } from "./app.ts";
 
 /** How long the picture shows the time before and after the crawler, in milliseconds. */

@@ -31,15 +31,6 @@ export const RANKS: readonly Rank[] = ["newcomers", "returning", "protected"];
 export type Reason = "destroy" | "evict" | "expire";
 
 /**
- * The data of a session as it was saved: another object after each save, the
- * same after a touch.
- */
-export interface Version {
-  /** The whole session as the serializer wrote it; with a template, `null` stands for its cookie. */
-  text: string;
-}
-
-/**
  * What all live sessions that were ever loaded of one session share, from its
  * first load until it is destroyed, however often it is evicted or expires in
  * between. They hold this rather than the entry, whose neighbours they would
@@ -49,8 +40,8 @@ export interface Life {
   readonly sid: string;
   /** The time from one clearing of the store to the next. */
   readonly era: object;
-  /** When the session was created, in milliseconds since the epoch. */
-  readonly created: number;
+  /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
+  created: number | undefined;
   isOver: boolean;
   /** Its place among the lives whose entries have left: see weak_index.ts. */
   next: Life | undefined;
@@ -59,7 +50,7 @@ export interface Life {
 
 /** What is kept of a session. */
 export interface SessionRecord {
-  /** See {@linkcode Version}. */
+  /** The whole session as the serializer wrote it; with a template, `null` stands for its cookie. */
   readonly text: string;
   /** What the cookie has in common with others, if anything. */
   readonly cookie: CookieTemplate | undefined;
@@ -71,38 +62,42 @@ export interface SessionRecord {
   readonly dateOffset: number;
 }
 
+/**
+ * Times are kept as milliseconds since then. These are small integers for 24
+ * days, which V8 stores in the entry itself: any other number is an object of
+ * its own, which takes 16 bytes and makes each `get` wait for memory once more.
+ */
+const START = Date.now();
+
 /** A session in the vault. Only the vault changes it, but for its life. */
 export class Entry implements SessionRecord {
+  // What every request reads or writes comes first: it shares a line of the processor's cache.
   readonly sid: string;
-  version: Version;
+  text: string;
+  /** Another number after each save, the same after a touch. */
+  revision: number;
   cookie: CookieTemplate | undefined;
   size: number;
-  expires: number;
   dateOffset: number;
-  /** In milliseconds since the epoch. */
-  created: number;
-  /** In milliseconds since the epoch. */
-  lastUsed: number;
-  /** Counts the entries of a vault: an older one has a smaller number. */
-  readonly number: number;
-  isKept = true;
-  life: Life | undefined;
+  #expires: number;
+  #lastUsed: number;
   /** The entries of its rank, and its neighbours among them. */
   queue: Queue;
   older: Entry | undefined = undefined;
   newer: Entry | undefined = undefined;
-  /** The entries of its user, the most recently used last. */
-  user: UserGroup | undefined = undefined;
-  userOlder: Entry | undefined = undefined;
-  userNewer: Entry | undefined = undefined;
-  /** While it is a newcomer: the newcomers from its client address, in the order of creation. */
-  address: AddressGroup | undefined = undefined;
-  addressOlder: Entry | undefined = undefined;
-  addressNewer: Entry | undefined = undefined;
+  /** Its user, if any; once that one has had several sessions, they share a group. */
+  owner: string | UserGroup | undefined = undefined;
+  /** Its place among the newcomers, while it is one. */
+  arrival: Arrival | undefined = undefined;
+  life: Life | undefined;
+  readonly #created: number;
+  /** Counts the entries of a vault: an older one has a smaller number. 0 once it has left. */
+  number: number;
 
   constructor(
     sid: string,
     number: number,
+    revision: number,
     queue: Queue,
     record: SessionRecord,
     created: number,
@@ -110,24 +105,58 @@ export class Entry implements SessionRecord {
     life: Life | undefined,
   ) {
     this.sid = sid;
-    this.version = { text: record.text };
+    this.text = record.text;
+    this.revision = revision;
     this.cookie = record.cookie;
     this.size = record.size;
-    this.expires = record.expires;
     this.dateOffset = record.dateOffset;
-    this.created = created;
-    this.lastUsed = lastUsed;
-    this.number = number;
-    this.life = life;
+    this.#expires = record.expires - START;
+    this.#lastUsed = lastUsed - START;
     this.queue = queue;
+    this.life = life;
+    this.#created = created - START;
+    this.number = number;
   }
 
-  get text(): string {
-    return this.version.text;
+  get isKept(): boolean {
+    return this.number !== 0;
   }
 
   get rank(): Rank {
     return this.queue.rank;
+  }
+
+  /** Its user by the option `user`. */
+  get user(): string | undefined {
+    return typeof this.owner === "object" ? this.owner.user : this.owner;
+  }
+
+  /** Whether it was revoked, and has not left yet. */
+  get isRevoked(): boolean {
+    return typeof this.owner === "object" && this.owner.revoked !== undefined;
+  }
+
+  /** When the session expires, in milliseconds since the epoch. */
+  get expires(): number {
+    return this.#expires + START;
+  }
+
+  set expires(time: number) {
+    this.#expires = time - START;
+  }
+
+  /** When it was last loaded, saved or touched, in milliseconds since the epoch. */
+  get lastUsed(): number {
+    return this.#lastUsed + START;
+  }
+
+  set lastUsed(time: number) {
+    this.#lastUsed = time - START;
+  }
+
+  /** When it was created, in milliseconds since the epoch. */
+  get created(): number {
+    return this.#created + START;
   }
 }
 
@@ -179,84 +208,30 @@ export class Queue {
   }
 }
 
-/**
- * A list of entries that have something in common, linked through two of their
- * own fields. Every request moves an entry in its queue, which therefore spells
- * its fields out: through names it would take three times as long.
- */
-abstract class Group {
-  protected abstract readonly older: "userOlder" | "addressOlder";
-  protected abstract readonly newer: "userNewer" | "addressNewer";
-  first: Entry | undefined = undefined;
-  last: Entry | undefined = undefined;
-  count = 0;
-
-  append(entry: Entry): void {
-    const { last } = this;
-    entry[this.older] = last;
-    if (last) last[this.newer] = entry;
-    else this.first = entry;
-    this.last = entry;
-    this.count++;
-  }
-
-  prepend(entry: Entry): void {
-    const { first } = this;
-    entry[this.newer] = first;
-    if (first) first[this.older] = entry;
-    else this.last = entry;
-    this.first = entry;
-    this.count++;
-  }
-
-  remove(entry: Entry): void {
-    const older = entry[this.older];
-    const newer = entry[this.newer];
-    if (older) older[this.newer] = newer;
-    else this.first = newer;
-    if (newer) newer[this.older] = older;
-    else this.last = older;
-    entry[this.older] = entry[this.newer] = undefined;
-    this.count--;
-  }
+/** The sessions of a user who has several. */
+export interface UserGroup {
+  readonly user: string;
+  /** The least recently used first, if `isSorted`. */
+  entries: Set<Entry>;
+  isSorted: boolean;
+  /** Once all of them are revoked: how many of them have left. */
+  revoked: number | undefined;
 }
 
-/** The sessions of one user, the most recently used last. */
-export class UserGroup extends Group {
-  readonly user: string;
-  /** Once all sessions in it are revoked: how many of them have left. */
-  revoked: number | undefined = undefined;
-
-  constructor(user: string) {
-    super();
-    this.user = user;
-  }
-
-  protected get older(): "userOlder" {
-    return "userOlder";
-  }
-
-  protected get newer(): "userNewer" {
-    return "userNewer";
-  }
+/** The place of a newcomer among those from its client address. Only newcomers need one. */
+export interface Arrival {
+  readonly entry: Entry;
+  readonly group: AddressGroup;
+  older: Arrival | undefined;
+  newer: Arrival | undefined;
 }
 
 /** The newcomers from one client address, in the order of creation. */
-export class AddressGroup extends Group {
+export interface AddressGroup {
   readonly address: string;
+  first: Arrival | undefined;
+  last: Arrival | undefined;
+  count: number;
   /** Its place in the heap of all addresses: see newcomers.ts. */
-  place = 0;
-
-  constructor(address: string) {
-    super();
-    this.address = address;
-  }
-
-  protected get older(): "addressOlder" {
-    return "addressOlder";
-  }
-
-  protected get newer(): "addressNewer" {
-    return "addressNewer";
-  }
+  place: number;
 }

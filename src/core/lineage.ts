@@ -3,7 +3,7 @@ import type { SessionData } from "express-session";
 import { isObject } from "../util/errors.ts";
 import { createMark } from "../util/mark.ts";
 import type { CookieTemplate } from "./cookie_template.ts";
-import type { Entry, Life, Version } from "./entry.ts";
+import type { Entry, Life } from "./entry.ts";
 import { WeakIndex } from "./weak_index.ts";
 
 /** Which kept version a live session came from. */
@@ -11,9 +11,9 @@ export interface Origin {
   readonly lineage: Lineage;
   readonly life: Life;
   /** What was kept when the session was loaded or last saved. */
-  readonly version: Version;
-  /** What the request's own session was then, unless it is the text of `version`. */
-  readonly text: string | undefined;
+  readonly revision: number;
+  /** What the request's own session was then, as the serializer wrote it. */
+  readonly text: string;
   /** Whether it lacks what others had saved: its save was merged. */
   readonly isBehind: boolean;
   /** What was kept of the cookie then. */
@@ -84,8 +84,10 @@ export class Lineage {
   }
 
   /** Remembers the life of an entry that was evicted or has expired, if live sessions may hold it too. */
-  departed({ life }: Entry): void {
-    if (life) this.#departed.add(life);
+  departed({ life, created }: Entry): void {
+    if (!life) return;
+    life.created = created;
+    this.#departed.add(life);
   }
 
   /** Returns the life of the departed entry of `sid`, for a save that creates the session again. */
@@ -114,24 +116,21 @@ export class Lineage {
     const life = entry.life ??= {
       sid: entry.sid,
       era: this.#era,
-      created: entry.created,
+      created: undefined,
       isOver: false,
       next: undefined,
       ringSize: 0,
     };
-    const { version, cookie } = entry;
+    const { revision, cookie } = entry;
     let other = origins.get(session);
     // Of this store, only the latest origin counts.
     if (other?.lineage === this) other = other.other;
-    // A touch would replace the text of a cookie that has no template.
-    const own = text ?? (cookie ? undefined : version.text);
-    const isBehind = text !== undefined;
     origins.set(session, {
       lineage: this,
       life,
-      version,
-      text: own,
-      isBehind,
+      revision,
+      text: text ?? entry.text,
+      isBehind: text !== undefined,
       cookie,
       moment,
       other,
@@ -139,8 +138,10 @@ export class Lineage {
   }
 }
 
+const isEnumerable = Object.prototype.propertyIsEnumerable;
+
 /** Returns the request that `session` belongs to, if it is a `Session` rather than plain data. */
 export function requestOf(session: SessionData): object | undefined {
-  const property = Object.getOwnPropertyDescriptor(session, "req");
-  return property?.enumerable === false && isObject(property.value) ? property.value : undefined;
+  const { req } = session as { req?: unknown };
+  return isObject(req) && !isEnumerable.call(session, "req") ? req : undefined;
 }

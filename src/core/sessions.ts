@@ -119,7 +119,11 @@ export class Sessions {
 
   /** Saves `session`, unless it comes too late; merges it if another save was faster. */
   save(sid: string, session: SessionData): void {
-    this.#counted(() => this.#save(sid, session));
+    try {
+      this.#save(sid, session);
+    } catch (thrown) {
+      throw this.#rejected(thrown);
+    }
   }
 
   /**
@@ -127,22 +131,20 @@ export class Sessions {
    * in its place. Returns the session as it is kept then.
    */
   update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
-    return this.#counted(() => {
-      const entry = this.vault.find(sid, this.now());
-      if (!entry) return undefined;
-      const session = this.#load(entry);
-      const result = change(session);
-      if (isThenable(result)) {
-        throw refused(TypeError, "update session", "change must not return a promise", result);
-      }
-      const saved = this.#save(sid, session, entry);
-      return saved && sessionOf(saved, this.options);
-    });
+    try {
+      return this.#update(sid, change);
+    } catch (thrown) {
+      throw this.#rejected(thrown);
+    }
   }
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
   touch(sid: string, session: SessionData): void {
-    this.#counted(() => this.#touch(sid, session));
+    try {
+      this.#touch(sid, session);
+    } catch (thrown) {
+      throw this.#rejected(thrown);
+    }
   }
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
@@ -168,10 +170,7 @@ export class Sessions {
 
   /** Returns what is known of each session of a user, the most recently used first. */
   *sessionsOf(user: User): Steps<Info[]> {
-    const entries: Entry[] = [];
-    for (let entry = this.vault.sessionsOf(String(user))?.last; entry; entry = entry.userOlder) {
-      entries.push(entry);
-    }
+    const entries = [...this.vault.entriesOf(String(user))].reverse();
     const infos: Info[] = [];
     for (const entry of entries) {
       if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
@@ -277,12 +276,21 @@ export class Sessions {
     lastUsed: number,
   ): boolean {
     if (this.vault.find(sid, this.now())) return false;
-    const others = user === undefined ? 0 : this.vault.sessionsOf(user)?.count ?? 0;
+    const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
     // What live sessions were loaded from before it was evicted here is the same session.
     const life = this.#lineage.takeDeparted(sid);
-    const arrival = { sid, record, user, created, lastUsed, life, address: "", isProtected: false };
-    const isKept = this.vault.admit(arrival, rank);
+    const candidate = {
+      sid,
+      record,
+      user,
+      created,
+      lastUsed,
+      life,
+      address: "",
+      isProtected: false,
+    };
+    const isKept = this.vault.admit(candidate, rank);
     if (!isKept && life) this.#lineage.returnDeparted(life);
     return isKept;
   }
@@ -311,13 +319,21 @@ export class Sessions {
     return session;
   }
 
-  #counted<Result>(work: () => Result): Result {
-    try {
-      return work();
-    } catch (thrown) {
-      this.#counters.rejected++;
-      throw thrown;
+  #rejected(thrown: unknown): unknown {
+    this.#counters.rejected++;
+    return thrown;
+  }
+
+  #update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
+    const entry = this.vault.find(sid, this.now());
+    if (!entry) return undefined;
+    const session = this.#load(entry);
+    const result = change(session);
+    if (isThenable(result)) {
+      throw refused(TypeError, "update session", "change must not return a promise", result);
     }
+    const saved = this.#save(sid, session, entry);
+    return saved && sessionOf(saved, this.options);
   }
 
   /**
@@ -350,7 +366,7 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     const found = this.vault.find(sid, now);
     if (user !== undefined) {
-      const isSignIn = found?.user?.user !== user;
+      const isSignIn = found?.user !== user;
       if (this.#revocations.isStale(user, sid, session, origin, isSignIn, now)) {
         return this.#late(sid);
       }
@@ -393,7 +409,7 @@ export class Sessions {
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
 
-    const { version } = entry;
+    const { revision } = entry;
     const cookie = (origin && this.#mergedCookie(session, origin, entry)) ?? session.cookie;
     const date = dateOf(cookie);
     const asked = this.#asksSession ? sessionOf(entry, this.options) : session;
@@ -403,7 +419,7 @@ export class Sessions {
     const record = touched(entry, cookie, expires, date, this.options, this.#templates);
 
     // One of the app's functions saved or destroyed the session itself: that is newer.
-    if (!entry.isKept || entry.version !== version) return;
+    if (!entry.isKept || entry.revision !== revision) return;
     this.vault.touch(entry, record, now);
     if (origin) origin.cookie = entry.cookie;
     this.#counters.touches++;
@@ -412,11 +428,10 @@ export class Sessions {
 
   /** What is to be saved instead of `session`, if something was saved since it was loaded. */
   #merged(session: SessionData, origin: Origin, kept: Entry): Merged | undefined {
-    const isOvertaken = origin.version !== kept.version;
+    const isOvertaken = origin.revision !== kept.revision;
     const cookie = this.#mergedCookie(session, origin, kept);
     if (!isOvertaken && !origin.isBehind && !cookie) return undefined;
-    const base = origin.text ?? origin.version.text;
-    const { merged, text } = merge(session, base, kept.text, this.options.serializer);
+    const { merged, text } = merge(session, origin.text, kept.text, this.options.serializer);
     if (cookie) merged.cookie = cookie;
     return {
       session: merged,
@@ -433,14 +448,14 @@ export class Sessions {
   ): SessionData["cookie"] | undefined {
     const isSame = kept.cookie
       ? origin.cookie === kept.cookie
-      : !origin.cookie && origin.version === kept.version && origin.text === kept.text;
+      : !origin.cookie && origin.revision === kept.revision && origin.text === kept.text;
     if (isSame) return undefined;
     const mine = dataOf(session.cookie);
     const theirs = dataOf(sessionOf(kept, this.options).cookie);
     if (!mine || !theirs) return undefined;
     const base = origin.cookie
       ? origin.cookie.cookieAt(0)
-      : dataOf(parse(origin.text ?? origin.version.text, this.options.serializer).cookie);
+      : dataOf(parse(origin.text, this.options.serializer).cookie);
     return mergeCookies(base, plain(mine), plain(theirs)) as SessionData["cookie"] | undefined;
   }
 
@@ -465,12 +480,13 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const group = entry.user;
-    while (group && group.count > this.options.maxSessionsPerUser) {
-      const { first } = group;
-      const isExpired = first!.expires <= now;
+    const { owner, user } = entry;
+    if (typeof owner !== "object" || user === undefined) return;
+    while (owner.entries.size > this.options.maxSessionsPerUser) {
+      const [oldest] = this.vault.entriesOf(user);
+      const isExpired = oldest.expires <= now;
       if (!isExpired) this.#counters.revoked++;
-      this.vault.remove(first!, isExpired ? "expire" : "destroy");
+      this.vault.remove(oldest, isExpired ? "expire" : "destroy");
     }
   }
 
@@ -484,9 +500,9 @@ export class Sessions {
     }
     if (this.vault.bytes <= this.options.maxSize) return;
     // Nothing but what the limit demands; or the first slice has not come to it.
-    const told = this.#reducing();
+    const told = this.#isReducing ? undefined : this.#reducing();
     this.vault.limit(saved);
-    if (!this.#isReducing) told();
+    told?.();
   }
 
   /**
@@ -534,7 +550,7 @@ export class Sessions {
     return {
       sid,
       session: sessionOf(entry, this.options),
-      user: entry.user?.user,
+      user: entry.user,
       rank,
       bytes: size,
       created: new Date(created),
@@ -556,7 +572,7 @@ export class Sessions {
     const { sid, rank } = entry;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry);
-      if (entry.user?.revoked !== undefined) this.#counters.revoked++;
+      if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
       this.#lineage.departed(entry);

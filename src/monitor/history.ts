@@ -6,25 +6,25 @@ const INTERVAL = 1_000;
 /** How many samples are kept: five minutes, both ends included. */
 const KEPT = 301;
 
-/** What a store did over the last minutes, for who looks only after it has happened. */
+/** What a store did over the last minutes, for whoever looks only afterwards. */
 export class History {
-  readonly #stats: () => unknown;
+  readonly #figures: () => object;
   readonly #started = now();
-  /** Each as JSON, with its number: what the store changes later doesn't change a sample. */
+  /** Each as JSON, with its number: a sample does not change when the store does. */
   readonly #samples: { number: number; json: string }[] = [];
   #taken = 0;
   /** Stops the sampling. */
   readonly stop: () => void;
 
-  constructor(stats: () => unknown) {
-    this.#stats = stats;
+  constructor(figures: () => object) {
+    this.#figures = figures;
     this.#sample();
     this.stop = every(INTERVAL, this, (history) => history.#sample());
   }
 
   /**
    * The samples that were taken after `cursor`, and the cursor to ask with next,
-   * as JSON. A cursor that is none, or one of an earlier process, gives all.
+   * as JSON. A cursor that is none, or one of an earlier process, returns all.
    */
   after(cursor: string): string {
     const run = `${this.#started}`;
@@ -39,9 +39,9 @@ export class History {
   #sample(): void {
     let json: string;
     try {
-      json = JSON.stringify({ time: now(), stats: this.#stats() });
+      json = JSON.stringify({ time: now(), ...this.#figures() });
     } catch {
-      // Nobody is here to be told: who asks for stats.json is.
+      // Whoever asks for stats.json gets the error.
       return;
     }
     this.#samples.push({ number: ++this.#taken, json });

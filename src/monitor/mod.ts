@@ -1,7 +1,7 @@
 /**
  * A page that draws live what a store holds and does, to mount in an Express
- * app behind its own access check. It shows counts, and never a session's id or
- * content.
+ * app behind its own access check. It shows counts, and never the id, the user
+ * or the content of a session.
  *
  * ```ts
  * import express from "express";
@@ -24,9 +24,10 @@
  * @module
  */
 import { dispose } from "../util/dispose.ts";
-import { isFunction, refused } from "../util/errors.ts";
+import { isFunction, isObject, refused } from "../util/errors.ts";
 import { History } from "./history.ts";
-import { html } from "./page/html.ts";
+import { drawing } from "./page/drawing.ts";
+import { htmlOf } from "./page/html.ts";
 import { icon } from "./page/icon.ts";
 import { script } from "./page/script.ts";
 import { style } from "./page/style.ts";
@@ -39,7 +40,7 @@ import type { LembroStats } from "../types.ts";
  * import { assertEquals } from "@std/assert";
  * import type { MonitorRequest } from "express-lembro/monitor";
  *
- * // As Express gives it to what is mounted at /admin/sessions.
+ * // As Express passes it to what is mounted at /admin/sessions.
  * const request: MonitorRequest = {
  *   method: "GET",
  *   url: "/stats.json",
@@ -72,7 +73,7 @@ export interface MonitorRequest {
  * const response: MonitorResponse = {
  *   statusCode: 200,
  *   setHeader() {},
- *   end: (text = "") => answered = text,
+ *   end: (body = "") => answered = body,
  * };
  * watch({ method: "GET", url: "/stats.json" }, response);
  * assertEquals(JSON.parse(answered), store.stats());
@@ -83,13 +84,13 @@ export interface MonitorResponse {
   statusCode: number;
   /** Sets a header of the answer. */
   setHeader(name: string, value: string): unknown;
-  /** Ends the answer, with its text. */
-  end(text?: string): unknown;
+  /** Ends the answer, with its body. */
+  end(body?: string): unknown;
 }
 
 /**
- * What {@linkcode monitor} gives: a handler for Express 4 and 5, and all that
- * calls its handlers like them.
+ * What {@linkcode monitor} returns: a handler for Express 4 and 5, and for
+ * whatever else calls its handlers like them.
  *
  * ```ts
  * import { createServer } from "node:http";
@@ -99,7 +100,7 @@ export interface MonitorResponse {
  *
  * using store = new (lembro(session))();
  * using watch: Monitor = monitor(store);
- * // A server without a framework, for who can reach 127.0.0.1.
+ * // A server without a framework, for whoever can reach 127.0.0.1.
  * const server = createServer(watch).listen(0, "127.0.0.1", () => server.close());
  * ```
  */
@@ -119,6 +120,65 @@ export interface Monitor {
   [Symbol.dispose](): void;
 }
 
+/**
+ * What {@linkcode monitor} takes besides a store.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { monitor, type MonitorOptions } from "express-lembro/monitor";
+ *
+ * // An open journal of express-lembro/journal is one, too.
+ * const journal = {
+ *   stats: () => ({
+ *     ...{ bytes: 512, pending: 0, lag: 0, lastSync: new Date(), errors: 0 },
+ *     isFailing: false,
+ *   }),
+ * };
+ * const options: MonitorOptions = { journal };
+ * using store = new (lembro(session))();
+ * using watch = monitor(store, options);
+ * let answered = "";
+ * const response = { statusCode: 0, setHeader() {}, end: (body = "") => answered = body };
+ * watch({ method: "GET", url: "/stats.json" }, response);
+ * assertEquals(JSON.parse(answered).journal.bytes, 512);
+ * ```
+ */
+export interface MonitorOptions {
+  /** The open journal of the store. Its state is shown too. */
+  journal?: { stats(): JournalFigures } | undefined;
+}
+
+/**
+ * What the monitor shows of a journal: a part of what its `stats()` returns.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { JournalFigures } from "express-lembro/monitor";
+ *
+ * const { bytes, lag }: JournalFigures = {
+ *   ...{ bytes: 512, pending: 3, lag: 250, lastSync: undefined, errors: 0 },
+ *   isFailing: false,
+ * };
+ * assertEquals([bytes, lag], [512, 250]);
+ * ```
+ */
+export interface JournalFigures {
+  /** The size of the file, in bytes. */
+  bytes: number;
+  /** How many sessions have changed and are not in the file yet. */
+  pending: number;
+  /** How long the oldest change has waited that is not on the disk, in milliseconds. */
+  lag: number;
+  /** When changes were last brought to the disk. */
+  lastSync: Date | undefined;
+  /** How often writing has failed. */
+  errors: number;
+  /** Whether the file cannot be written at the moment. */
+  isFailing: boolean;
+}
+
 const HEADERS = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; " +
@@ -129,17 +189,18 @@ const HEADERS = {
   "X-Content-Type-Options": "nosniff",
 };
 
-/** The type of an answer, and its text by the query. */
-type Answer = [type: string, text: (query: string) => string];
+/** The type of an answer, and its body by the query. */
+type Answer = [type: string, body: (query: string) => string];
 
 /**
- * Makes a handler that shows live what `store` holds and does. From now on it
- * takes a sample each second and keeps those of the last five minutes; that
+ * Returns a handler that shows live what `store` holds and does. It takes a
+ * sample each second from now on and keeps those of the last five minutes; that
  * never keeps a process alive.
  *
  * Below its mount point there are the page, `stats.json` with what
- * `store.stats()` gives at the moment, and `history.json` with the samples.
- * It asks nobody who they are: mount it behind the app's own access check.
+ * `store.stats()` returns at the moment, and `history.json` with the samples.
+ * With a journal, each of them has its state as `journal` too. There is no
+ * access check: mount it behind that of the app.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -160,25 +221,55 @@ type Answer = [type: string, text: (query: string) => string];
  * ```
  *
  * @param store A store, or anything else with its function `stats`.
- * @throws {TypeError} If there is no function `stats` on `store`.
+ * @param options The journal of the store, if it has one.
+ * @returns The handler. Its `close` stops the sampling.
+ * @throws {TypeError} If `store` or `journal` has no function `stats`, or if an option is unknown.
  */
-export function monitor(store: { stats(): LembroStats }): Monitor {
+export function monitor(store: { stats(): LembroStats }, options?: MonitorOptions): Monitor {
   if (!isFunction(store?.stats)) {
     const rule = "store must have a function stats, as those of express-lembro";
     throw refused(TypeError, "monitor", rule, store);
   }
+  const { journal } = checkedOptions(options);
   const stats = () => store.stats();
-  const history = new History(stats);
+  const history = new History(() => ({ stats: stats(), journal: figuresOf(journal) }));
+  const html = htmlOf({ hasJournal: journal !== undefined });
   const answers = new Map<string, Answer>([
     ["/", ["text/html; charset=utf-8", () => html]],
     ["/monitor.css", ["text/css; charset=utf-8", () => style]],
     ["/monitor.js", ["text/javascript; charset=utf-8", () => script]],
+    ["/drawing.js", ["text/javascript; charset=utf-8", () => drawing]],
     ["/monitor.svg", ["image/svg+xml", () => icon]],
-    ["/stats.json", ["application/json", () => JSON.stringify(stats())]],
+    [
+      "/stats.json",
+      ["application/json", () => JSON.stringify({ ...stats(), journal: figuresOf(journal) })],
+    ],
     ["/history.json", ["application/json", (query) => history.after(cursorOf(query))]],
   ]);
   const close = () => history.stop();
   return Object.assign(handlerOf(answers), { close, [dispose]: close });
+}
+
+function checkedOptions(given: MonitorOptions = {}): MonitorOptions {
+  if (!isObject(given) || Array.isArray(given)) {
+    throw refused(TypeError, "monitor", "options must be an object", given);
+  }
+  const { journal, ...unknown } = given;
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) {
+    throw refused(TypeError, "monitor", "the option is journal: unknown option", name);
+  }
+  if (journal !== undefined && !isFunction(journal?.stats)) {
+    throw refused(TypeError, "monitor", "journal must be an open journal", journal);
+  }
+  return { journal };
+}
+
+/** What is shown of a journal. Its last error is not: it has the path in its message. */
+function figuresOf(journal: MonitorOptions["journal"]): JournalFigures | undefined {
+  if (!journal) return;
+  const { bytes, pending, lag, lastSync, errors, isFailing } = journal.stats();
+  return { bytes, pending, lag, lastSync, errors, isFailing };
 }
 
 function handlerOf(answers: Map<string, Answer>) {
@@ -189,27 +280,27 @@ function handlerOf(answers: Map<string, Answer>) {
   ): void => {
     const { method, url = "/", originalUrl = url } = request;
     const [path, query = ""] = url.split("?", 2);
-    const [type, text] = answers.get(path) ?? [];
-    if (!type || !text) return next();
+    const [type, bodyOf] = answers.get(path) ?? [];
+    if (!type || !bodyOf) return next();
     if (method !== "GET" && method !== "HEAD") return end(response, 405, { Allow: "GET, HEAD" });
     const [whole] = originalUrl.split("?", 1);
     if (path === "/" && !whole.endsWith("/")) {
       return end(response, 302, { Location: withSlash(whole) });
     }
-    let found: string;
+    let body: string;
     try {
-      found = text(query);
+      body = bodyOf(query);
     } catch (error) {
       return next(error);
     }
-    end(response, 200, { "Content-Type": type }, found);
+    end(response, 200, { "Content-Type": type }, body);
   };
 }
 
 /**
- * The same address with a slash behind it, without which the page's links lead
- * elsewhere. Relative to its folder: the app may not know under which name a
- * proxy shows it, and no path can name another host.
+ * The same address with a slash at its end, which the links of the page need. It
+ * is relative to its folder: the app may not know the name by which a proxy shows
+ * it, and no path can name another host.
  */
 function withSlash(path: string): string {
   return `./${path.slice(path.lastIndexOf("/") + 1)}/`;
@@ -223,11 +314,11 @@ function end(
   response: MonitorResponse,
   status: number,
   headers: Record<string, string> = {},
-  text?: string,
+  body?: string,
 ): void {
   response.statusCode = status;
   for (const [name, value] of Object.entries({ ...HEADERS, ...headers })) {
     response.setHeader(name, value);
   }
-  response.end(text);
+  response.end(body);
 }

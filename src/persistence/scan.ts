@@ -1,96 +1,221 @@
-import { now } from "../util/time.ts";
-import type { Entry, Rank, Vault } from "../core/vault.ts";
-import { unwatch, watch, type Watcher } from "../core/watchers.ts";
+import { RANKS } from "../core/entry.ts";
+import type { Entry, Observer, Port, Row } from "../core/port.ts";
+import { rowOf, type Rows } from "./rows.ts";
 
-/** The ranks, from the first to be evicted to the last. */
-export const RANKS: readonly Rank[] = ["newcomers", "returning", "protected"];
+/** How a session has changed: bits of a number, since there may be very many. */
+type Change = number;
+/** It stays in its place in the order. */
+const STAYED: Change = 0;
+/** It went to the end of its rank. */
+const MOVED: Change = 1;
+/** It has left, and may have come back. */
+const LEFT: Change = 2;
+/** More than its place has changed. */
+const CHANGED: Change = 4;
 
-/** A live session, or only the id of one that has left; nothing: all that came before have left. */
-export type Given = [sid: string, entry: Entry] | [sid: string] | [];
+/** So many rows are written at once without anybody noticing. */
+const FEW = 500;
 
-/** Stands for all entries among those that have changed. */
-const ALL = Symbol("all");
+/**
+ * Which sessions of a store have changed, each once, the last to move at the
+ * end. An {@linkcode Observer} of that store.
+ */
+export class Changes implements Observer {
+  #changes = new Map<string, Change>();
+  #isTruncated = false;
+  #hasEnded = false;
 
-/** Follows a walk through the queues, however they change. */
-class Follower {
-  /** Where the walk through a queue goes on, and where it ends. */
-  next: Entry | undefined;
-  #end: Entry | undefined;
-  /** What has changed and is to be given again, the last to move at the end, and whether it did. */
-  readonly changes = new Map<Entry | typeof ALL, boolean>();
-
-  /** Goes to the first entry of a queue. What will be appended to it is not met. */
-  enter({ first, last }: { first: Entry | undefined; last: Entry | undefined }): void {
-    this.next = first;
-    this.#end = last;
+  /** How many sessions have changed. */
+  get size(): number {
+    return this.#changes.size;
   }
 
-  goOn(): void {
-    this.next = this.next === this.#end ? undefined : this.next?.newer;
+  /** Whether nothing has changed. */
+  get isEmpty(): boolean {
+    return this.#changes.size === 0 && !this.#hasEnded;
   }
 
-  readonly watch: Watcher = (entry, leaves) => {
-    if (!entry) {
-      this.next = undefined;
-      this.changes.clear();
-      this.changes.set(ALL, true);
-    } else if (leaves) {
-      if (this.next === entry) this.goOn();
-      if (this.#end === entry) this.#end = entry.older;
-      this.changes.delete(entry);
-      this.changes.set(entry, true);
-    } else if (!this.changes.has(entry)) {
-      this.changes.set(entry, false);
+  /** Whether anybody was signed out. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  // The last of its rank has moved there, or is new, or was there before, which is the same.
+  upsert(entry: Entry): void {
+    const change = entry.newer ? STAYED : MOVED;
+    this.#note(
+      entry.sid,
+      (this.#changes.get(entry.sid) ?? STAYED) | change | CHANGED,
+      !entry.newer,
+    );
+  }
+
+  delete({ sid }: Entry, reason: "destroy" | "evict" | "expire"): void {
+    if (reason === "expire" && !((this.#changes.get(sid) ?? STAYED) & CHANGED)) {
+      // The row that was written says when it expires.
+      this.#changes.delete(sid);
+      return;
     }
-  };
+    if (reason === "destroy") this.#hasEnded = true;
+    this.#note(sid, LEFT | CHANGED, true);
+  }
+
+  truncate(): void {
+    this.#changes = new Map();
+    this.#isTruncated = this.#hasEnded = true;
+  }
+
+  /** The sessions of a user leave in slices: each of them will be told of. */
+  revoke(): void {
+    this.#hasEnded = true;
+  }
+
+  /** Notes that a session goes to the end of its rank, or leaves. */
+  moved(sid: string): void {
+    this.#note(sid, (this.#changes.get(sid) ?? STAYED) | MOVED, true);
+  }
+
+  /** Returns the changes so far, and begins anew. */
+  take(): Changes {
+    const taken = new Changes();
+    taken.#changes = this.#changes;
+    taken.#isTruncated = this.#isTruncated;
+    taken.#hasEnded = this.#hasEnded;
+    this.#changes = new Map();
+    this.#isTruncated = this.#hasEnded = false;
+    return taken;
+  }
+
+  /** Adds changes that came after these. */
+  add(later: Changes): void {
+    if (later.#isTruncated) this.truncate();
+    this.#hasEnded ||= later.#hasEnded;
+    for (const [sid, change] of later.#changes) {
+      const before = change & LEFT ? STAYED : this.#changes.get(sid) ?? STAYED;
+      this.#note(sid, before | change, (change & (MOVED | LEFT)) !== 0);
+    }
+  }
+
+  /**
+   * The rows that tell of these changes, which must not go on. Yields
+   * `undefined` where the caller may leave it alone for a while.
+   *
+   * @param isOrderKept Whether to tell of sessions of which only the place has changed.
+   */
+  *rows(port: Port, isOrderKept = true): Rows {
+    if (this.#isTruncated) yield [];
+    for (const [sid, change] of this.#changes) {
+      if (!isOrderKept && !(change & CHANGED)) continue;
+      const entry = port.find(sid);
+      if (!entry) {
+        yield [sid];
+      } else {
+        const stays = (change & MOVED) === 0;
+        // It has come back, but not to the place that it had.
+        if (stays && change & LEFT) yield [sid];
+        yield rowOf(port.read(entry), stays);
+      }
+      yield;
+    }
+  }
+
+  #note(sid: string, change: Change, isLast: boolean): void {
+    if (isLast) this.#changes.delete(sid);
+    this.#changes.set(sid, change);
+  }
 }
 
 /**
- * Goes through the live entries in the order in which they are evicted. The
- * vault may be used meanwhile: what changes is given again at the end, until
- * nothing is left to give, so that what was given is right as of the end. What
- * has left its place is given as one that has left, and then, if it is kept,
- * as the last of its rank.
- *
- * Gives `undefined` where the caller may leave it alone for a while, and nowhere else.
+ * Goes through the live sessions of a store in the order in which they are
+ * evicted, however they change. What was met and has changed since is among the
+ * {@linkcode Scan.changes}.
  */
-export function* inOrder(vault: Vault): Generator<Given | undefined, void, undefined> {
-  const follower = new Follower();
-  const { changes } = follower;
-  const isKept = (entry: Entry) => vault.find(entry.sid, now()) === entry;
-  watch(vault, follower.watch);
-  try {
+export class Scan implements Observer {
+  readonly #port: Port;
+  readonly #stop: () => void;
+  /** What has changed since the start, or since this was taken. */
+  readonly changes = new Changes();
+  /** Where the walk through a rank goes on, and where it ends. */
+  #next: Entry | undefined;
+  #end: Entry | undefined;
+
+  constructor(port: Port) {
+    this.#port = port;
+    this.#stop = port.observe(this);
+  }
+
+  /** Stops observing. */
+  stop(): void {
+    this.#stop();
+  }
+
+  /** The rows of all sessions, once. Yields `undefined` where it may be left alone for a while. */
+  *walk(): Rows {
     for (const rank of RANKS) {
-      follower.enter(vault.queue(rank));
-      while (follower.next) {
-        const entry = follower.next;
-        follower.goOn();
-        // What has moved comes below.
-        if (!changes.get(entry)) {
-          if (isKept(entry)) yield [entry.sid, entry];
-          // It has expired, and left at this moment.
-          else changes.delete(entry);
-        }
+      // What will be appended is not met: it is among the changes.
+      const { first, last } = this.#port.queue(rank);
+      this.#next = first;
+      this.#end = last;
+      while (this.#next) {
+        const entry = this.#next;
+        this.#goOn();
+        const row = this.#rowOf(entry);
+        if (row) yield rowOf(row, false);
         yield;
       }
     }
-    let goal = changes.size;
-    for (const [entry, hasMoved] of changes) {
-      changes.delete(entry);
-      if (entry === ALL) yield [];
-      else {
-        if (hasMoved) yield [entry.sid];
-        if (isKept(entry)) yield [entry.sid, entry];
-      }
-      if (changes.size <= goal) {
-        const before = changes.size;
-        yield;
-        // More than has come in between: so there is an end, however busy the store is.
-        const came = changes.size - before;
-        goal = before - came;
+  }
+
+  /**
+   * The rows of what has changed. Goes through twice as much as comes in
+   * between, so that less is left each time, however busy the store is.
+   */
+  *changed(): Rows {
+    let rows = 0;
+    let goal = 0;
+    for (const row of this.changes.take().rows(this.#port)) {
+      if (row) {
+        rows++;
+        yield row;
+      } else if (rows >= goal) {
+        const before = this.changes.size;
+        const hasWaited = yield;
+        const came = this.changes.size - before;
+        // What came while the disk was slow is no reason to hold the event loop.
+        goal = rows + 2 * (hasWaited ? Math.min(came, FEW) : came);
       }
     }
-  } finally {
-    unwatch(vault, follower.watch);
+  }
+
+  move(entry: Entry): void {
+    if (this.#next === entry) this.#goOn();
+    if (this.#end === entry) this.#end = entry.older;
+    this.changes.moved(entry.sid);
+  }
+
+  upsert(entry: Entry): void {
+    this.changes.upsert(entry);
+  }
+
+  delete(entry: Entry, reason: "destroy" | "evict" | "expire"): void {
+    this.changes.delete(entry, reason);
+  }
+
+  truncate(): void {
+    this.#next = undefined;
+    this.changes.truncate();
+  }
+
+  revoke(): void {
+    this.changes.revoke();
+  }
+
+  #goOn(): void {
+    this.#next = this.#next === this.#end ? undefined : this.#next?.newer;
+  }
+
+  /** Nothing if it has expired, and leaves at this moment. */
+  #rowOf(entry: Entry): Row | undefined {
+    return this.#port.find(entry.sid) === entry ? this.#port.read(entry) : undefined;
   }
 }

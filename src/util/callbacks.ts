@@ -55,15 +55,14 @@ export function answer<Result>(
   work: () => Result,
   barrier?: () => Promise<unknown>,
 ): Promise<Result> | void {
-  return settling(callback, (settle) => {
-    let result: Result;
-    try {
-      result = work();
-    } catch (thrown) {
-      return defer(settle, truthy(thrown));
-    }
-    succeed(settle, result, barrier);
-  });
+  if (!isFunction(callback)) return promised((settle) => answer(settle, work, barrier));
+  let result: Result;
+  try {
+    result = work();
+  } catch (thrown) {
+    return defer(callback, truthy(thrown));
+  }
+  succeed(callback, result, barrier);
 }
 
 /** As {@linkcode answer}, for work in slices: the first slice runs at once. */
@@ -72,19 +71,18 @@ export function answerInSlices<Result>(
   start: () => Generator<void, Result, undefined>,
   barrier?: () => Promise<unknown>,
 ): Promise<Result> | void {
-  return settling(callback, (settle) => {
-    let steps: Generator<void, Result, undefined>;
-    try {
-      steps = start();
-    } catch (thrown) {
-      return defer(settle, truthy(thrown));
-    }
-    inOwnContext<Result>(
-      (done, failed) => inSlices(steps, done, failed),
-      (result) => succeed(settle, result, barrier),
-      (thrown) => defer(settle, truthy(thrown)),
-    );
-  });
+  if (!isFunction(callback)) return promised((settle) => answerInSlices(settle, start, barrier));
+  let steps: Generator<void, Result, undefined>;
+  try {
+    steps = start();
+  } catch (thrown) {
+    return defer(callback, truthy(thrown));
+  }
+  inOwnContext<Result>(
+    (done, failed) => inSlices(steps, done, failed),
+    (result) => succeed(callback, result, barrier),
+    (thrown) => defer(callback, truthy(thrown)),
+  );
 }
 
 /**
@@ -117,11 +115,7 @@ function succeed<Result>(
   barrier().then(() => defer(settle, null, result), (error) => defer(settle, error));
 }
 
-function settling<Result>(
-  callback: Callback<Result> | undefined,
-  start: (settle: Callback<Result>) => void,
-): Promise<Result> | void {
-  if (isFunction(callback)) return start(callback);
+function promised<Result>(start: (settle: Callback<Result>) => void): Promise<Result> {
   return new Promise((resolve, reject) => {
     start((error, result) => error ? reject(error) : resolve(result as Result));
   });

@@ -5,9 +5,8 @@
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { contentsOf } from "../../src/core/port.ts";
-import { sessionOf as sessionOfRecord } from "../../src/core/record.ts";
-import type { Entry, Rank } from "../../src/core/vault.ts";
+import { type Rank, RANKS } from "../../src/core/entry.ts";
+import { type Entry, type Port, portOf as portOfStore } from "../../src/core/port.ts";
 import type { Lembro, SessionData } from "../support/setup.ts";
 
 export {
@@ -23,14 +22,14 @@ export type { SessionData };
 
 export type Store = InstanceType<typeof Lembro>;
 
-const RANKS: Rank[] = ["newcomers", "returning", "protected"];
-
 /** A session as a store keeps it. */
 export interface Kept {
   sid: string;
   rank: Rank;
   size: number;
   expires: number;
+  created: number;
+  lastUsed: number;
 }
 
 /** A folder that is gone at the end. */
@@ -48,24 +47,23 @@ export class Folder implements Disposable {
   }
 }
 
-export function vaultOf(store: Store) {
-  return contentsOf(store)!.vault;
+export function portOf(store: Store): Port {
+  return portOfStore(store)!;
 }
 
 /** What a store keeps, in the order in which it is evicted. */
 export function keptIn(store: Store): Kept[] {
-  return entriesIn(store).map(({ sid, queue: { rank }, size, expires }) => ({
-    sid,
-    rank,
-    size,
-    expires,
-  }));
+  return entriesIn(store).map((entry) => {
+    const { rank, size, expires } = entry;
+    const { sid, created, lastUsed } = portOf(store).read(entry);
+    return { sid, rank, size, expires, created, lastUsed };
+  });
 }
 
 function entriesIn(store: Store): Entry[] {
   const entries: Entry[] = [];
   for (const rank of RANKS) {
-    for (let entry = vaultOf(store).queue(rank).first; entry; entry = entry.newer) {
+    for (let entry = portOf(store).queue(rank).first; entry; entry = entry.newer) {
       if (entry.expires > Date.now()) entries.push(entry);
     }
   }
@@ -74,9 +72,7 @@ function entriesIn(store: Store): Entry[] {
 
 /** The live sessions of a store by id; it forgets none of the others by this. */
 export function sessionsIn(store: Store): Map<string, SessionData> {
-  return new Map(
-    entriesIn(store).map((entry) => [entry.sid, sessionOfRecord(entry, store.options)]),
-  );
+  return new Map(entriesIn(store).map((entry) => [entry.sid, portOf(store).sessionOf(entry)]));
 }
 
 /** Asserts that two stores keep the same sessions, in the same order, for as long. */

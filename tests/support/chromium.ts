@@ -1,12 +1,11 @@
 /**
- * A real Chromium, and a server on 127.0.0.1 for its pages.
+ * Whether there is a Chromium, and a server on 127.0.0.1 for its pages.
  *
  * @module
  */
-import { type Browser, chromium } from "playwright-core";
+import { PATH } from "../../scripts/support/chromium.ts";
 
-/** Where Debian's package puts it; `CHROMIUM` names another one. */
-const PATH = Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium";
+export { launch } from "../../scripts/support/chromium.ts";
 
 /** Whether there is a Chromium. Where there has to be one, it is not asked for. */
 export function hasChromium(): boolean {
@@ -16,17 +15,6 @@ export function hasChromium(): boolean {
     console.log(`Skipped the tests in a browser: there is no ${PATH}.`);
     return false;
   }
-}
-
-/** Starts Chromium, with a profile of its own. */
-export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: PATH,
-    args: [
-      ...["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"],
-      ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    ],
-  });
 }
 
 /** Serves files, by the path that a page asks for. */

@@ -1,5 +1,5 @@
 /**
- * The examples of `scripts/demo/frameworks/`, and what their visitors meet.
+ * The examples of `scripts/examples/frameworks/`, and what their visitors meet.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { io } from "socket.io-client";
 import { Visitor } from "./http.ts";
 import type { Runtime } from "./runtimes.ts";
 
-/** What each example has to do for who comes to `url`. */
+/** What each example has to do for whoever comes to `url`. */
 export const FRAMEWORKS: Record<string, (url: string) => Promise<void>> = {
   "express_5.mjs": countsVisits,
   "express_4.cjs": countsVisits,
@@ -58,6 +58,28 @@ export const FRAMEWORKS: Record<string, (url: string) => Promise<void>> = {
       assertEquals(await ada.get("/"), { visits: 2, said: null });
       assertEquals(await socket.emitWithAck("say", "hello"), "said");
       assertEquals(await ada.get("/"), { visits: 3, said: "hello" }, "what both of them saved");
+    } finally {
+      socket.disconnect();
+    }
+  },
+
+  async "sails.cjs"(url) {
+    await countsVisits(url);
+    const ada = new Visitor(url);
+    assertEquals(await ada.get("/"), { visits: 1 });
+    const socket = io(url, {
+      extraHeaders: { cookie: ada.cookie! },
+      forceNew: true,
+      // Sails requires the version of its own client, and takes no other transport.
+      query: { __sails_io_sdk_version: "1.2.1" },
+      transports: ["websocket"],
+    });
+    try {
+      const visit = () =>
+        socket.timeout(5_000).emitWithAck("get", { method: "get", url: "/", headers: {} });
+      assertEquals((await visit()).body, { visits: 2 }, "the session of the page");
+      assertEquals(await ada.get("/"), { visits: 3 });
+      assertEquals((await visit()).body, { visits: 4 });
     } finally {
       socket.disconnect();
     }

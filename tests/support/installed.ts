@@ -15,6 +15,9 @@ export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 /** What npm says of a packed package. */
 interface Packed {
   filename: string;
+  /** In bytes, packed and unpacked. */
+  size: number;
+  unpackedSize: number;
   files: { path: string; size: number }[];
 }
 

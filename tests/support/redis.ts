@@ -6,7 +6,7 @@
 import { assert } from "@std/assert";
 import { RedisStore } from "connect-redis";
 import { createClient } from "redis";
-import { type Redis, startRedis } from "../../scripts/bench/redis.ts";
+import { type Redis, startRedis } from "../../scripts/support/redis_server.ts";
 
 /** Whether there is a redis-server. Where there has to be one, it is not asked for. */
 export function hasRedis(): boolean {

@@ -16,12 +16,25 @@ const RANKS: Series[] = [
   series("protected", "Protected", "protected", "protected", "protected solid"),
 ];
 
-const RATES: { id: string; title: string; about: string; unit: string; series: Series[] }[] = [
+/** A card with a picture of how often something happens. */
+interface RateCard {
+  id: string;
+  title: string;
+  about: string;
+  /** What the series count, after their figures. */
+  unit: string;
+  /** What is said instead of showing the card while all of its totals are 0. */
+  none: string;
+  series: Series[];
+}
+
+const RATES: RateCard[] = [
   {
     id: "hits",
     title: "Hits and misses",
-    about: "How often a session was asked for and found, and how often there was none.",
-    unit: "a second",
+    about: "Sessions that requests asked for: found, and not found.",
+    unit: "per second",
+    none: "No request has asked for a session yet.",
     series: [
       series("hits", "Hits", "hit", "hits", "hits solid"),
       series("misses", "Misses", "miss", "misses", "misses dashed"),
@@ -30,39 +43,52 @@ const RATES: { id: string; title: string; about: string; unit: string; series: S
   {
     id: "evictions",
     title: "Evictions",
-    about: "Sessions that had to go to keep to the limit, by rank.",
-    unit: "evicted a second",
+    about: "Sessions that were evicted to keep to the limit, by rank.",
+    unit: "evicted per second",
+    none: "No session has been evicted.",
     series: RANKS.map((rank) => ({ ...rank, path: `evicted.${rank.path}` })),
+  },
+  {
+    id: "revocations",
+    title: "Revocations",
+    about: "Sessions that were signed out by revoke, or because their user had too many.",
+    unit: "revoked per second",
+    none: "No session has been revoked.",
+    series: [series("revoked", "Revoked", "session", "sessions", "single solid")],
   },
   {
     id: "expiries",
     title: "Expiries",
-    about: "Sessions that were forgotten because their time was over.",
-    unit: "expired a second",
+    about: "Sessions whose time was over.",
+    unit: "expired per second",
+    none: "No session has expired.",
     series: [series("expired", "Expired", "session", "sessions", "single solid")],
   },
   {
     id: "merges",
     title: "Merges",
-    about: "Saves that another one had overtaken, and that were merged with it.",
-    unit: "a second",
+    about: "Saves that were merged with another request's save.",
+    unit: "per second",
+    none: "No save has been merged.",
     series: [series("merges", "Merges", "merge", "merges", "single solid")],
   },
   {
     id: "late",
     title: "Late writes",
-    about: "Saves that came after the logout, and wrote nothing.",
-    unit: "a second",
+    about: "Saves that came after the session had ended, and were dropped.",
+    unit: "per second",
+    none: "No save has been dropped.",
     series: [series("lateWrites", "Late writes", "late write", "late writes", "single solid")],
   },
 ];
 
-/** The columns of the table of the last minutes: those that say how it was, and those that count. */
-const LEVELS = { bytes: "Memory", sessions: "Sessions" };
+/** The columns of the table of the last minutes: figures at an end, and what is counted. */
+const LEVELS = { bytes: "Memory", sessions: "Sessions", users: "Users" };
 const COUNTS = {
   hits: "Hits",
   misses: "Misses",
   evicted: "Evicted",
+  revoked: "Revoked",
   expired: "Expired",
   merges: "Merges",
   lateWrites: "Late writes",
@@ -75,14 +101,23 @@ function series(path: string, name: string, one: string, many: string, kind: str
   return { path, name, one, many, kind };
 }
 
-function card(id: string, title: string, about: string, unit: string, rest: string): string {
+/** A card; the words of its picture say the same as the picture. */
+function card(id: string, title: string, about: string, rest = "", words: Words = {}): string {
+  const { unit = "", none } = words;
+  const data = `data-unit="${unit}"` + (none ? ` data-none="${none}"` : "");
   return `
       <section id="${id}" class="card" aria-labelledby="${id}-title">
         <h2 id="${id}-title">${title}</h2>
         <p class="about">${about}</p>
-        <p class="words" id="${id}-words" data-unit="${unit}">–</p>
+        <p class="words" id="${id}-words" ${data}>–</p>
         <svg class="chart" role="img" aria-labelledby="${id}-title" aria-describedby="${id}-words"></svg>${rest}
       </section>`;
+}
+
+/** What follows the figures of a card, and what is said instead of showing it. */
+interface Words {
+  unit?: string;
+  none?: string;
 }
 
 function table(id: string, columns: string[], rows: string): string {
@@ -111,16 +146,45 @@ function rankCard(): string {
   return card(
     "ranks",
     "Sessions by rank",
-    "Newcomers go first when memory is short, protected ones last.",
-    "",
+    "Newcomers are evicted first, protected sessions last.",
     table("ranks", ["Rank", "Kept", "Share"], rows.join("")),
   );
 }
 
-function rateCard({ id, title, about, unit, series }: typeof RATES[number]): string {
+function rateCard({ id, title, about, unit, none, series }: RateCard): string {
   const rows = series.map((one) => row(one, `<path d="M2 6H26" class="line ${one.kind}"/>`));
-  const columns = ["Series", "Most a second", "Since the start"];
-  return card(id, title, about, unit, table(id, columns, rows.join("")));
+  const columns = ["Series", "Peak per second", "Total"];
+  return card(id, title, about, table(id, columns, rows.join("")), { unit, none });
+}
+
+function userCard(): string {
+  return card("users", "Users", "Users with at least one session.", "", {
+    none: "No session belongs to a user.",
+  });
+}
+
+function journalCard(): string {
+  const figures = { bytes: "File size", lastSync: "Last written", errors: "Failed writes" };
+  const rows = Object.entries(figures).map(([name, title]) => `
+            <tr><th scope="row">${title}</th><td data-journal="${name}">–</td></tr>`);
+  return card(
+    "journal",
+    "Journal",
+    "How long the oldest change waits for the disk.",
+    `
+        <table aria-labelledby="journal-title">
+          <tbody>${rows.join("")}
+          </tbody>
+        </table>`,
+  );
+}
+
+function quietCard(): string {
+  return `
+      <section id="quiet" class="card" aria-labelledby="quiet-title" hidden>
+        <h2 id="quiet-title">Nothing yet</h2>
+        <ul></ul>
+      </section>`;
 }
 
 function lastMinutes(): string {
@@ -137,7 +201,7 @@ function lastMinutes(): string {
         <div class="scroll" role="region" aria-labelledby="minutes-title" tabindex="0">
           <table>
             <caption>
-              Each half minute: memory and sessions at its end, all else counted in it.
+              Each half minute: memory, sessions and users at its end, all else counted in it.
             </caption>
             <thead><tr>${names.map((name) => `<th scope="col">${name}</th>`).join("")}</tr></thead>
             <tbody>${rows}
@@ -147,8 +211,19 @@ function lastMinutes(): string {
       </details>`;
 }
 
-/** The page: what stands still in it. Its script fills in the rest. */
-export const html: string = `<!DOCTYPE html>
+/** The parts of the page that do not change. Its script fills in the rest. */
+export function htmlOf({ hasJournal }: { hasJournal: boolean }): string {
+  const cards = [
+    card("memory", "Memory", "The size of the sessions, and its limit."),
+    rankCard(),
+    ...RATES.slice(0, 2).map(rateCard),
+    userCard(),
+    ...RATES.slice(2).map(rateCard),
+    ...hasJournal ? [journalCard()] : [],
+    quietCard(),
+    lastMinutes(),
+  ];
+  return `<!DOCTYPE html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
@@ -177,20 +252,16 @@ export const html: string = `<!DOCTYPE html>
       <p id="trouble" class="notice" role="alert"></p>
     </header>
 
-    <main>${
-  [
-    card("memory", "Memory", "What the sessions take, against what they may take.", "", ""),
-    rankCard(),
-    ...RATES.map(rateCard),
-    lastMinutes(),
-  ].join("")
-}
+    <p id="start" class="card" hidden>
+      No sessions yet. The charts appear with the first one.
+    </p>
+    <main>${cards.join("")}
     </main>
 
     <footer>
       <p>
-        No session’s id or content is shown here, only counts. They are in
-        <a href="stats.json">stats.json</a> too, and those of the last minutes in
+        Only counts are shown here, never the id, the user or the content of a session. They are
+        also in <a href="stats.json">stats.json</a>, and those of the last minutes in
         <a href="history.json">history.json</a>. Looking changes nothing.
       </p>
     </footer>
@@ -212,3 +283,4 @@ export const html: string = `<!DOCTYPE html>
   </body>
 </html>
 `;
+}

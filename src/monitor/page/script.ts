@@ -2,7 +2,9 @@
  * The script of the page. It is text in a template here, and so has none in it;
  * a test lets `deno fmt` and `deno lint` check it like any other file.
  */
-export const script: string = String.raw`const NAMESPACE = "http://www.w3.org/2000/svg";
+export const script: string = String
+  .raw`import { area, element, line, put, stack } from "./drawing.js";
+
 const MINUTE = 60_000;
 /** How much of the past is drawn, in milliseconds. */
 const LONGEST = 5 * MINUTE;
@@ -35,11 +37,11 @@ let timer;
 
 // Asking
 
-/** What the app has sampled since the last answer; throws what to tell who looks. */
+/** Asks for the samples since the last answer. An error has the message to show. */
 async function ask() {
   const response = await fetch("history.json?after=" + cursor, {
     cache: "no-store",
-    // An access check may send who is signed out to its login.
+    // An access check may redirect to its login.
     redirect: "manual",
     signal: AbortSignal.timeout(PATIENCE),
   }).catch(() => {
@@ -61,7 +63,7 @@ async function look() {
   try {
     const answer = await ask();
     failures = 0;
-    // Who has paused it meanwhile gets the same again later.
+    // Paused meanwhile: the next answer has these samples again.
     if (!paused) show(answer);
     tell();
   } catch (error) {
@@ -77,10 +79,10 @@ function pause() {
   return calm.matches ? 5000 : 1000;
 }
 
-/** Says how the page stands; each only once, as it is read out. */
+/** Says whether the page is live. Screen readers read it out, so it changes only if that does. */
 function tell(trouble = "") {
   const last = samples.at(-1);
-  const since = last ? " What is drawn ends at " + clock(last.time) + "." : "";
+  const since = last ? " The figures are from " + clock(last.time) + "." : "";
   write(byId("trouble"), trouble && trouble + since + " The page keeps trying.");
   write(byId("state"), trouble ? "" : paused ? "Paused." : "Live, over the last five minutes.");
 }
@@ -158,28 +160,6 @@ function write(place, text) {
 
 // Drawing
 
-function element(name, attributes, text) {
-  const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function path(points) {
-  return points.map(([x, y], at) => (at ? "L" : "M") + x.toFixed(1) + " " + y.toFixed(1)).join("");
-}
-
-function line(points, kind) {
-  return element("path", { class: "line " + kind, d: path(points) });
-}
-
-/** What is between two lines, with a pattern of the page or in one colour. */
-function area(upper, lower, kind, pattern) {
-  const d = path([...upper, ...lower.toReversed()]) + "Z";
-  const fill = pattern ? { fill: "url(#" + pattern + ")" } : {};
-  return element("path", { class: "area " + kind, d, ...fill });
-}
-
 /** Where a time and a value are in a drawing, and its frame. */
 function scaleOf(svg, most) {
   const width = svg.clientWidth;
@@ -197,11 +177,6 @@ function scaleOf(svg, most) {
     element("text", { class: "mark", x: 2, y: y(value) + (kind === "limit" ? -7 : 15) }, text),
   ];
   return { x: (time) => width * (time - start) / (end - start), y, mark, frame };
-}
-
-function put(svg, parts) {
-  svg.setAttribute("viewBox", "0 0 " + svg.clientWidth + " " + svg.clientHeight);
-  svg.replaceChildren(...parts);
 }
 
 /** The next number above that reads well: 1, 2 or 5 and zeros. */
@@ -226,8 +201,8 @@ function drawMemory() {
 
   const of = maxSize === null ? ", without a limit" : " of " + size(maxSize);
   const fill = maxSize === null ? "" : ", " + percent(bytes, maxSize);
-  const highest = "At most " + size(peak) + " in the time drawn.";
-  write(byId("memory-words"), size(bytes) + of + fill + ". " + highest);
+  const highest = ". At most " + size(peak) + " in the time shown.";
+  write(byId("memory-words"), size(bytes) + of + fill + highest);
   document.title = (maxSize === null ? size(bytes) : percent(bytes, maxSize) + " full") +
     " – express-lembro";
 }
@@ -236,25 +211,22 @@ function drawRanks() {
   const card = byId("ranks");
   const svg = card.querySelector(".chart");
   const rows = all("tbody tr", card);
+  const kinds = Object.fromEntries(rows.map(({ dataset: { path, kind } }) => [path, kind]));
   const { stats } = samples.at(-1);
   const most = round(Math.max(...samples.map(({ stats }) => stats.sessions)));
   const { x, y, mark, frame } = scaleOf(svg, most);
-  const drawn = stretches().flatMap((stretch) => {
-    let below = stretch.map(({ time }) => [x(time), y(0)]);
-    let sum = stretch.map(() => 0);
-    // From below: who goes last lies deepest.
-    return rows.toReversed().flatMap(({ dataset: { path, kind } }) => {
-      const under = below;
-      sum = sum.map((kept, at) => kept + stretch[at].stats[path]);
-      // One session in thousands is less than a pixel: a rank that is there is drawn 3 high.
-      const heights = stretch.map(({ stats }, at) =>
-        Math.min(y(sum[at]), under[at][1] - (stats[path] ? 3 : 0))
-      );
-      below = stretch.map(({ time }, at) => [x(time), heights[at]]);
-      if (stretch.every(({ stats }) => stats[path] === 0)) return [];
-      return [area(below, under, kind, path), line(below, kind.replace(/ \w+$/, " solid"))];
-    });
-  });
+  // From below: the rank that is evicted last lies deepest.
+  const ranks = Object.keys(kinds).reverse();
+  const drawn = stretches().flatMap((stretch) =>
+    stack(stretch, ranks, {
+      x: ({ time }) => x(time),
+      y,
+      value: ({ stats }, rank) => stats[rank],
+    }).flatMap(({ name, upper, lower }) => [
+      area(upper, lower, kinds[name], name),
+      line(upper, kinds[name].replace(/ \w+$/, " solid")),
+    ])
+  );
   put(svg, [...mark(most, count(most), "grid"), ...drawn, ...frame]);
 
   const words = rows.map(({ dataset: { path }, dataset }) => many(stats[path], dataset, count));
@@ -265,12 +237,78 @@ function drawRanks() {
   });
 }
 
+/** Lists what the cards without anything to draw say, instead of showing them. */
+function listQuiet() {
+  const quiet = all("main > [hidden] > [data-none]").map(({ dataset }) => dataset.none);
+  const list = byId("quiet").querySelector("ul");
+  byId("quiet").hidden = quiet.length === 0;
+  if (list.children.length === quiet.length) return;
+  list.replaceChildren(...quiet.map((text) => {
+    const item = document.createElement("li");
+    item.textContent = text;
+    return item;
+  }));
+}
+
+/** Draws a figure over time, with its peak marked. */
+function drawLevel(svg, valueOf, markOf) {
+  const peak = Math.max(...samples.map(valueOf));
+  const top = round(peak);
+  const { x, y, mark, frame } = scaleOf(svg, top);
+  const drawn = stretches().flatMap((stretch) => {
+    const upper = stretch.map((sample) => [x(sample.time), y(valueOf(sample))]);
+    return [area(upper, upper.map(([x]) => [x, y(0)]), "single"), line(upper, "single solid")];
+  });
+  put(svg, [...mark(top, markOf(top), "grid"), ...frame, ...drawn]);
+  return peak;
+}
+
+function drawUsers() {
+  const card = byId("users");
+  card.hidden = samples.every(({ stats }) => stats.users === 0);
+  if (card.hidden) return;
+  const peak = drawLevel(card.querySelector(".chart"), ({ stats }) => stats.users, count);
+  const { users } = samples.at(-1).stats;
+  const now = many(users, { one: "user", many: "users" }, count);
+  write(byId("users-words"), now + ", at most " + count(peak) + " in the time shown.");
+}
+
+/** How the journal is. It is on the page only if the monitor was given one. */
+function drawJournal() {
+  const card = byId("journal");
+  const { journal } = samples.at(-1);
+  if (!card || !journal) return;
+  const waits = many(journal.pending, { one: "change waits", many: "changes wait" }, count) +
+    ", the oldest for " + seconds(journal.lag) + ".";
+  const isWritten = journal.pending === 0 && journal.lag === 0;
+  const state = isWritten ? "Everything is on the disk." : waits;
+  const failing = "The file cannot be written. The app goes on from memory. " + waits;
+  card.classList.toggle("failing", journal.isFailing);
+  write(byId("journal-words"), journal.isFailing ? failing : state);
+  write(card.querySelector("[data-journal=bytes]"), size(journal.bytes));
+  write(card.querySelector("[data-journal=errors]"), count(journal.errors));
+  const last = journal.lastSync ? clock(new Date(journal.lastSync)) : "Not yet";
+  write(card.querySelector("[data-journal=lastSync]"), last);
+  drawLevel(
+    card.querySelector(".chart"),
+    ({ journal }) => (journal?.lag ?? 0) / 1000,
+    (top) => count(top) + " s",
+  );
+}
+
+/** The number and its unit stay on one line. */
+const seconds = (ms) => (ms < 10_000 ? fine : count)(ms / 1000) + "\u00a0s";
+
 function many(value, { one, many }, format) {
   return format(value) + " " + (value === 1 ? one : many);
 }
 
 function drawRates(card, svg) {
   const rows = all("tbody tr", card);
+  const isUnused = rows.every(({ dataset: { path } }) => figure(samples.at(-1).stats, path) === 0);
+  // What was counted before the app's last start is drawn on.
+  card.hidden = isUnused && stretches().length === 1;
+  if (card.hidden) return;
   const found = stretches().map((stretch) =>
     rows.map(({ dataset }) => rates(stretch, dataset.path))
   );
@@ -287,7 +325,7 @@ function drawRates(card, svg) {
       return upper.length === 0 ? [] : [area(upper, lower, kind), line(upper, kind)];
     })
   );
-  put(svg, [...mark(top, rate(top) + " a second", "grid"), ...frame, ...drawn]);
+  put(svg, [...mark(top, rate(top) + " per second", "grid"), ...frame, ...drawn]);
 
   const { stats } = samples.at(-1);
   const words = rows.map(({ dataset }, at) =>
@@ -327,13 +365,28 @@ function fillMinutes() {
   });
 }
 
+/** Whether no session was ever kept or asked for. */
+function isUnused({ stats }) {
+  return stats.sessions === 0 && COUNTED.every((path) => total(stats, path) === 0);
+}
+
 function drawAll() {
   if (samples.length === 0) return;
+  const isEmpty = samples.every(isUnused);
+  byId("start").hidden = !isEmpty;
+  document.body.classList.toggle("empty", isEmpty);
+  drawJournal();
+  if (isEmpty) {
+    document.title = "No sessions yet – express-lembro";
+    return;
+  }
   drawMemory();
   drawRanks();
-  for (const card of all("section.card")) {
-    if (card.id !== "memory" && card.id !== "ranks") drawRates(card, card.querySelector(".chart"));
+  drawUsers();
+  for (const card of all("section.card:has([data-path])")) {
+    if (card.id !== "ranks") drawRates(card, card.querySelector(".chart"));
   }
+  listQuiet();
   if (byId("minutes").open) fillMinutes();
 }
 

@@ -32,7 +32,7 @@ body {
   background: var(--paper);
   color: var(--ink);
   font: 1rem/1.5 var(--sans);
-  overflow-wrap: anywhere;
+  overflow-wrap: break-word;
 }
 
 h1,
@@ -105,41 +105,47 @@ button:hover {
   display: none;
 }
 
+/* Cards of a row share its width, so that none leaves a gap. */
 main {
-  display: grid;
+  display: flex;
+  flex-wrap: wrap;
   gap: 1rem;
 }
 
-@media (min-width: 56rem) {
-  main {
-    grid-template-columns: repeat(6, minmax(0, 1fr));
-  }
+.card {
+  flex: 1 1 min(22rem, 100%);
+}
 
-  .card {
-    grid-column: span 2;
-  }
+#memory,
+#ranks,
+#hits,
+#evictions {
+  flex-basis: min(30rem, 100%);
+}
 
-  #memory,
-  #ranks,
-  #hits,
-  #evictions {
-    grid-column: span 3;
-  }
-
-  #minutes {
-    grid-column: 1 / -1;
-  }
+#quiet,
+#minutes {
+  flex-basis: 100%;
 }
 
 .card {
-  display: grid;
+  display: flex;
+  flex-direction: column;
   gap: 0.35rem;
-  align-content: start;
   min-width: 0;
   padding: clamp(1rem, 2vw, 1.5rem);
   background: var(--card);
   border: 1px solid var(--line);
   border-radius: 1rem;
+}
+
+.empty main > :not(#journal) {
+  display: none;
+}
+
+#start {
+  margin-bottom: 1rem;
+  font-size: 1.125rem;
 }
 
 .about,
@@ -175,14 +181,25 @@ th:first-child {
   text-align: left;
 }
 
-thead th {
-  border: 0;
+td,
+th[scope="row"] {
+  white-space: nowrap;
+}
+
+.failing .words {
+  color: var(--warn);
+}
+
+ul {
+  margin: 0;
+  padding-left: 1.25rem;
 }
 
 /* The drawings */
 
 .chart {
   display: block;
+  flex: 1 0 10rem;
   width: 100%;
   height: 10rem;
   margin-block: 0.4rem;
@@ -192,6 +209,18 @@ thead th {
   width: 28px;
   height: 12px;
   margin-right: 0.6rem;
+}
+
+@media (max-width: 22rem) {
+  .swatch {
+    width: 20px;
+    margin-right: 0.35rem;
+  }
+
+  th,
+  td {
+    padding-left: 0.5rem;
+  }
 }
 
 .patterns {
@@ -301,7 +330,7 @@ summary h2 {
   padding-top: 0.5rem;
 }
 
-.scroll :is(th, td) {
+.scroll th {
   white-space: nowrap;
 }
 

@@ -7,6 +7,7 @@
  */
 import { dirname, join, relative, resolve } from "node:path";
 import ts from "typescript";
+import { rewrittenGlobal } from "../globals.ts";
 
 interface BuildOptions {
   entryPoints: { name: string; path: string }[];
@@ -96,7 +97,7 @@ async function transform({ entryPoints, importMap }: BuildOptions) {
   const files = new Set(entryPoints.map(({ path }) => resolve(path)));
   for (const file of files) {
     const text = await Deno.readTextFile(file);
-    refuseGlobalThis(text, file);
+    refuseGlobals(text, file);
     sources[relative(root, file)] = renameImports(text, (specifier) => {
       if (specifier.startsWith("node:")) return specifier;
       if (/^\.\.?\//.test(specifier)) {
@@ -112,11 +113,13 @@ async function transform({ entryPoints, importMap }: BuildOptions) {
   return { sources, dependencies: Object.fromEntries(Object.entries(dependencies).sort()) };
 }
 
-/** dnt puts a proxy in the place of a bare `globalThis`. */
-function refuseGlobalThis(text: string, file: string): void {
-  const own = text.replace(/dnt-shim-ignore.*\n.*/g, "");
-  if (/^(?!\s*(\/\/|\*)).*\bglobalThis\b(?!\.)/m.test(own)) {
-    throw new Error(`Cannot build: dnt would change globalThis in ${file}: see dnt-shim-ignore`);
+/** Throws if dnt would change what a module does. */
+function refuseGlobals(text: string, file: string): void {
+  const rewritten = rewrittenGlobal(text);
+  if (rewritten) {
+    throw new Error(
+      `Cannot build: dnt would rewrite ${rewritten} of ${file}: put dnt-shim-ignore before it`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a store holds and does, for Prometheus: an example to copy.
+ * The figures of a store for Prometheus: an example to copy.
  *
  * ```ts
  * app.get("/metrics", requireAdmin, async (_request, response) => {
@@ -12,22 +12,24 @@
 import type { LembroStats } from "express-lembro";
 import { Counter, Gauge, Registry } from "prom-client";
 
-/** What is so now: the figure of `stats()`, the name of its metric, and what that says. */
+/** The state now: the figure of `stats()`, the name of its metric, and what it is. */
 const GAUGES = [
-  ["bytes", "lembro_bytes", "What the sessions take, in bytes"],
-  ["maxSize", "lembro_max_bytes", "What the sessions may take, in bytes"],
+  ["bytes", "lembro_bytes", "Size of the sessions, in bytes"],
+  ["maxSize", "lembro_max_bytes", "Limit of the size of the sessions, in bytes"],
+  ["users", "lembro_users", "Users with at least one session"],
 ] as const;
 
 /** What has happened since the start. */
 const COUNTERS = [
   ["hits", "lembro_hits_total", "Sessions that were asked for and found"],
-  ["misses", "lembro_misses_total", "Sessions that were asked for and not there"],
+  ["misses", "lembro_misses_total", "Sessions that were asked for and not found"],
   ["saves", "lembro_saves_total", "Saves that were kept"],
   ["touches", "lembro_touches_total", "Touches that were kept"],
   ["merges", "lembro_merges_total", "Saves that were merged with one that had overtaken them"],
-  ["lateWrites", "lembro_late_writes_total", "Saves that came after the logout"],
+  ["lateWrites", "lembro_late_writes_total", "Saves that came after the session had ended"],
   ["expired", "lembro_expired_total", "Sessions that have expired"],
-  ["rejected", "lembro_rejected_total", "Saves and touches that gave an error"],
+  ["revoked", "lembro_revoked_total", "Sessions that were revoked"],
+  ["rejected", "lembro_rejected_total", "Saves, updates and touches that failed"],
 ] as const;
 
 const RANKS = ["newcomers", "returning", "protected"] as const;
@@ -68,7 +70,7 @@ export function metricsOf(store: { stats(): LembroStats }): Registry {
   });
   new Counter({
     name: "lembro_evicted_total",
-    help: "Sessions that had to go to keep to the limit, by rank",
+    help: "Sessions that were evicted to keep to the limit, by rank",
     labelNames: ["rank"],
     registers,
     collect() {

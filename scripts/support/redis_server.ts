@@ -1,6 +1,6 @@
 /**
- * A redis-server of our own, where there is one: on a free port of 127.0.0.1,
- * and nothing of it is kept.
+ * A redis-server on a free port of 127.0.0.1 that keeps nothing on the disk, for
+ * tests and scripts.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { type AddressInfo, createServer } from "node:net";
 /** A running redis-server. */
 export interface Redis extends AsyncDisposable {
   readonly port: number;
-  /** As `redis-server --version` gives it. */
+  /** As `redis-server --version` prints it. */
   readonly version: string;
 }
 

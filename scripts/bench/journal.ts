@@ -1,0 +1,101 @@
+/**
+ * What the journal costs: at each request, over a start, and in holds of the
+ * event loop.
+ *
+ * @module
+ */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import session from "express-session";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fill, longestHold } from "./measure.ts";
+import type { BenchStore } from "./peers.ts";
+import { newSession, sidOf } from "./sessions.ts";
+
+const SECRET = "a secret of the bench";
+
+/** How many sessions an app saves at most in one turn of the event loop. */
+const TOGETHER = 10;
+
+/** How many sessions are saved while the longest hold of writing is looked for. */
+const WRITTEN = 20_000;
+
+/** How the sessions of an app are kept. */
+export const JOURNALS = ["no journal", "journal", "sealed journal"] as const;
+
+/** How the sessions of an app are kept. */
+export type Kept = typeof JOURNALS[number];
+
+/** A folder that is gone when the process ends its work. */
+async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "express-lembro-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
+
+/** A store whose sessions are kept so. */
+export async function openKept(kept: Kept, path: string) {
+  const { default: lembro } = await import("express-lembro");
+  const { openJournal } = await import("express-lembro/journal");
+  const store = new (lembro(session))({ maxSize: Infinity });
+  const journal = kept === "no journal"
+    ? undefined
+    : await openJournal(store, path, kept === "journal" ? {} : { secret: SECRET });
+  return { store: store as unknown as BenchStore, journal };
+}
+
+/** Milliseconds, with `count` sessions in a sealed journal. */
+export interface JournalTimes {
+  /** The longest hold while sessions are saved and written. */
+  write: number;
+  /** The longest hold while all are saved again and again until the file has been compacted. */
+  compact: number;
+  /** How long it takes to open the journal of a process that has ended. */
+  replay: number;
+  /** The longest hold meanwhile. */
+  replayHold: number;
+}
+
+/** Saves the sessions with the numbers up to `count` anew, a few in each turn. */
+async function saveAgain(store: BenchStore, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const sid = sidOf(i);
+    store.set(sid, newSession(store, sid, i), () => {});
+    if (i % TOGETHER === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Measures a sealed journal of `count` sessions. */
+export async function measureJournal(count: number): Promise<JournalTimes> {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "sessions.journal");
+  const times: JournalTimes = { write: 0, compact: 0, replay: 0, replayHold: 0 };
+  {
+    const { store, journal } = await openKept("sealed journal", path);
+    await fill(store, 0, count);
+    await journal!.flush();
+    times.write = await longestHold(async () => {
+      await saveAgain(store, Math.min(WRITTEN, count));
+      await journal!.flush();
+    });
+    times.compact = await longestHold(async () => {
+      for (let i = 0; i < 3; i++) {
+        await saveAgain(store, count);
+        await journal!.flush();
+      }
+    });
+    await journal!.close();
+    store.close!();
+  }
+  let opened: Awaited<ReturnType<typeof openKept>> | undefined;
+  times.replayHold = await longestHold(async () => {
+    const start = performance.now();
+    opened = await openKept("sealed journal", path);
+    times.replay = performance.now() - start;
+  });
+  const { store, journal } = opened!;
+  if (store.stats!().sessions !== count) throw new Error("Cannot measure: sessions are missing");
+  await journal!.close();
+  store.close!();
+  return times;
+}

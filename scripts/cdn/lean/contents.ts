@@ -1,2 +1,0 @@
-/** In place of `src/contents.ts`: the modules that look into a store are not in this file. */
-export function expose(): void {}

@@ -1,2 +1,0 @@
-/** In place of `src/watchers.ts`: the modules that watch a store are not in this file. */
-export function tell(): void {}

@@ -1,0 +1,237 @@
+/**
+ * The file system, as far as sessions are kept in it. Tests put one of their
+ * own in its place that fails or forgets on demand.
+ *
+ * @module
+ */
+import { fdatasyncSync, renameSync, writeSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
+
+/** What is asked about a file. */
+export interface FileStatus {
+  readonly dev: number;
+  readonly ino: number;
+  /** In bytes. */
+  readonly size: number;
+  /** In milliseconds since the epoch. */
+  readonly mtimeMs: number;
+  isSymbolicLink(): boolean;
+}
+
+/** An open file. */
+export interface DiskFile {
+  read(
+    into: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesRead: number }>;
+  write(
+    from: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesWritten: number }>;
+  /** Returns how many bytes were written. */
+  writeSync(from: Uint8Array, offset: number, length: number, position: number): number;
+  truncate(length: number): Promise<void>;
+  sync(): Promise<void>;
+  datasync(): Promise<void>;
+  datasyncSync(): void;
+  stat(): Promise<FileStatus>;
+  close(): Promise<void>;
+}
+
+/** A file system. The methods fail as those of `node:fs` do. */
+export interface Disk {
+  open(path: string, flags: string, mode?: number): Promise<DiskFile>;
+  readText(path: string): Promise<string>;
+  names(folder: string): Promise<string[]>;
+  stat(path: string): Promise<FileStatus>;
+  /** Like `stat`, but of a link itself. */
+  lstat(path: string): Promise<FileStatus>;
+  realpath(path: string): Promise<string>;
+  readlink(path: string): Promise<string>;
+  rename(from: string, to: string): Promise<void>;
+  renameSync(from: string, to: string): void;
+  /** Gives a file a second name. Fails with `EEXIST` if the name is taken. */
+  link(path: string, name: string): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+class NodeFile implements DiskFile {
+  readonly #handle: fs.FileHandle;
+
+  constructor(handle: fs.FileHandle) {
+    this.#handle = handle;
+  }
+
+  read(into: Uint8Array, offset: number, length: number, position: number) {
+    return this.#handle.read(into, offset, length, position);
+  }
+
+  write(from: Uint8Array, offset: number, length: number, position: number) {
+    return this.#handle.write(from, offset, length, position);
+  }
+
+  writeSync(from: Uint8Array, offset: number, length: number, position: number): number {
+    return writeSync(this.#handle.fd, from, offset, length, position);
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.#handle.truncate(length);
+  }
+
+  sync(): Promise<void> {
+    return this.#handle.sync();
+  }
+
+  datasync(): Promise<void> {
+    return this.#handle.datasync();
+  }
+
+  datasyncSync(): void {
+    fdatasyncSync(this.#handle.fd);
+  }
+
+  stat(): Promise<FileStatus> {
+    return this.#handle.stat();
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+/** The real file system. */
+export const nodeDisk: Disk = {
+  open: async (path, flags, mode) => new NodeFile(await fs.open(path, flags, mode)),
+  readText: (path) => fs.readFile(path, "utf8"),
+  names: (folder) => fs.readdir(folder),
+  stat: (path) => fs.stat(path),
+  lstat: (path) => fs.lstat(path),
+  realpath: (path) => fs.realpath(path),
+  readlink: (path) => fs.readlink(path),
+  rename: (from, to) => fs.rename(from, to),
+  renameSync,
+  link: (path, name) => fs.link(path, name),
+  remove: (path) => fs.rm(path),
+};
+
+/** Returns the code of an error of the file system, such as `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | null)?.code;
+}
+
+/** Does `work` with a file and closes it, whatever comes of it. */
+export async function closing<Result>(
+  file: { close(): Promise<void> },
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } finally {
+    await file.close();
+  }
+}
+
+/** More links in a row than this are a circle. */
+const MOST_LINKS = 40;
+
+/**
+ * Returns the path of the file that `path` leads to, which need not exist yet.
+ *
+ * @throws What the file system says, as `ENOENT` if the folder does not exist.
+ */
+export async function targetOf(disk: Disk, path: string): Promise<string> {
+  let at = resolve(path);
+  for (let links = 0; links < MOST_LINKS; links++) {
+    const real = await disk.realpath(at).catch((error) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+    });
+    if (real !== undefined) return real;
+    // A link that leads nowhere, or nothing.
+    at = join(await disk.realpath(dirname(at)), basename(at));
+    const isLink = await disk.lstat(at).then((found) => found.isSymbolicLink(), (error) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+      return false;
+    });
+    if (!isLink) return at;
+    at = resolve(dirname(at), await disk.readlink(at));
+  }
+  throw Object.assign(new Error(`ELOOP: too many symbolic links encountered, open '${path}'`), {
+    code: "ELOOP",
+  });
+}
+
+/** How file systems say that a folder cannot be synced there. */
+const UNSYNCABLE = ["EACCES", "EBADF", "EINVAL", "EISDIR", "ENOSYS", "ENOTSUP", "EPERM"];
+
+/** Brings the names in a folder to the disk, where the system can do that. Windows cannot. */
+export async function syncFolder(disk: Disk, path: string): Promise<void> {
+  try {
+    const folder = await disk.open(path, "r");
+    await closing(folder, () => folder.sync());
+  } catch (error) {
+    if (!UNSYNCABLE.includes(codeOf(error) ?? "")) throw error;
+  }
+}
+
+/** How often a rename is tried while somebody else holds a file, and how long after, in ms. */
+export const RENAME_TRIES = 20;
+export const RENAME_PAUSE = 50;
+
+/** Whether a rename has failed as it does on Windows while a virus scanner reads the file. */
+export function isHeldForAMoment(error: unknown): boolean {
+  return ["EACCES", "EBUSY", "EPERM"].includes(codeOf(error) ?? "");
+}
+
+/** Renames a file, and tries again for a moment while somebody else holds it. */
+export async function renamePatiently(disk: Disk, from: string, to: string): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await disk.rename(from, to);
+    } catch (error) {
+      if (!isHeldForAMoment(error) || tries === RENAME_TRIES) throw error;
+      await setTimeout(RENAME_PAUSE);
+    }
+  }
+}
+
+/** Returns the path of a temporary file beside `target`, which no other process uses. */
+export function temporaryOf(target: string): string {
+  return `${target}.${crypto.randomUUID()}.tmp`;
+}
+
+/** What {@linkcode temporaryOf} puts behind the name of a file. */
+export const TEMPORARY = /^\.[\da-f-]{36}\.tmp$/;
+
+/**
+ * Removes files beside `target` that killed processes have left.
+ *
+ * @param ending What their names have behind that of `target`.
+ * @param before When they were last written at the latest, in milliseconds since the epoch.
+ */
+export async function removeLeftovers(
+  disk: Disk,
+  target: string,
+  ending: RegExp,
+  before: number,
+): Promise<void> {
+  const folder = dirname(target);
+  const start = basename(target);
+  // They are in nobody's way. What is wrong with the folder, the caller itself will meet.
+  const names = await disk.names(folder).catch(() => []);
+  for (const name of names) {
+    if (!name.startsWith(start) || !ending.test(name.slice(start.length))) continue;
+    const path = join(folder, name);
+    try {
+      // Of a link that leads nowhere, too.
+      if ((await disk.lstat(path)).mtimeMs < before) await disk.remove(path);
+    } catch {
+      // The next one may be removed.
+    }
+  }
+}

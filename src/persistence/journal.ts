@@ -1,0 +1,289 @@
+/**
+ * Keeps the sessions of a store over restarts and crashes, in a file.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { openJournal } from "express-lembro/journal";
+ *
+ * const Lembro = lembro(session);
+ * const path = `${await Deno.makeTempDir()}/sessions.journal`;
+ * {
+ *   using store = new Lembro();
+ *   await using _journal = await openJournal(store, path);
+ *   await store.set("a", { cookie: new session.Cookie() });
+ * }
+ *
+ * using store = new Lembro();
+ * await using _journal = await openJournal(store, path);
+ * assertEquals(await store.ids(), ["a"]);
+ * ```
+ *
+ * @module
+ */
+import process from "node:process";
+import type { LembroStore } from "../types.ts";
+import { isObject, refused } from "../util/errors.ts";
+import { checkedPath, checkedPort } from "./arguments.ts";
+import { nodeDisk } from "./disk.ts";
+import { type EventStore, JournalWriter } from "./journal_writer.ts";
+import { readSecret } from "./sealing.ts";
+import { shared } from "./shared.ts";
+
+const OPEN = "open journal";
+
+/** The interval may be this long, in milliseconds. */
+const LONGEST_INTERVAL = 60_000;
+
+/**
+ * What {@linkcode openJournal} takes besides a store and a path.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { type JournalOptions, openJournal } from "express-lembro/journal";
+ *
+ * const options: JournalOptions = { interval: 100, secret: ["the new one", "the old one"] };
+ * const path = `${await Deno.makeTempDir()}/sessions.journal`;
+ * using store = new (lembro(session))();
+ * await using journal = await openJournal(store, path, options);
+ * assertEquals(journal.stats().errors, 0);
+ * ```
+ */
+export interface JournalOptions {
+  /**
+   * How long a change may take to be on the disk, in milliseconds from 1 to
+   * 60000. The changes of one session within that time are written once.
+   *
+   * @default {1000}
+   */
+  interval?: number | undefined;
+  /**
+   * Encrypts the file with AES-256-GCM. Of an array the first one encrypts, and
+   * all of them decrypt: put a new one in front to replace the old one.
+   */
+  secret?: string | readonly string[] | undefined;
+}
+
+/**
+ * How a journal is, and what it has done since it was opened.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { type JournalStats, openJournal } from "express-lembro/journal";
+ *
+ * const path = `${await Deno.makeTempDir()}/sessions.journal`;
+ * using store = new (lembro(session))();
+ * await using journal = await openJournal(store, path);
+ * await store.set("a", { cookie: new session.Cookie() });
+ * await journal.flush();
+ * const { bytes, pending, lag }: JournalStats = journal.stats();
+ * assertEquals([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
+ * ```
+ */
+export interface JournalStats {
+  /** The size of the file, in bytes. */
+  bytes: number;
+  /** How many sessions have changed and are not in the file yet. */
+  pending: number;
+  /** How long the oldest change has waited that is not on the disk, in milliseconds. */
+  lag: number;
+  /** When changes were last brought to the disk; `undefined` if none have been. */
+  lastSync: Date | undefined;
+  /** How often the file was compacted. */
+  compactions: number;
+  /** How often writing has failed. */
+  errors: number;
+  /** What it failed with last. */
+  lastError: Error | undefined;
+  /** Whether the file cannot be written at the moment. */
+  isFailing: boolean;
+}
+
+/**
+ * An open journal: what {@linkcode openJournal} returns.
+ *
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { type Journal, openJournal } from "express-lembro/journal";
+ *
+ * const path = `${await Deno.makeTempDir()}/sessions.journal`;
+ * using store = new (lembro(session))();
+ * const journal: Journal = await openJournal(store, path);
+ * await store.set("a", { cookie: new session.Cookie() });
+ * await journal.close();
+ * assert((await Deno.stat(path)).size > 0);
+ * ```
+ */
+export interface Journal {
+  /**
+   * Writes what has changed, without waiting for the interval, and waits until
+   * it is on the disk.
+   *
+   * @throws What the file system says. The changes are kept, and writing is tried again.
+   */
+  flush(): Promise<void>;
+  /**
+   * Writes what has changed, closes the file and releases its lock. The store
+   * stays usable; what changes in it later is not written. May be called twice.
+   *
+   * @throws What the file system says. The file is closed nevertheless.
+   */
+  close(): Promise<void>;
+  /** Returns how the journal is. */
+  stats(): JournalStats;
+  /** Closes the journal at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The open journals, for the end of the process. */
+const open = new Set<JournalWriter>();
+
+/** A timer does not keep the process alive, so it may end with changes that are not written yet. */
+function finish(): void {
+  for (const writer of open) void writer.finish();
+}
+
+/** Runtimes older than the symbol get the one that its polyfills agree on. */
+const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ??
+  Symbol.for("Symbol.asyncDispose");
+
+class OpenJournal implements Journal {
+  readonly #writer: JournalWriter;
+  readonly #closed: () => void;
+
+  constructor(writer: JournalWriter, closed: () => void) {
+    this.#writer = writer;
+    this.#closed = closed;
+    if (open.size === 0) process.on("beforeExit", finish);
+    open.add(writer);
+  }
+
+  flush(): Promise<void> {
+    return this.#writer.flush();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#writer.close();
+    } finally {
+      if (open.delete(this.#writer)) {
+        if (open.size === 0) process.off("beforeExit", finish);
+        this.#closed();
+      }
+    }
+  }
+
+  stats(): JournalStats {
+    return this.#writer.stats();
+  }
+
+  [asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Opens the journal of a store: a file that has its sessions after a restart or
+ * a crash. A file that is not there is created, readable by its owner only.
+ *
+ * A file that is there is replayed first: each session comes back with its data,
+ * rank, creation, user, the life it has left, and its place in the order of its
+ * last save or touch. What has expired stays away. If the store is too small,
+ * its ranks decide. What it has already stays, and is written too. Open the
+ * journal before the app listens.
+ *
+ * From then on every change is on the disk within `interval` milliseconds. The
+ * callbacks and promises of `destroy`, `revoke` and `clear` wait for the disk:
+ * a logout that was answered holds, even if the power fails right after it.
+ *
+ * If the disk fails, the app goes on from memory. The store emits one `error`
+ * event, with the code `ERR_LEMBRO_JOURNAL_WRITE`, and one when the file is
+ * complete again, with the code `ERR_LEMBRO_JOURNAL_RECOVERED`; without a
+ * listener both are warnings of the process. Meanwhile writing is tried again,
+ * and answers wait for 3 seconds at most.
+ *
+ * A lock beside the file keeps out other processes of the same machine, but not
+ * those of another one: a network file system is no place for a journal.
+ *
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { openJournal } from "express-lembro/journal";
+ *
+ * const Lembro = lembro(session);
+ * const path = `${await Deno.makeTempDir()}/sessions.journal`;
+ * using store = new Lembro();
+ * store.on("error", (error) => console.error(error));
+ * await using journal = await openJournal(store, path, { interval: 500, secret: "of the app" });
+ * await store.set("a", { cookie: new session.Cookie() });
+ * await journal.flush();
+ *
+ * // It is open: nobody else may write to it.
+ * using other = new Lembro();
+ * const error = await assertRejects(() => openJournal(other, path)) as { code?: string };
+ * assertEquals(error.code, "ERR_LEMBRO_JOURNAL_IN_USE");
+ * ```
+ *
+ * @param store A store of this package that has no open journal yet.
+ * @param path Where the file is: a path or a `file:` URL. Of a symbolic link, the file it leads to.
+ * @param options The interval, and a secret.
+ * @returns The open journal. Keep it to close it at the end of the app.
+ * @throws {TypeError | RangeError} If an argument cannot be used.
+ * @throws {Error} With the code `ERR_LEMBRO_JOURNAL` and the position in bytes, if the file is
+ * damaged, of another version, or of another serializer or secret. The file stays as it is.
+ * @throws {Error} With the code `ERR_LEMBRO_JOURNAL_IN_USE` and the other's `pid`, if it is open.
+ * @throws What the file system says, as `ENOENT` if there is no such folder.
+ */
+export async function openJournal(
+  store: LembroStore,
+  path: string | URL,
+  options?: JournalOptions,
+): Promise<Journal> {
+  const port = checkedPort(OPEN, store);
+  const where = checkedPath(OPEN, path);
+  const { interval, secret } = checkedOptions(options);
+  const secrets = readSecret(OPEN, secret);
+  const { journaled } = shared();
+  if (journaled.has(port)) {
+    throw new TypeError(`Cannot ${OPEN}: store must have no open journal: received one that has`);
+  }
+  journaled.add(port);
+  const closed = () => void journaled.delete(port);
+  try {
+    const settings = { interval, secrets };
+    const events = store as unknown as EventStore;
+    const writer = await JournalWriter.open(nodeDisk, events, port, where, settings);
+    return new OpenJournal(writer, closed);
+  } catch (error) {
+    closed();
+    throw error;
+  }
+}
+
+function checkedOptions(
+  given: JournalOptions = {},
+): { interval: number; secret: JournalOptions["secret"] } {
+  if (!isObject(given) || Array.isArray(given)) {
+    // Not shown: somebody may have passed the secret itself.
+    throw new TypeError(`Cannot ${OPEN}: options must be an object: received something else`);
+  }
+  const { interval = 1_000, secret, ...unknown } = given;
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) {
+    throw refused(TypeError, OPEN, "unknown option, use interval, secret", name);
+  }
+  const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
+  if (typeof interval !== "number") throw refused(TypeError, OPEN, rule, interval);
+  if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {
+    throw refused(RangeError, OPEN, rule, interval);
+  }
+  return { interval, secret };
+}

@@ -1,0 +1,632 @@
+import { dirname } from "node:path";
+import process from "node:process";
+import { clearTimeout, setTimeout } from "node:timers";
+import type { Port } from "../core/port.ts";
+import { later, now } from "../util/time.ts";
+import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
+import {
+  closing,
+  codeOf,
+  type Disk,
+  type DiskFile,
+  removeLeftovers,
+  renamePatiently,
+  syncFolder,
+  targetOf,
+  TEMPORARY,
+  temporaryOf,
+} from "./disk.ts";
+import { Loader } from "./loader.ts";
+import { Lock, LockedError } from "./lock.ts";
+import { type Rows, writeRows } from "./rows.ts";
+import { Changes, Scan } from "./scan.ts";
+
+/** The code of the error for a file that is damaged, or no journal of this store. */
+const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
+/** The code of the error for a journal that is open already. */
+const IN_USE = "ERR_LEMBRO_JOURNAL_IN_USE";
+/** The code of the event when the journal cannot be written. */
+const UNWRITTEN = "ERR_LEMBRO_JOURNAL_WRITE";
+/** The code of the event when it can be written again. */
+const RECOVERED = "ERR_LEMBRO_JOURNAL_RECOVERED";
+
+const OPEN = "open journal";
+const PURPOSE: Purpose = { cannot: OPEN, code: BAD_JOURNAL, kind: "journal" };
+
+/** A file that is shorter is not worth compacting, in bytes. */
+const SMALL = 2 ** 18;
+
+/** How many changes are written before their time has come, to keep the memory for them small. */
+const MANY = 5_000;
+
+/** More changes than these are not kept for a disk that fails: the file is written anew then. */
+const TOO_MANY = 100_000;
+
+/** So few changes may be caught up with while nothing else is written. */
+const FEW = 200;
+
+/** How often a compaction catches up with a store that is in use before it makes the others wait. */
+const ROUNDS = 10;
+
+/** How long an answer waits for a disk that is in trouble, in milliseconds. */
+const PATIENCE = 3_000;
+
+/** How long to wait after the disk has failed, in milliseconds: twice as long each time. */
+const FIRST_RETRY = 100;
+const LAST_RETRY = 5_000;
+
+/** What a lock leaves behind its path if its process was killed in the middle of taking it. */
+const LOCK_LEFTOVER = /^(\.after)?\.[\da-f-]{36}$/;
+const HOUR = 60 * 60 * 1000;
+
+/** The size of a session in a file that is not known yet, for each byte of it in the store. */
+const USUAL_RATIO = 0.6;
+/** What a row takes besides its text, in bytes of the store. */
+const ROW_OVERHEAD = 200;
+
+/** Stands for the error of work that was given up because the journal is closed. */
+const CLOSED = Symbol("closed");
+
+/** What the writer uses of a store. */
+export interface EventStore {
+  emit?(event: "error", error: Error): unknown;
+  listenerCount?(event: "error"): number;
+}
+
+/** What a journal has done, and how it is. */
+export interface WriterStats {
+  bytes: number;
+  pending: number;
+  lag: number;
+  lastSync: Date | undefined;
+  compactions: number;
+  errors: number;
+  lastError: Error | undefined;
+  isFailing: boolean;
+}
+
+/** Something that fails for a while: told once when it begins, and once when it is over. */
+class Outage {
+  readonly #tell: (error: Error) => void;
+  readonly #over: string;
+  /** When it began, in milliseconds since the epoch. */
+  since: number | undefined;
+
+  constructor(tell: (error: Error) => void, over: string) {
+    this.#tell = tell;
+    this.#over = over;
+  }
+
+  begin(message: string, cause: unknown): void {
+    if (this.since !== undefined) return;
+    this.since = now();
+    this.#tell(Object.assign(new Error(message, { cause }), { code: UNWRITTEN }));
+  }
+
+  end(): void {
+    if (this.since === undefined) return;
+    this.since = undefined;
+    this.#tell(Object.assign(new Error(this.#over), { code: RECOVERED }));
+  }
+}
+
+/** Keeps the file of a store up to date. */
+export class JournalWriter {
+  readonly #disk: Disk;
+  readonly #store: EventStore;
+  readonly #port: Port;
+  readonly #path: string;
+  readonly #interval: number;
+  readonly #secrets: readonly string[];
+  readonly #lock: Lock;
+  /** What is not in the file yet. */
+  readonly #changes = new Changes();
+  readonly #stopObserving: () => void;
+  #writer: BlockWriter | undefined;
+  /** The file at the path is known by these. */
+  #ino = 0;
+  #dev = 0;
+  /** Work on the file, one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+  /** The write that is under way, and the one that is to follow. */
+  #current: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the oldest change came that is not in the file, and that is being written. */
+  #oldest: number | undefined;
+  #oldestWriting: number | undefined;
+  /** Whether blocks behind those that are on the disk have to be cut off first. */
+  #isTorn = false;
+  /** Whether the file has to be written anew. */
+  #isLost = true;
+  /** Whether the name of the file may not be on the disk. */
+  #isUnnamed = false;
+  /** Whether the store takes a row of the file at this moment. */
+  #isLoading = false;
+  #retryAfter = FIRST_RETRY;
+  #isRetrying = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Called when the disk works again. */
+  #waiting: (() => void)[] = [];
+  #compaction: Promise<void> | undefined;
+  #noCompactionBefore = 0;
+  /** The size of a whole file for each byte in the store. */
+  #ratio = USUAL_RATIO;
+  readonly #writing: Outage;
+  readonly #compacting: Outage;
+  #closing: Promise<void> | undefined;
+  #isClosed = false;
+  #futile = 0;
+  #lastSync: number | undefined;
+  #compactions = 0;
+  #errors = 0;
+  #lastError: Error | undefined;
+
+  private constructor(
+    disk: Disk,
+    store: EventStore,
+    port: Port,
+    path: string,
+    lock: Lock,
+    interval: number,
+    secrets: readonly string[],
+  ) {
+    this.#disk = disk;
+    this.#store = store;
+    this.#port = port;
+    this.#path = path;
+    this.#lock = lock;
+    this.#interval = interval;
+    this.#secrets = secrets;
+    const tell = (error: Error) => this.#tell(error);
+    this.#writing = new Outage(tell, `Journal ${path} is written again`);
+    this.#compacting = new Outage(tell, `Journal ${path} is compacted again`);
+    const noted = () => this.#noted();
+    const changes = this.#changes;
+    this.#stopObserving = port.observe({
+      upsert: (entry) => {
+        if (this.#isLoading) return;
+        changes.upsert(entry);
+        noted();
+      },
+      delete(entry, reason) {
+        changes.delete(entry, reason);
+        noted();
+      },
+      truncate() {
+        changes.truncate();
+        noted();
+      },
+    });
+  }
+
+  /** Replays the file at `path`, or creates it, and writes to it from then on. */
+  static async open(
+    disk: Disk,
+    store: EventStore,
+    port: Port,
+    path: string,
+    { interval, secrets }: { interval: number; secrets: readonly string[] },
+  ): Promise<JournalWriter> {
+    const target = await targetOf(disk, path);
+    const lock = await lockOf(disk, target);
+    const writer = new JournalWriter(disk, store, port, target, lock, interval, secrets);
+    try {
+      await removeLeftovers(disk, target, TEMPORARY, Infinity);
+      await removeLeftovers(disk, `${target}.lock`, LOCK_LEFTOVER, now() - HOUR);
+      await writer.#replay();
+    } catch (error) {
+      writer.#stop();
+      await writer.#writer?.file.close().catch(() => {});
+      await lock.release();
+      throw error;
+    }
+    return writer;
+  }
+
+  /** Waits until all that has changed is on the disk. */
+  async flush(): Promise<void> {
+    await this.#commit();
+  }
+
+  /** Writes what is left to write, and gives the file up. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /**
+   * Writes what is left to write when the process is about to end by itself.
+   * After some failures it may end without.
+   */
+  async finish(): Promise<void> {
+    if (this.#isUpToDate || this.#futile > 2) return;
+    await this.#commit().catch(() => this.#futile++);
+  }
+
+  stats(): WriterStats {
+    const oldest = this.#oldestWriting ?? this.#oldest;
+    return {
+      bytes: this.#writer?.bytes ?? 0,
+      pending: this.#changes.size,
+      lag: oldest === undefined ? 0 : now() - oldest,
+      lastSync: this.#lastSync === undefined ? undefined : new Date(this.#lastSync),
+      compactions: this.#compactions,
+      errors: this.#errors,
+      lastError: this.#lastError,
+      isFailing: this.#writing.since !== undefined,
+    };
+  }
+
+  async #replay(): Promise<void> {
+    const hadSessions = this.#port.size > 0;
+    const reader = await BlockReader.open(
+      this.#disk,
+      this.#path,
+      PURPOSE,
+      this.#port.options.serializer,
+      this.#secrets,
+    ).catch((error) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+    });
+    let isComplete = false;
+    if (reader) {
+      const omitted = await closing(reader, () => this.#load(reader));
+      // What the store has not taken must not come back from the file later.
+      isComplete = omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
+    }
+    if (reader && isComplete) await this.#resume(reader);
+    else await this.#rewrite((swap) => swap());
+    this.#port.confirmBy(() => this.#confirm());
+    this.#noted();
+    this.#considerCompaction();
+  }
+
+  /** Brings the sessions of the file to the store. Returns how many it has not taken. */
+  async #load(reader: BlockReader): Promise<number> {
+    const loader = new Loader(this.#port, reader);
+    await loader.readAll();
+    const loaded = await loader.enter((prepared) => {
+      this.#isLoading = true;
+      try {
+        return this.#port.admit(prepared);
+      } finally {
+        this.#isLoading = false;
+      }
+    });
+    return loaded.omitted;
+  }
+
+  async #resume(reader: BlockReader): Promise<void> {
+    const file = await this.#disk.open(this.#path, "r+");
+    this.#writer = BlockWriter.resume(file, reader);
+    await this.#identify(file);
+    if (reader.isTorn) await this.#writer.rewind(file);
+    // What a killed process has written need not be on the disk.
+    await file.sync();
+    await syncFolder(this.#disk, dirname(this.#path));
+    this.#isLost = false;
+  }
+
+  async #identify(file: DiskFile): Promise<void> {
+    const { ino, dev } = await file.stat();
+    this.#ino = ino;
+    this.#dev = dev;
+  }
+
+  /** Something has changed that is not in the file yet. */
+  #noted(): void {
+    if (!this.#writer || this.#changes.isEmpty || this.#isClosed) return;
+    this.#oldest ??= now();
+    this.#futile = 0;
+    if (this.#isRetrying) {
+      if (this.#changes.size > TOO_MANY) {
+        this.#changes.take();
+        this.#isLost = true;
+      }
+      return;
+    }
+    if (this.#changes.size === MANY) this.#commit().catch(() => {});
+    if (this.#timer) return;
+    // The other half is for the disk.
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#commit().catch(() => {});
+    }, this.#interval / 2);
+    this.#timer.unref();
+  }
+
+  get #isUpToDate(): boolean {
+    return this.#changes.isEmpty && !this.#current && !this.#isTorn && !this.#isLost &&
+      !this.#isUnnamed;
+  }
+
+  /**
+   * Waits until the changes so far are on the disk. One write serves all that
+   * wait for it. Rejects if the disk fails; the changes are kept then.
+   */
+  #commit(): Promise<void> {
+    if (!this.#current) {
+      if (this.#isUpToDate) return Promise.resolve();
+      this.#current = this.#exclusive(() => this.#write()).finally(() => this.#current = undefined);
+      return this.#current;
+    }
+    if (this.#changes.isEmpty) return this.#current;
+    return this.#next ??= this.#current.catch(() => {}).then(() => {
+      this.#next = undefined;
+      return this.#commit();
+    });
+  }
+
+  /** Does `work` with the file when nobody else does anything with it. */
+  #exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  async #write(): Promise<void> {
+    let taken: Changes | undefined;
+    try {
+      await this.#repair();
+      const writer = this.#writer!;
+      this.#oldestWriting = this.#oldest;
+      this.#oldest = undefined;
+      taken = this.#changes.take();
+      await writeRows(writer, taken.rows(this.#port));
+      await writer.sync();
+      await this.#checkPath();
+    } catch (error) {
+      this.#isTorn = true;
+      if (taken) this.#takeBack(taken);
+      this.#failed(error as Error);
+      throw error;
+    } finally {
+      this.#oldestWriting = undefined;
+    }
+    this.#succeeded();
+  }
+
+  /** The changes are not in the file after all. */
+  #takeBack(taken: Changes): void {
+    taken.add(this.#changes.take());
+    this.#changes.add(taken);
+    this.#oldest = this.#oldestWriting ?? this.#oldest;
+  }
+
+  /** Somebody may have removed the file, or put another one in its place. */
+  async #checkPath(): Promise<void> {
+    const { ino, dev } = await this.#disk.stat(this.#path).catch((error) => {
+      this.#isLost ||= codeOf(error) === "ENOENT";
+      throw error;
+    });
+    if (ino === this.#ino && dev === this.#dev) return;
+    this.#isLost = true;
+    throw new Error(`${this.#path} was replaced by another file`);
+  }
+
+  /** Makes the file one that can be written to, after the disk has failed. */
+  async #repair(): Promise<void> {
+    if (this.#isTorn && !this.#isLost) await this.#reopen();
+    if (this.#isLost) await this.#rewrite((swap) => swap());
+    if (this.#isUnnamed) await this.#name();
+    this.#isTorn = false;
+  }
+
+  async #reopen(): Promise<void> {
+    const writer = this.#writer!;
+    const file = await this.#disk.open(this.#path, "r+").catch((error) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+    });
+    const found = await file?.stat();
+    const isOurs = found?.ino === this.#ino && found.dev === this.#dev;
+    if (!file || !isOurs || found.size < writer.syncedBytes) {
+      await file?.close();
+      this.#isLost = true;
+      return;
+    }
+    await writer.file.close().catch(() => {});
+    // After a failed sync, the system may take for written what is not: it is written again.
+    await writer.rewind(file);
+  }
+
+  async #name(): Promise<void> {
+    this.#isUnnamed = true;
+    await syncFolder(this.#disk, dirname(this.#path));
+    this.#isUnnamed = false;
+  }
+
+  #succeeded(): void {
+    this.#lastSync = now();
+    this.#retryAfter = FIRST_RETRY;
+    this.#isRetrying = false;
+    this.#writing.end();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const attempt of waiting) attempt();
+    this.#considerCompaction();
+  }
+
+  #failed(error: Error): void {
+    this.#errors++;
+    this.#lastError = error;
+    this.#writing.begin(`Cannot write journal: ${error.message}`, error);
+    this.#isRetrying = true;
+    if (this.#isClosed || this.#retry) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#commit().catch(() => {});
+    }, this.#retryAfter);
+    this.#retry.unref();
+    this.#retryAfter = Math.min(2 * this.#retryAfter, LAST_RETRY);
+  }
+
+  /** What the answers of `destroy`, `revoke` and `clear` wait for: at most {@linkcode PATIENCE}. */
+  #confirm(): Promise<void> {
+    if (this.#isUpToDate) return Promise.resolve();
+    const { since } = this.#writing;
+    const patience = since === undefined ? PATIENCE : since + PATIENCE - now();
+    if (patience <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        const slow = new Error(`the disk has not answered for ${PATIENCE} ms`);
+        this.#writing.begin(`Cannot write journal: ${slow.message}`, slow);
+        resolve();
+      }, patience);
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const attempt = () => {
+        if (this.#isClosed) done();
+        else if (this.#isRetrying) this.#waiting.push(attempt);
+        else this.#commit().then(done, attempt);
+      };
+      attempt();
+    });
+  }
+
+  /** Compacts the file in the background if it has become too large. */
+  #considerCompaction(): void {
+    if (this.#compaction || this.#isClosed || this.#isRetrying) return;
+    const bytes = this.#writer!.bytes;
+    if (
+      bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight || now() < this.#noCompactionBefore
+    ) {
+      return;
+    }
+    this.#compaction = this.#compact().finally(() => this.#compaction = undefined);
+  }
+
+  /** What the sessions of the store take in it, in bytes, and something for each of them. */
+  get #weight(): number {
+    return this.#port.bytes + ROW_OVERHEAD * this.#port.size;
+  }
+
+  async #compact(): Promise<void> {
+    try {
+      await this.#rewrite((swap) => this.#exclusive(swap));
+      this.#compactions++;
+      this.#noCompactionBefore = 0;
+      this.#compacting.end();
+    } catch (error) {
+      if (error === CLOSED) return;
+      this.#noCompactionBefore = now() + LAST_RETRY;
+      this.#errors++;
+      this.#lastError = error as Error;
+      this.#compacting.begin(`Cannot compact journal: ${(error as Error).message}`, error);
+    }
+  }
+
+  /**
+   * Writes all that the store holds to a file beside, and renames it.
+   *
+   * @param exclusive Does the last of it when nothing else is written.
+   */
+  async #rewrite(exclusive: (swap: () => Promise<void>) => Promise<void>): Promise<void> {
+    const temporary = temporaryOf(this.#path);
+    const { serializer } = this.#port.options;
+    const scan = new Scan(this.#port);
+    let file: DiskFile | undefined;
+    try {
+      file = await this.#disk.open(temporary, "wx", 0o600);
+      const writer = await BlockWriter.create(file, {
+        kind: "journal",
+        serializer,
+        secrets: this.#secrets,
+      });
+      await writeRows(writer, this.#unlessClosed(scan.walk()));
+      // What takes long, while the others go on.
+      await writer.sync();
+      for (let round = 0; round < ROUNDS && scan.changes.size > FEW; round++) {
+        await writeRows(writer, this.#unlessClosed(scan.changed()));
+      }
+      await exclusive(() => this.#swap(writer, scan, temporary));
+    } catch (error) {
+      if (file && this.#writer?.file !== file) {
+        await file.close().catch(() => {});
+        await this.#disk.remove(temporary).catch(() => {});
+      }
+      throw error;
+    } finally {
+      scan.stop();
+    }
+  }
+
+  async #swap(writer: BlockWriter, scan: Scan, temporary: string): Promise<void> {
+    await writeRows(writer, scan.changed());
+    await writer.mark();
+    await writer.sync();
+    await this.#identify(writer.file);
+    await renamePatiently(this.#disk, temporary, this.#path);
+    const before = this.#writer;
+    this.#writer = writer;
+    this.#isLost = this.#isTorn = false;
+    // What has changed since is not in this file.
+    this.#changes.add(scan.changes.take());
+    this.#noted();
+    const weight = this.#weight;
+    // A small file tells little.
+    this.#ratio = writer.bytes > SMALL ? writer.bytes / weight : USUAL_RATIO;
+    await before?.file.close().catch(() => {});
+    await this.#name();
+  }
+
+  /** Gives up when the journal is being closed. */
+  *#unlessClosed(rows: Rows): Rows {
+    for (let hasWaited: boolean | undefined = true;;) {
+      if (this.#isClosed) throw CLOSED;
+      const { value, done } = rows.next(hasWaited);
+      if (done) return;
+      hasWaited = yield value;
+    }
+  }
+
+  #stop(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#stopObserving();
+    this.#port.confirmBy(undefined);
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#commit().catch(() => {});
+      this.#stop();
+      await this.#compaction;
+      // What has come in between, or what could not be written.
+      await this.#commit();
+      await this.#exclusive(async () => {
+        await this.#writer!.mark();
+        await this.#writer!.sync();
+      });
+    } finally {
+      clearTimeout(this.#retry);
+      for (const attempt of this.#waiting) attempt();
+      await this.#writer!.file.close().catch(() => {});
+      await this.#lock.release().catch(() => {});
+    }
+  }
+
+  /** Emits an `error` event; a warning of the process if nobody listens, which would end it. */
+  #tell(error: Error): void {
+    later(() => {
+      if ((this.#store.listenerCount?.("error") ?? 0) > 0) this.#store.emit!("error", error);
+      else process.emitWarning(error);
+    });
+  }
+}
+
+async function lockOf(disk: Disk, target: string): Promise<Lock> {
+  try {
+    return await Lock.acquire(disk, `${target}.lock`);
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
+    throw Object.assign(
+      new Error(
+        `Cannot ${OPEN}: ${target} must not be open already: received one that process ` +
+          `${error.pid} has locked with ${target}.lock`,
+      ),
+      { code: IN_USE, pid: error.pid },
+    );
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Sealing: blocks that only a holder of the secret can read or write.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
+import { isFunction, isObject } from "../util/errors.ts";
+
+const CIPHER = "aes-256-gcm";
+const KEY_LENGTH = 32;
+const NONCE_LENGTH = 12;
+const TAG_LENGTH = 16;
+
+/** How much longer a sealed text is, in bytes. */
+export const SEAL_LENGTH = NONCE_LENGTH + TAG_LENGTH;
+
+/** How long the salt of a file is, in bytes. */
+const SALT_LENGTH = 16;
+
+/** A key for one file. */
+export class Seal {
+  readonly #key: Buffer;
+  /** Stands in the head of the file: the key is made of it and of the secret. */
+  readonly salt: Buffer;
+
+  private constructor(key: Buffer, salt: Buffer) {
+    this.#key = key;
+    this.salt = salt;
+  }
+
+  /** Makes the key of a secret. That takes some 50 ms, on another thread. */
+  static async of(secret: string, salt: Buffer = randomBytes(SALT_LENGTH)): Promise<Seal> {
+    const key = await new Promise<Buffer>((resolve, reject) =>
+      scrypt(secret, salt, KEY_LENGTH, (error, key) => error ? reject(error) : resolve(key))
+    );
+    return new Seal(key, salt);
+  }
+
+  /** Returns `plain` sealed. It can only be opened with the same `place`. */
+  close(plain: Uint8Array, place: string): Buffer {
+    // Random: a block may be written again in the place of one that a crash has torn.
+    const nonce = randomBytes(NONCE_LENGTH);
+    const cipher = createCipheriv(CIPHER, this.#key, nonce);
+    cipher.setAAD(Buffer.from(place));
+    return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  /** Returns what was sealed, or `undefined` if the key is another one, or anything was altered. */
+  open(sealed: Uint8Array, place: string): Buffer | undefined {
+    if (sealed.length < SEAL_LENGTH) return undefined;
+    const end = sealed.length - TAG_LENGTH;
+    const nonce = sealed.subarray(0, NONCE_LENGTH);
+    const decipher = createDecipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG_LENGTH });
+    decipher.setAAD(Buffer.from(place));
+    decipher.setAuthTag(sealed.subarray(end));
+    try {
+      return Buffer.concat([decipher.update(sealed.subarray(NONCE_LENGTH, end)), decipher.final()]);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const RULE = "secret must be a string that is not empty, or an array of such strings";
+
+/**
+ * Returns the secrets of the option `secret`; none if it is left out.
+ *
+ * @throws {TypeError} If it is anything else. The message does not show it.
+ */
+export function readSecret(cannot: string, secret: unknown): readonly string[] {
+  if (secret === undefined) return [];
+  const secrets: unknown[] = Array.isArray(secret) ? [...secret] : [secret];
+  const bad = secrets.find((one) => typeof one !== "string" || one === "");
+  if (secrets.length > 0 && bad === undefined && !secrets.includes(undefined)) {
+    return secrets as string[];
+  }
+  const received = secrets.length === 0
+    ? "an empty array"
+    : `${Array.isArray(secret) ? "an array with " : ""}${kindOf(bad)}`;
+  throw new TypeError(`Cannot ${cannot}: ${RULE}: received ${received}`);
+}
+
+/** What `value` is, without showing it: somebody may have mistyped a secret. */
+function kindOf(value: unknown): string {
+  if (value === "") return "an empty string";
+  if (value === null || value === undefined) return String(value);
+  if (isFunction(value)) return "a function";
+  return isObject(value) ? "an object" : `a ${typeof value}`;
+}

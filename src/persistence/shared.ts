@@ -1,0 +1,32 @@
+/**
+ * What all journals and snapshots of a process share, also those of the other
+ * build: an app may have got one module by `import` and one by `require`.
+ *
+ * @module
+ */
+import type { Port } from "../core/port.ts";
+
+/** The saves to one file that are under way. */
+export interface Saves {
+  underWay: number;
+  /** The number of the save that wrote the file last. */
+  placed: number;
+}
+
+interface Shared {
+  /** The stores that have a journal. */
+  readonly journaled: WeakSet<Port>;
+  /** How many saves of snapshots have started. */
+  started: number;
+  /** Those that are under way, by the file that they write. */
+  readonly saves: Map<string, Saves>;
+}
+
+const SHARED: unique symbol = Symbol.for("express-lembro.persistence.1");
+
+/** Returns what they share. */
+export function shared(): Shared {
+  // dnt-shim-ignore: dnt would put a proxy here, one for each build.
+  const holder = globalThis as { [SHARED]?: Shared };
+  return holder[SHARED] ??= { journaled: new WeakSet(), started: 0, saves: new Map() };
+}
