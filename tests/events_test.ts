@@ -1,17 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FakeTime } from "@std/testing/time";
+import { HeldClock, MINUTE } from "./support/clock.ts";
 import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
 
 describe("events", () => {
-  it("expire tells the id, however the session was met", async () => {
-    using time = new FakeTime();
+  it("expire: passes the id, whichever call finds the session expired", async () => {
+    using clock = new HeldClock();
     using store = new Lembro({ ttl: 1000 });
     const expired: string[] = [];
     store.on("expire", (sid) => expired.push(sid));
     for (const sid of "abc") await store.set(sid, sessionOf());
     await store.destroy("c");
-    time.tick(1000);
+    clock.tick(1000);
     await store.get("a");
     assertEquals(expired, ["a"]);
     await store.purge();
@@ -19,47 +19,58 @@ describe("events", () => {
     assertEquals(store.stats().expired, 2);
   });
 
-  it("purge tells how many expired, each time", async () => {
-    using time = new FakeTime();
+  it("purge: passes how many sessions had expired, at each purge", async () => {
+    using clock = new HeldClock();
     using store = new Lembro({ ttl: 1000 });
     const purges: unknown[] = [];
     store.on("purge", (result) => purges.push(result));
     for (const sid of "abc") await store.set(sid, sessionOf());
-    time.tick(1000);
+    clock.tick(1000);
     await store.purge();
     await store.purge();
     assertEquals(purges, [{ expired: 3 }, { expired: 0 }]);
   });
 
-  it("evict tells the id and the rank, reduce the sizes and how many", async () => {
-    using store = new Lembro({ maxSize: 1_000, protect: (_session, sid) => sid.startsWith("p") });
+  it("evict: passes the id and the rank; reduce: the sizes and how many went", async () => {
+    using store = new Lembro({ maxSize: 4_000, protect: (_session, sid) => sid.startsWith("p") });
     const evicted: string[][] = [];
     const reduced: unknown[] = [];
     store.on("evict", (sid, rank) => evicted.push([sid, rank]));
     store.on("reduce", (result) => reduced.push(result));
-    await store.set("n", sessionOfSize(200));
-    await store.set("r", sessionOfSize(200));
+    await store.set("n", sessionOfSize(400));
+    await store.set("r", sessionOfSize(100));
     await store.get("r");
-    await store.set("p1", sessionOfSize(300));
-    await store.set("p2", sessionOfSize(700));
-    assertEquals(evicted, [["n", "newcomers"], ["r", "returning"], ["p1", "protected"]]);
-    assertEquals(reduced, [{ before: 1_400, after: 700, evicted: 3 }]);
+    for (const sid of ["p1", "p2", "p3", "p4", "p5", "p6", "p7"]) {
+      await store.set(sid, sessionOfSize(500));
+    }
+    assertEquals(evicted, []);
+    await store.set("p8", sessionOfSize(500));
+    assertEquals(evicted, [["r", "returning"], ["p1", "protected"]]);
+    await store.set("n2", sessionOfSize(500));
+    assertEquals(evicted.slice(2), [["n", "newcomers"]]);
+    assertEquals(reduced, [
+      { before: 4_500, after: 3_900, evicted: 2 },
+      { before: 4_400, after: 4_000, evicted: 1 },
+    ]);
     assertEquals(store.stats().evicted, { newcomers: 1, returning: 1, protected: 1 });
   });
 
-  it("come before the callback of the call they are about, and never inside it", async () => {
-    using store = new Lembro({ maxSize: 500 });
+  it("run before the callback of the call that caused them, and never inside the call", async () => {
+    using store = new Lembro({ maxSize: 800 });
     const log: string[] = [];
+    for (let i = 0; i < 8; i++) {
+      await store.set(`${i}`, sessionOfSize(100));
+      await store.get(`${i}`);
+    }
     store.on("evict", (sid) => log.push(`evict ${sid}`));
-    await store.set("a", sessionOfSize(300));
-    store.set("b", sessionOfSize(300), () => log.push("saved"));
+    store.set("b", sessionOfSize(100), () => log.push("saved"));
     log.push("returned");
     await settled();
-    assertEquals(log, ["returned", "evict a", "saved"]);
+    assertEquals(log, ["returned", "evict 0", "saved"]);
   });
 
-  it("error tells what fails in the background", async () => {
-    using time = new FakeTime();
+  it("error: passes what fails in the background", async () => {
+    using clock = new HeldClock();
     class Failing extends Lembro {
       override purge(callback?: unknown): Promise<void> {
         (callback as (error: unknown) => void)(new Error("no purge today"));
@@ -69,16 +80,170 @@ describe("events", () => {
     using store = new Failing({ interval: 1000 });
     const errors: unknown[] = [];
     store.on("error", (error) => errors.push((error as Error).message));
-    time.tick(1000);
+    clock.tick(1000);
     await settled();
     assertEquals(errors, ["no purge today"]);
   });
 
-  it("the Store's own events are still there", () => {
+  it("those of Store itself still work", () => {
     using store = new Lembro();
     let heard = 0;
     store.on("disconnect", () => heard++);
     assert(store.emit("disconnect"));
     assertEquals(heard, 1);
+  });
+});
+
+describe("the session in an event", () => {
+  /** A store for eight sessions of 200 bytes, which counts how many it has parsed. */
+  function counting() {
+    const counts = { parsed: 0 };
+    const store = new Lembro({
+      maxSize: 1_600,
+      ttl: MINUTE,
+      serializer: {
+        stringify: (session) => JSON.stringify(session),
+        parse: (text) => (counts.parsed++, JSON.parse(text)),
+      },
+    });
+    return { store, counts };
+  }
+  const withUser = (n: number) => sessionOfSize(200, { passport: { user: n } });
+
+  const causes: [
+    event: "destroy" | "expire" | "evict",
+    how: string,
+    cause: (store: InstanceType<typeof Lembro>, clock: HeldClock) => Promise<unknown>,
+  ][] = [
+    ["destroy", "destroy", (store) => store.destroy("0")],
+    [
+      "destroy",
+      "a save with an expired cookie",
+      (store) => store.set("0", sessionOf({ late: true }, { maxAge: 0 })),
+    ],
+    [
+      "destroy",
+      "a touch with an expired cookie",
+      (store) => store.touch("0", sessionOf({}, { maxAge: 0 })),
+    ],
+    ["destroy", "revoke", (store) => store.revoke(0)],
+    ["expire", "get", (store, clock) => (clock.tick(MINUTE), store.get("0"))],
+    ["expire", "purge", (store, clock) => (clock.tick(MINUTE), store.purge())],
+    ["evict", "a save over the limit", async (store) => {
+      for (let i = 1; i <= 8; i++) await store.set(`${i}`, withUser(i));
+    }],
+  ];
+  for (const [event, how, cause] of causes) {
+    it(`comes last, and is what was kept: ${event} by ${how}`, async () => {
+      using clock = new HeldClock();
+      const { store } = counting();
+      using _ = store;
+      const heard: unknown[][] = [];
+      store.on(event, (...args: unknown[]) => heard.push(args));
+      await store.set("0", withUser(0));
+      await cause(store, clock);
+      await settled();
+      const rank = event === "evict" ? ["protected"] : [];
+      assertEquals(heard, [["0", ...rank, withUser(0)]]);
+    });
+
+    it(`is parsed only if somebody listens: ${event} by ${how}`, async () => {
+      using clock = new HeldClock();
+      const { store, counts } = counting();
+      using _ = store;
+      await store.set("0", withUser(0));
+      counts.parsed = 0;
+      await cause(store, clock);
+      await settled();
+      // A touch with a serializer of its own reads the session, but not for the event.
+      assert(counts.parsed <= (how.startsWith("a touch") ? 1 : 0), `${counts.parsed} parsed`);
+    });
+  }
+
+  it("is undefined if the serializer can't read it", async () => {
+    let isBroken = false;
+    using store = new Lembro({
+      serializer: {
+        stringify: (session) => JSON.stringify(session),
+        parse(text) {
+          if (isBroken) throw new Error("the key is lost");
+          return JSON.parse(text);
+        },
+      },
+    });
+    const heard: unknown[][] = [];
+    store.on("destroy", (...args) => heard.push(args));
+    await store.set("a", sessionOf());
+    isBroken = true;
+    await store.destroy("a");
+    assertEquals(heard, [["a", undefined]]);
+  });
+
+  it("is what was kept then, though the id has another session by the time it is heard", async () => {
+    using store = new Lembro();
+    const heard: unknown[][] = [];
+    store.on("destroy", (...args) => heard.push(args));
+    await store.set("a", sessionOf({ n: 1 }, {}));
+    store.destroy("a");
+    store.set("a", sessionOf({ n: 2 }, {}));
+    await settled();
+    assertEquals(heard, [["a", sessionOf({ n: 1 }, {})]]);
+  });
+
+  it("is a copy: a listener that changes it changes nothing kept", async () => {
+    using store = new Lembro({ maxSessionsPerUser: 1 });
+    store.on("destroy", (_sid, session) => void Object.assign(session!, { passport: null }));
+    for (const sid of ["a", "b"]) await store.set(sid, sessionOf({ passport: { user: 1 } }));
+    assertEquals((await store.sessionsOf(1)).map(({ sid }) => sid), ["b"]);
+  });
+});
+
+describe("events of calls that keep nothing", () => {
+  it("destroy: is not emitted for an absent session", async () => {
+    using store = new Lembro();
+    let heard = 0;
+    store.on("destroy", () => heard++);
+    await store.destroy("nobody");
+    await store.revoke("nobody");
+    assertEquals(heard, 0);
+  });
+
+  it("clear: is emitted once, and destroy is not", async () => {
+    using store = new Lembro();
+    const heard: string[] = [];
+    store.on("clear", (...args: unknown[]) => heard.push(`clear ${args.length}`));
+    store.on("destroy", (sid) => heard.push(sid));
+    for (const sid of "abc") await store.set(sid, sessionOf());
+    await store.clear();
+    assertEquals(heard, ["clear 0"]);
+  });
+
+  it("late: passes the id of each save that was dropped", async () => {
+    using store = new Lembro();
+    const heard: unknown[][] = [];
+    store.on("late", (...args) => heard.push(args));
+    await store.set("a", sessionOf());
+    const loaded = (await store.get("a"))!;
+    await store.destroy("a");
+    await store.set("a", loaded);
+    await store.touch("a", loaded);
+    assertEquals(heard, [["a"]]);
+    assertEquals(store.stats().lateWrites, 1);
+  });
+
+  it("once and off: work for the events of the store", async () => {
+    using store = new Lembro();
+    const heard: string[] = [];
+    const listener = (sid: string) => void heard.push(sid);
+    store.once("destroy", listener);
+    store.on("late", listener);
+    store.off("late", listener);
+    for (const sid of "ab") {
+      await store.set(sid, sessionOf());
+      const loaded = (await store.get(sid))!;
+      await store.destroy(sid);
+      await store.set(sid, loaded);
+    }
+    assertEquals(heard, ["a"]);
   });
 });

@@ -256,6 +256,12 @@ describe("plain objects", () => {
     }
   });
 
+  it("with keys of other names need no serializer to be told apart", () => {
+    const never = () => false;
+    const [base, mine] = [{ at: [{ x: 1 }] }, { at: [{ y: 1 }] }];
+    same(mergeTrees(base, mine, { at: 5 }, never), mine);
+  });
+
   it("inside of which a key has the name of the cookie are no exception", () => {
     same(merged({ in: {} }, { in: { cookie: 1 } }, { in: { a: 1 } }), { in: { cookie: 1, a: 1 } });
     same(merged({ in: {} }, { in: { b: 1 } }, { in: { cookie: 1 } }), { in: { cookie: 1, b: 1 } });
@@ -428,9 +434,11 @@ describe("values that are not plain JSON", () => {
   });
 
   it("are found at any depth", () => {
-    const at = (day: number) => ({ list: [{ at: [new Date(day)] }] });
-    assertEquals(merged(at(1), at(1), at(2), reviving), at(2));
-    assertEquals(merged(at(1), at(2), at(3), reviving), at(2));
+    for (const wrap of [(value: unknown) => [value], (value: unknown) => ({ value })]) {
+      const at = (day: number) => ({ list: [{ in: wrap(new Date(day)) }] });
+      assertEquals(merged(at(1), at(1), at(2), reviving), at(2));
+      assertEquals(merged(at(1), at(2), at(3), reviving), at(2));
+    }
   });
 
   it("of which each parse makes others, such as functions, can be told too", () => {
@@ -735,13 +743,19 @@ describe("the cookie", () => {
     const touched = { ...moved, originalMaxAge: DAY - 3 };
     assertEquals(mergeCookies(base, touched, remembered), remembered);
     assertEquals(mergeCookies(base, remembered, touched), undefined);
-    assertEquals(
-      mergeCookies({ ...base, originalMaxAge: 500 }, { ...base, originalMaxAge: 550 }, {
-        ...base,
-        originalMaxAge: 400,
-      }),
-      undefined,
-    );
+  });
+
+  it("a lifetime set to a slightly other one, or a short one, is a change", () => {
+    const lasting = (originalMaxAge: number) => ({ ...base, originalMaxAge });
+    assertEquals(mergeCookies(base, lasting(DAY - 5_000), remembered), undefined);
+    assertEquals(mergeCookies(lasting(500), lasting(510), lasting(5_000)), undefined);
+    assertEquals(mergeCookies(lasting(500), lasting(500), lasting(510)), lasting(510));
+  });
+
+  it("a field that only says that there is no lifetime is no change", () => {
+    assertEquals(mergeCookies({ path: "/" }, { path: "/", originalMaxAge: null }, remembered), {
+      ...remembered,
+    });
   });
 
   it("neither changes its parts nor pollutes", () => {
