@@ -170,10 +170,7 @@ export class Sessions {
 
   /** Returns what is known of each session of a user, the most recently used first. */
   *sessionsOf(user: User): Steps<Info[]> {
-    const entries: Entry[] = [];
-    for (let entry = this.vault.sessionsOf(String(user))?.last; entry; entry = entry.userOlder) {
-      entries.push(entry);
-    }
+    const entries = [...this.vault.entriesOf(String(user))].reverse();
     const infos: Info[] = [];
     for (const entry of entries) {
       if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
@@ -279,12 +276,21 @@ export class Sessions {
     lastUsed: number,
   ): boolean {
     if (this.vault.find(sid, this.now())) return false;
-    const others = user === undefined ? 0 : this.vault.sessionsOf(user)?.count ?? 0;
+    const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
     // What live sessions were loaded from before it was evicted here is the same session.
     const life = this.#lineage.takeDeparted(sid);
-    const arrival = { sid, record, user, created, lastUsed, life, address: "", isProtected: false };
-    const isKept = this.vault.admit(arrival, rank);
+    const candidate = {
+      sid,
+      record,
+      user,
+      created,
+      lastUsed,
+      life,
+      address: "",
+      isProtected: false,
+    };
+    const isKept = this.vault.admit(candidate, rank);
     if (!isKept && life) this.#lineage.returnDeparted(life);
     return isKept;
   }
@@ -360,7 +366,7 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     const found = this.vault.find(sid, now);
     if (user !== undefined) {
-      const isSignIn = found?.user?.user !== user;
+      const isSignIn = found?.user !== user;
       if (this.#revocations.isStale(user, sid, session, origin, isSignIn, now)) {
         return this.#late(sid);
       }
@@ -372,7 +378,7 @@ export class Sessions {
     else if (found) this.vault.save(found, record, isProtected, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
-      this.#lineage.saved(session, entry, merged?.text, moment);
+      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
@@ -404,7 +410,8 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
 
     const { revision } = entry;
-    const cookie = (origin && this.#mergedCookie(session, origin, entry)) ?? session.cookie;
+    const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
+    const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
     const asked = this.#asksSession ? sessionOf(entry, this.options) : session;
     if (this.#asksSession) asked.cookie = cookie;
@@ -415,7 +422,10 @@ export class Sessions {
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
     this.vault.touch(entry, record, now);
-    if (origin) origin.cookie = entry.cookie;
+    if (origin) {
+      origin.cookie = entry.cookie;
+      origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
+    }
     this.#counters.touches++;
     this.#limit(entry, now);
   }
@@ -430,6 +440,7 @@ export class Sessions {
     return {
       session: merged,
       text: isOvertaken || origin.isBehind ? text : undefined,
+      ownCookie: cookie && plain(session.cookie),
       isOvertaken,
     };
   }
@@ -443,14 +454,13 @@ export class Sessions {
     const isSame = kept.cookie
       ? origin.cookie === kept.cookie
       : !origin.cookie && origin.revision === kept.revision && origin.text === kept.text;
-    if (isSame) return undefined;
-    const mine = dataOf(session.cookie);
-    const theirs = dataOf(sessionOf(kept, this.options).cookie);
+    if (isSame && !origin.ownCookie) return undefined;
+    const mine = plain(session.cookie);
+    const theirs = plain(sessionOf(kept, this.options).cookie);
     if (!mine || !theirs) return undefined;
-    const base = origin.cookie
-      ? origin.cookie.cookieAt(0)
-      : dataOf(parse(origin.text, this.options.serializer).cookie);
-    return mergeCookies(base, plain(mine), plain(theirs)) as SessionData["cookie"] | undefined;
+    const base = origin.ownCookie ?? origin.cookie?.cookieAt(0) ??
+      plain(parse(origin.text, this.options.serializer).cookie);
+    return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
   }
 
   /** Whether the request of `session` extends its life. */
@@ -474,12 +484,13 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const group = entry.user;
-    while (group && group.count > this.options.maxSessionsPerUser) {
-      const { first } = group;
-      const isExpired = first!.expires <= now;
+    const { owner, user } = entry;
+    if (typeof owner !== "object" || user === undefined) return;
+    while (owner.entries.size > this.options.maxSessionsPerUser) {
+      const [oldest] = this.vault.entriesOf(user);
+      const isExpired = oldest.expires <= now;
       if (!isExpired) this.#counters.revoked++;
-      this.vault.remove(first!, isExpired ? "expire" : "destroy");
+      this.vault.remove(oldest, isExpired ? "expire" : "destroy");
     }
   }
 
@@ -543,7 +554,7 @@ export class Sessions {
     return {
       sid,
       session: sessionOf(entry, this.options),
-      user: entry.user?.user,
+      user: entry.user,
       rank,
       bytes: size,
       created: new Date(created),
@@ -565,7 +576,7 @@ export class Sessions {
     const { sid, rank } = entry;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry);
-      if (entry.user?.revoked !== undefined) this.#counters.revoked++;
+      if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
       this.#lineage.departed(entry);
@@ -598,10 +609,13 @@ interface Merged {
   readonly session: SessionData;
   /** What the request's own session was; it lacks what others saved. */
   readonly text: string | undefined;
+  /** What its own cookie was, if another one is saved. */
+  readonly ownCookie: CookieData | undefined;
   readonly isOvertaken: boolean;
 }
 
-/** Returns the data of a cookie with its date as JSON writes it. */
-function plain(cookie: CookieData): CookieData {
-  return JSON.parse(JSON.stringify(cookie));
+/** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */
+function plain(cookie: unknown): CookieData | undefined {
+  const data = dataOf(cookie);
+  return data && JSON.parse(JSON.stringify(data));
 }
