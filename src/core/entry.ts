@@ -208,7 +208,7 @@ export class Queue {
   }
 }
 
-/** The sessions of a user who has several. */
+/** The sessions of a user that has several. */
 export interface UserGroup {
   readonly user: string;
   /** The least recently used first, if `isSorted`. */

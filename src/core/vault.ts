@@ -293,7 +293,7 @@ export class Vault {
   }
 
   /**
-   * Returns who is evicted next, other than `spared`: a newcomer as long as
+   * Returns the entry that is evicted next, other than `spared`: a newcomer as long as
    * newcomers hold their share, else the returning session that was used least
    * recently, else such a protected one.
    */
