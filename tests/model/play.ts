@@ -280,7 +280,7 @@ export async function play(options: Options, commands: Command[]): Promise<Model
         const req = requestOf(sid, from);
         const live = store.createSession(req, loaded.live);
         const visit = model.visit(from.address, polls && from.isPoll, origin);
-        requests[into] = { sid, live, origin: origin && { ...origin }, req, visit };
+        requests[into] = { sid, live, origin, req, visit };
         return;
       }
       case "newSession": {

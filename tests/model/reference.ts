@@ -226,6 +226,7 @@ export class Model {
   }): Answer {
     const { origin, visit, began = Infinity } = from;
     const text = JSON.stringify(data);
+    if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
     let user: string | undefined;
     try {
       user = this.#userOf(data);
@@ -233,7 +234,6 @@ export class Model {
       return this.#reject((error as Error).name);
     }
     if (user !== undefined && this.#isRevoked(user, began, sid, visit)) return this.#late(sid);
-    if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
 
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
