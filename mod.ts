@@ -40,4 +40,5 @@ export type {
   Store,
   StoreClass,
   StoreConstructor,
+  StoreOf,
 } from "./src/types.ts";

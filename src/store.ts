@@ -17,8 +17,8 @@ import type {
   LembroStore,
   RevokeOptions,
   SessionModule,
-  StoreClass,
   StoreConstructor,
+  StoreOf,
 } from "./types.ts";
 import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
 import { isFunction, isObject, refused } from "./util/errors.ts";
@@ -51,9 +51,9 @@ const REVOKE = "revoke user";
  * @returns The class of stores.
  * @throws {TypeError} If `session` has no `Store` class.
  */
-export function lembro<Base extends StoreClass>(
+export function lembro<Base extends object>(
   session: SessionModule<Base>,
-): StoreConstructor<InstanceType<Base>> {
+): StoreConstructor<StoreOf<Base>> {
   class Lembro extends storeOf(session) implements LembroStore {
     declare readonly options: ResolvedOptions;
     readonly #sessions: Sessions;
@@ -231,7 +231,7 @@ export function lembro<Base extends StoreClass>(
     }
   }
 
-  return Lembro as unknown as StoreConstructor<InstanceType<Base>>;
+  return Lembro as unknown as StoreConstructor<StoreOf<Base>>;
 }
 
 /** What the store uses of its `Store`, where the `Store` has it. */
@@ -241,7 +241,7 @@ interface BaseStore {
   listenerCount?(event: string): number;
 }
 
-function storeOf(session: SessionModule): new () => BaseStore {
+function storeOf(session: unknown): new () => BaseStore {
   const from = session as { Store?: unknown; session?: { Store?: unknown } } | null | undefined;
   const Store = from?.Store ?? from?.session?.Store;
   if (!isFunction(Store) || !Store.prototype) {

@@ -435,7 +435,12 @@ function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Gen
 /** A session of an array, and its id, which is the store's and no part of it. */
 function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string, SessionData] {
   if (typeof id === "string") return [id, session];
-  throw refused(TypeError, TRANSFER, "from.all must give sessions by id, or each with its id", id);
+  throw refused(
+    TypeError,
+    TRANSFER,
+    "from.all must return sessions by id, or each with its id",
+    id,
+  );
 }
 
 async function readFrom(from: Required<SourceStore>, sid: string): Promise<Copy | undefined> {

@@ -34,9 +34,24 @@ export type StoreClass = abstract new (...args: any[]) => object;
  * assertEquals(store instanceof own.Store, true);
  * ```
  */
-export type SessionModule<Base extends StoreClass = StoreClass> =
+export type SessionModule<Base extends object = StoreClass> =
   | { readonly Store: Base }
   | { readonly session: { readonly Store: Base } };
+
+/**
+ * The stores of a `Store` class. `@fastify/session` declares its class as one of
+ * its stores, which leaves out the methods of an EventEmitter.
+ *
+ * ```ts
+ * import session from "express-session";
+ * import lembro, { type StoreOf } from "express-lembro";
+ *
+ * using store: StoreOf<typeof session.Store> = new (lembro(session))();
+ * store.emit("connect");
+ * ```
+ */
+export type StoreOf<Base extends object> = Base extends StoreClass ? InstanceType<Base>
+  : Base & LembroEvented;
 
 /**
  * The counters of a store. The first seven say how it stands now, including
@@ -647,7 +662,7 @@ export interface LembroStore {
 }
 
 /**
- * A store on top of a `Base`: what `new Lembro()` gives.
+ * A store on top of a `Base`: what `new Lembro()` returns.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -665,7 +680,7 @@ export type Store<Base extends object> =
   & Base;
 
 /**
- * The class that the factory makes.
+ * The class that the factory returns.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -684,8 +699,11 @@ export type Store<Base extends object> =
  * ```
  */
 export interface StoreConstructor<Base extends object> {
+  // The last signature is the one that the compiler's messages are about.
+  /** Creates a store with the default options. `callback` runs once, after the constructor has returned. */
+  new (callback: () => void): Store<Base>;
   /**
-   * Makes a store.
+   * Creates a store.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -700,13 +718,11 @@ export interface StoreConstructor<Base extends object> {
    * assertEquals(store.options.maxSize, 16 * 1024 * 1024);
    * ```
    *
-   * @param options All of them may be left out. The object is never changed.
+   * @param options All of them can be left out. The object is never modified.
    * @param callback Runs once, after the constructor has returned.
    * @throws {TypeError | RangeError} For a bad option; names it, what it takes and what it received.
    */
   new (options?: LembroOptions | null, callback?: () => void): Store<Base>;
-  /** As above, with all options left out. */
-  new (callback: () => void): Store<Base>;
   /** The prototype of the stores. */
   readonly prototype: Store<Base>;
 }

@@ -1,37 +1,37 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FakeTime } from "@std/testing/time";
+import { DAY, HeldClock, MINUTE } from "./support/clock.ts";
 import { called, Lembro, sessionOf } from "./support/setup.ts";
 
 describe("the interval", () => {
-  it("purges the expired every six minutes", async () => {
-    using time = new FakeTime();
+  it("purges expired sessions every six minutes by default", async () => {
+    using clock = new HeldClock();
     using store = new Lembro({ ttl: 1000 });
     await store.set("a", sessionOf());
-    time.tick(6 * 60_000 - 1);
+    clock.tick(6 * MINUTE - 1);
     assertEquals(store.stats().sessions, 1);
-    time.tick(1);
+    clock.tick(1);
     assertEquals(store.stats().sessions, 0);
     await store.set("b", sessionOf());
-    time.tick(6 * 60_000);
+    clock.tick(6 * MINUTE);
     assertEquals(store.stats().sessions, 0);
   });
 
-  it("is that of the options", async () => {
-    using time = new FakeTime();
+  it("may be set", async () => {
+    using clock = new HeldClock();
     using store = new Lembro({ ttl: 10, interval: 1000 });
     await store.set("a", sessionOf());
-    time.tick(999);
+    clock.tick(999);
     assertEquals(store.stats().sessions, 1);
-    time.tick(1);
+    clock.tick(1);
     assertEquals(store.stats().sessions, 0);
   });
 
-  it("leaves the live sessions alone", async () => {
-    using time = new FakeTime();
+  it("leaves live sessions alone", async () => {
+    using clock = new HeldClock();
     using store = new Lembro({ interval: 1000 });
     await store.set("a", sessionOf());
-    time.tick(5000);
+    clock.tick(5000);
     assertEquals(store.stats().sessions, 1);
   });
 });
@@ -44,15 +44,15 @@ describe("close", () => {
       ["Symbol.dispose", (store) => store[Symbol.dispose]()],
     ] as [string, (store: InstanceType<typeof Lembro>) => unknown][]
   ) {
-    it(`${how} stops the timer, and may be called twice; the store stays usable`, async () => {
-      using time = new FakeTime();
+    it(`${how}: stops the timer, may be called twice, and leaves the store usable`, async () => {
+      using clock = new HeldClock();
       const store = new Lembro({ ttl: 1000 });
       await store.set("a", sessionOf());
       await close(store);
       await close(store);
-      time.tick(24 * 60 * 60_000);
-      assertEquals(store.stats().sessions, 1, "nobody purges any more");
-      assertEquals(await store.get("a"), undefined, "but what has expired isn't given out");
+      clock.tick(DAY);
+      assertEquals(store.stats().sessions, 1, "nothing is purged any more");
+      assertEquals(await store.get("a"), undefined, "an expired session is not returned");
       await store.set("b", sessionOf());
       assertEquals(await store.ids(), ["b"]);
     });
@@ -60,7 +60,7 @@ describe("close", () => {
 });
 
 describe("the process", () => {
-  it("exits by itself when nothing but the store is left", async () => {
+  it("ends when nothing but the store is left", async () => {
     const url = new URL("../mod.ts", import.meta.url).href;
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: [
@@ -80,7 +80,7 @@ describe("the process", () => {
 });
 
 describe("a runtime", () => {
-  it("without setImmediate, unref and Symbol.dispose, like an older browser, is enough", async () => {
+  it("without setImmediate, unref and Symbol.dispose, such as an older browser, is enough", async () => {
     const url = new URL("../mod.ts", import.meta.url).href;
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [

@@ -5,7 +5,7 @@ import sizeomatic from "sizeomatic";
 import { Lembro, sessionOf, sessionOfSize } from "./support/setup.ts";
 
 describe("reduce", () => {
-  it("alone speaks through debug: the size at the start, and at the end", async () => {
+  it("logs the size at the start and at the end through debug, and nothing else logs", async () => {
     const messages: unknown[][] = [];
     const { log } = debug;
     const enabled = debug.disable();
@@ -13,11 +13,14 @@ describe("reduce", () => {
     debug.enable("express-lembro");
     try {
       using store = new Lembro({ maxSize: "2K" });
-      await store.set("a", sessionOfSize(1_536));
-      await store.set("b", sessionOfSize(512));
+      for (const sid of "abcdefgh") await store.set(sid, sessionOfSize(256));
       await store.get("a");
       await store.touch("a", sessionOf({}, { path: "/" }));
       for (const method of ["all", "length", "ids", "purge"] as const) await store[method]();
+      await store.info("a");
+      await store.update("a", () => {});
+      await store.sessionsOf("nobody");
+      await store.revoke("nobody");
       await store.destroy("nobody");
       assertEquals(messages, []);
       await store.reduce();
@@ -25,7 +28,7 @@ describe("reduce", () => {
       assertStringIncludes(String(messages[0][0]), "express-lembro");
       assertStringIncludes(String(messages[0].join(" ")), sizeomatic.pretty(2_048));
       assertStringIncludes(String(messages[1].join(" ")), sizeomatic.pretty(1_536));
-      await store.set("c", sessionOfSize(514));
+      for (const sid of "ijk") await store.set(sid, sessionOfSize(256));
       assertEquals(messages.length, 4, "a save over maxSize reduces too");
     } finally {
       debug.log = log;

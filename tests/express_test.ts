@@ -1,11 +1,8 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FakeTime } from "@std/testing/time";
+import { DAY, HeldClock, MINUTE } from "./support/clock.ts";
 import { type Kept, Site } from "./support/http.ts";
 import { Lembro, session } from "./support/setup.ts";
-
-const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
 
 /** Counts the visits of a session, as every demo of sessions does. */
 function countVisits(site: Site): void {
@@ -39,50 +36,50 @@ describe("an Express 5 app", () => {
     }
   });
 
-  it("a session dies with its cookie's maxAge", async () => {
-    using time = new FakeTime();
+  it("ends a session by the maxAge of its cookie", async () => {
+    using clock = new HeldClock();
     await using site = new Site({ cookie: { maxAge: MINUTE } });
     countVisits(site);
     const visitor = await site.visitor();
     await visitor.get("/visit");
-    time.tick(MINUTE - 1);
+    clock.tick(MINUTE - 1);
     assertEquals(await visitor.get("/visit"), 2);
-    time.tick(MINUTE);
+    clock.tick(MINUTE);
     assertEquals(await visitor.get("/visit"), 1);
   });
 
-  it("a look is a touch: it keeps the session alive", async () => {
-    using time = new FakeTime();
+  it("touches the session at a request that does not change it, which extends its life", async () => {
+    using clock = new HeldClock();
     await using site = new Site({ cookie: { maxAge: MINUTE } });
     countVisits(site);
     const visitor = await site.visitor();
     await visitor.get("/visit");
     for (let i = 0; i < 3; i++) {
-      time.tick(MINUTE - 1);
+      clock.tick(MINUTE - 1);
       assertEquals(await visitor.get("/look"), 1);
     }
     assertEquals(site.store.stats().touches, 3);
-    time.tick(MINUTE);
+    clock.tick(MINUTE);
     assertEquals(await visitor.get("/look"), null);
   });
 
-  it("a session with the default cookie dies by ttl, a day after its last use", async () => {
-    using time = new FakeTime();
+  it("ends a session with the default cookie a day after its last use", async () => {
+    using clock = new HeldClock();
     await using site = new Site();
     countVisits(site);
     const visitor = await site.visitor();
     await visitor.get("/visit");
     assert(!/expires/i.test(visitor.attributes!));
-    time.tick(DAY - 1);
+    clock.tick(DAY - 1);
     assertEquals(await visitor.get("/look"), 1);
-    time.tick(DAY - 1);
+    clock.tick(DAY - 1);
     assertEquals(await visitor.get("/look"), 1);
-    time.tick(DAY);
+    clock.tick(DAY);
     assertEquals(await visitor.get("/look"), null);
     assertEquals(site.store.stats().sessions, 0);
   });
 
-  it("regenerate gives another id and an empty session", async () => {
+  it("regenerate: makes an empty session with another id", async () => {
     await using site = new Site();
     countVisits(site);
     site.on("/regenerate", (kept, request) =>
@@ -101,7 +98,7 @@ describe("an Express 5 app", () => {
     assertEquals(await visitor.get("/look"), null);
   });
 
-  it("regenerate may keep the id", async () => {
+  it("regenerate: may keep the id", async () => {
     await using site = new Site({ genid: () => "always the same" });
     countVisits(site);
     site.on("/regenerate", (kept, request) =>
@@ -119,7 +116,7 @@ describe("an Express 5 app", () => {
     assertEquals(site.store.stats().lateWrites, 0);
   });
 
-  it("reload and save work as many times as a request likes", async () => {
+  it("reload and save: may be called several times in a request", async () => {
     await using site = new Site();
     countVisits(site);
     site.on("/busy", async (kept, request) => {
@@ -142,7 +139,7 @@ describe("an Express 5 app", () => {
     assertEquals(site.store.stats().merges, 0);
   });
 
-  it("rolling cookies are set at each answer, others only once", async () => {
+  it("rolling: sets the cookie at each response, else only once", async () => {
     for (const rolling of [true, false]) {
       await using site = new Site({ rolling, cookie: { maxAge: MINUTE } });
       countVisits(site);
@@ -155,7 +152,7 @@ describe("an Express 5 app", () => {
     }
   });
 
-  it("saveUninitialized says whether a look makes a session", async () => {
+  it("saveUninitialized: decides whether an unchanged session is kept", async () => {
     for (const saveUninitialized of [true, false]) {
       await using site = new Site({ saveUninitialized });
       countVisits(site);
@@ -164,7 +161,7 @@ describe("an Express 5 app", () => {
     }
   });
 
-  it("unset: 'destroy' destroys", async () => {
+  it("unset: 'destroy' destroys the session", async () => {
     await using site = new Site({ unset: "destroy" });
     countVisits(site);
     site.on("/unset", (_kept, request) => {
@@ -176,8 +173,8 @@ describe("an Express 5 app", () => {
     assertEquals(await site.store.length(), 0);
   });
 
-  it("an error of the store reaches the app", async () => {
-    await using site = new Site({}, new Lembro({ maxSize: "1K" }));
+  it("receives the errors of the store", async () => {
+    await using site = new Site({}, new Lembro({ maxSize: "8K" }));
     site.on("/too-large", (kept) =>
       new Promise((resolve) => {
         kept.text = "x".repeat(1000);
@@ -192,7 +189,7 @@ describe("an Express 5 app", () => {
     );
   });
 
-  it("a store that says disconnect is left out until it says connect", async () => {
+  it("uses no store between the events disconnect and connect", async () => {
     await using site = new Site();
     site.on("/has-session", (kept) => kept !== undefined);
     const visitor = await site.visitor();
@@ -203,7 +200,7 @@ describe("an Express 5 app", () => {
     assertEquals(await visitor.get("/has-session"), true);
   });
 
-  it("store.load gives a Session", async () => {
+  it("store.load: returns a Session", async () => {
     await using site = new Site();
     countVisits(site);
     await (await site.visitor()).get("/visit");
@@ -241,7 +238,7 @@ for (const resave of [false, true]) {
     }
 
     for (const path of ["/slow", "/slow-look"]) {
-      it(`logout during ${path} sticks, and that still answers 200`, async () => {
+      it(`a logout during ${path} sticks, and that still answers 200`, async () => {
         const { site, started, go } = slowSite();
         await using _ = site;
         const visitor = await site.visitor();
@@ -277,7 +274,7 @@ for (const resave of [false, true]) {
       assertEquals(site.store.stats().lateWrites, 1);
     });
 
-    it("a logout sticks for a request that made the session and saved it before", async () => {
+    it("a logout sticks for the request that created the session and had saved it", async () => {
       await using site = new Site({ resave });
       site.on("/make", async (kept, request) => {
         kept.user = "Ada";
@@ -290,7 +287,7 @@ for (const resave of [false, true]) {
       assertEquals(await site.store.length(), 0);
     });
 
-    it("twenty parallel writers of twenty keys lose none", async () => {
+    it("twenty requests that write a key each keep twenty keys", async () => {
       await using site = new Site({ resave });
       const loaded: (() => void)[] = [];
       site.on("/write/:key", async (kept, { params }) => {
@@ -312,7 +309,7 @@ for (const resave of [false, true]) {
       assert(site.store.stats().merges >= 19);
     });
 
-    it("a key that one request deletes is not revived by another", async () => {
+    it("a key that one request deletes is not revived by another one", async () => {
       const { site, started, go } = slowSite();
       await using _ = site;
       site.on("/forget", (kept) => void delete kept.visits);

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { Lembro, lembro, session, sessionOf, settled } from "./support/setup.ts";
 
 describe("lembro(session)", () => {
-  it("gives a class that extends the Store of express-session", () => {
+  it("returns a class that extends the Store of express-session", () => {
     using store = new Lembro();
     assert(store instanceof session.Store);
     assert(Lembro.prototype instanceof session.Store);
@@ -22,7 +22,7 @@ describe("lembro(session)", () => {
     const [what, value] of [
       ["nothing", undefined],
       ["null", null],
-      ["a text", "express-session"],
+      ["a string", "express-session"],
       ["options", { maxSize: "4M" }],
       ["a Store that is no class", { Store: {} }],
       ["a Store that can't be extended", { Store: () => {} }],
@@ -36,14 +36,19 @@ describe("lembro(session)", () => {
     });
   }
 
-  it("makes classes that don't know of each other", async () => {
+  it("is the default export and a named one", async () => {
+    const module = await import("express-lembro");
+    assert(module.default === module.lembro);
+  });
+
+  it("returns classes whose stores are separate", async () => {
     using one = new (lembro(session))();
     using other = new (lembro(session))();
     await one.set("a", sessionOf());
     assertEquals(await other.get("a"), undefined);
   });
 
-  it("lets its class be extended", async () => {
+  it("returns a class that can be extended", async () => {
     class Mine extends Lembro {
       greet() {
         return this.options.interval;
@@ -56,7 +61,7 @@ describe("lembro(session)", () => {
   });
 });
 
-describe("new Lembro()", () => {
+describe("the constructor", () => {
   for (
     const [form, create] of [
       ["new Lembro(callback)", (callback: () => void) => new Lembro(callback)],
@@ -68,7 +73,7 @@ describe("new Lembro()", () => {
       ],
     ] as const
   ) {
-    it(`${form} calls back once, after it has returned`, async () => {
+    it(`${form}: calls back once, after the constructor has returned`, async () => {
       const calls: string[] = [];
       using _store = create(() => calls.push("ready"));
       calls.push("returned");
@@ -78,7 +83,7 @@ describe("new Lembro()", () => {
     });
   }
 
-  it("refuses a callback that is no function", () => {
+  it("refuses a callback that is not a function", () => {
     assertThrows(
       () => new Lembro({}, "ready" as unknown as () => void),
       TypeError,
@@ -86,14 +91,23 @@ describe("new Lembro()", () => {
     );
   });
 
-  it("never changes the options object", () => {
+  it("refuses express-session in place of the options, and says what was meant", () => {
+    for (
+      const create of [() => new Lembro(session as never), () => new Lembro({}, session as never)]
+    ) {
+      const error = assertThrows(create, TypeError);
+      assertStringIncludes(error.message, "new (lembro(session))(options)");
+    }
+  });
+
+  it("does not change the options object", () => {
     const options = Object.freeze({ maxSize: "2M" });
     using store = new Lembro(options);
     assertEquals(options, { maxSize: "2M" });
     assertEquals(store.options.maxSize, 2 * 1024 * 1024);
   });
 
-  it("doesn't follow the options object when that changes later", () => {
+  it("does not follow later changes of the options object", () => {
     const options = { maxSize: "2M" };
     using store = new Lembro(options);
     options.maxSize = "8M";
@@ -102,9 +116,9 @@ describe("new Lembro()", () => {
 });
 
 describe("a Store that is not an EventEmitter", () => {
-  it("doesn't make the store throw", async () => {
+  it("does not make the store throw", async () => {
     class Store {}
-    using store = new (lembro({ Store }))({ maxSize: "1K" });
+    using store = new (lembro({ Store }))({ maxSize: "2K" });
     for (const sid of "abcdefghijklmnop") await store.set(sid, sessionOf());
     assert(store.stats().evicted.newcomers > 0);
     await store.set("a", sessionOf({}, { maxAge: 1 }));

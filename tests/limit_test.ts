@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FakeTime } from "@std/testing/time";
+import { HeldClock } from "./support/clock.ts";
+import type { Rank } from "express-lembro";
 import {
   Lembro,
   type SessionData,
@@ -18,9 +19,30 @@ function chanceOf(seed: number): (below: number) => number {
   };
 }
 
-describe("the cache size", () => {
-  it("is the sum of sizeomatic's sizes, after every single kind of change", async () => {
-    using time = new FakeTime();
+/** Fills a store with so many sessions of 1,000 bytes. */
+async function fill(store: InstanceType<typeof Lembro>, rank: Rank, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const data = rank === "protected" ? { passport: { user: i } } : {};
+    await store.set(`${i}`, sessionOfSize(1_000, data));
+    if (rank === "returning") await store.get(`${i}`);
+  }
+}
+
+/** A store that is full of eight sessions of one rank. */
+async function fullOf(rank: Rank): Promise<InstanceType<typeof Lembro>> {
+  const store = new Lembro({ maxSize: 8_000 });
+  await fill(store, rank, 8);
+  return store;
+}
+
+/** A session of `bytes` that expires after `ms`. */
+function expiring(bytes: number, ms: number): SessionData {
+  return sessionOfSize(bytes, {}, { maxAge: ms });
+}
+
+describe("the size of all sessions", () => {
+  it("is the sum of the sizes by sizeomatic, after every kind of change", async () => {
+    using clock = new HeldClock();
     using store = new Lembro();
     const changes: (() => Promise<unknown>)[] = [
       () => store.set("a", sessionOf({ text: "x".repeat(500) })),
@@ -34,7 +56,7 @@ describe("the cache size", () => {
       () => store.get("a"),
       () => store.destroy("c"),
       async () => {
-        time.tick(1000);
+        clock.tick(1000);
         await store.get("b");
       },
       () => store.clear(),
@@ -48,8 +70,8 @@ describe("the cache size", () => {
     assertEquals(store.stats().bytes, 0);
   });
 
-  it("is exact and under the limit after each of 20,000 random calls of every method", async () => {
-    using time = new FakeTime();
+  it("is exact and within the limit after each of 20,000 random calls of every method", async () => {
+    using clock = new HeldClock();
     const chance = chanceOf(20_000);
     using store = new Lembro({ maxSize: "16K", ttl: 5_000, interval: 60_000 });
     const cookies = [
@@ -85,7 +107,7 @@ describe("the cache size", () => {
       () => chance(50) === 0 && store.clear(),
       () => chance(10) === 0 && store.reduce(),
       () => store.purge(),
-      () => time.tick(chance(200)),
+      () => clock.tick(chance(200)),
     ];
     const counts = new Map<string, number>();
     for (let i = 0; i < 20_000; i++) {
@@ -105,7 +127,7 @@ describe("the cache size", () => {
     }
   });
 
-  it("is what stats() says, beside the number of sessions", async () => {
+  it("is in stats(), beside the number of sessions", async () => {
     using store = new Lembro({ maxSize: "1M" });
     const sessions = [sessionOf({ n: 1 }), sessionOf({ n: 22 })];
     for (const [i, session] of sessions.entries()) await store.set(`${i}`, session);
@@ -116,7 +138,7 @@ describe("the cache size", () => {
 });
 
 describe("maxSize", () => {
-  it("holds after every save and touch, and a save over it reduces to 75 %", async () => {
+  it("holds after every save; newcomers that exceed it are reduced to 75 %", async () => {
     using store = new Lembro({ maxSize: 10_000 });
     const after: number[] = [];
     store.on("reduce", (result) => after.push(result.after));
@@ -134,28 +156,64 @@ describe("maxSize", () => {
   });
 
   it("may be reached, and is exceeded by the next byte", async () => {
-    using store = new Lembro({ maxSize: 1_000 });
-    await store.set("a", sessionOfSize(500));
-    await store.set("b", sessionOfSize(500));
-    assertEquals(store.stats().bytes, 1_000);
-    await store.set("b", sessionOfSize(502));
-    assertEquals(await store.ids(), ["b"]);
+    using store = await fullOf("returning");
+    assertEquals(store.stats().bytes, 8_000);
+    assertEquals(store.stats().evicted.returning, 0);
+    await store.set("7", sessionOfSize(998));
+    await store.set("6", sessionOfSize(1_000));
+    assertEquals(store.stats().evicted.returning, 0);
+    await store.set("new", sessionOfSize(100));
+    assertEquals(await store.ids(), ["1", "2", "3", "4", "5", "6", "7", "new"]);
   });
 
   it("holds when a touch brings a longer cookie", async () => {
-    using store = new Lembro({ maxSize: 1_000 });
-    await store.set("a", sessionOfSize(500));
-    await store.set("b", sessionOfSize(500));
-    await store.touch("b", sessionOf({}, { path: "/longer" }));
-    assertEquals(await store.ids(), ["b"]);
+    using store = await fullOf("returning");
+    await store.set("7", sessionOfSize(500));
+    await store.set("new", sessionOfSize(500));
+    assertEquals(store.stats().bytes, 8_000);
+    await store.touch("new", sessionOf({}, { path: "/longer" }));
+    assertEquals(await store.ids(), ["1", "2", "3", "4", "5", "6", "7", "new"]);
     assertEquals(store.stats().bytes, sizeOfAll(store));
   });
 
-  it("keeps what was just saved, even when that is the oldest", async () => {
-    using store = new Lembro({ maxSize: 1_000 });
-    for (const sid of "abc") await store.set(sid, sessionOfSize(300));
-    await store.set("a", sessionOfSize(500));
-    assertEquals(await store.ids(), ["a"]);
+  it("keeps what was just saved, even if that is the oldest newcomer", async () => {
+    using store = await fullOf("newcomers");
+    await store.set("0", sessionOfSize(1_000));
+    await store.set("8", sessionOfSize(500));
+    assert(!(await store.ids()).includes("0"), "it is the next to go");
+    await store.set("3", sessionOfSize(400));
+    for (let i = 10; i < 16; i++) await store.set(`${i}`, sessionOfSize(500));
+    const [oldest] = await store.ids();
+    await store.set("filler", sessionOfSize(8_000 - store.stats().bytes));
+    const { bytes } = store.stats();
+    await store.set(oldest, sessionOfSize(1_000));
+    assert(bytes > 7_900 && store.stats().bytes <= 6_000);
+    assert((await store.ids()).includes(oldest));
+  });
+
+  for (const rank of ["returning", "protected"] as const) {
+    it(`takes no more ${rank} sessions than it must`, async () => {
+      using store = await fullOf(rank);
+      const reduced: unknown[] = [];
+      store.on("reduce", (result) => reduced.push(result));
+      await store.set("new", sessionOfSize(100));
+      assertEquals(store.stats().sessions, 8);
+      assertEquals(store.stats().bytes, 7_100);
+      assertEquals(reduced, [{ before: 8_100, after: 7_100, evicted: 1 }]);
+    });
+  }
+
+  it("takes newcomers down to 75 %, but not below their eighth", async () => {
+    using store = new Lembro({ maxSize: 8_000 });
+    for (let i = 0; i < 62; i++) {
+      await store.set(`r${i}`, sessionOfSize(100));
+      await store.get(`r${i}`);
+    }
+    for (let i = 0; i < 18; i++) await store.set(`n${i}`, sessionOfSize(100));
+    assertEquals(store.stats().bytes, 8_000);
+    await store.set("n18", sessionOfSize(100));
+    const { newcomers, returning, bytes } = store.stats();
+    assertEquals([newcomers, returning, bytes], [10, 62, 7_200]);
   });
 });
 
@@ -171,47 +229,93 @@ describe("reduce", () => {
     assertEquals(store.stats().bytes, 700);
   });
 
-  it("has the expired go first", async () => {
-    using time = new FakeTime();
-    using store = new Lembro({ maxSize: 1_000 });
-    await store.set("old", sessionOfSize(300));
-    await store.set(
-      "expired",
-      { ...sessionOfSize(300), cookie: { maxAge: 10, path: "/" } } as never,
-    );
-    time.tick(10);
-    await store.set("new", sessionOfSize(402));
-    assertEquals(await store.ids(), ["old", "new"]);
+  it("forgets expired sessions first", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ maxSize: 8_000 });
+    await fill(store, "newcomers", 6);
+    for (const sid of ["x", "y"]) await store.set(sid, expiring(1_000, 10));
+    clock.tick(10);
+    await store.reduce();
+    assertEquals(await store.ids(), ["0", "1", "2", "3", "4", "5"]);
     assertEquals(store.stats().evicted.newcomers, 0);
   });
 });
 
-describe("a session over 75 % of maxSize", () => {
-  it("gives an error with a code and both sizes; the version before stays, and all others", async () => {
-    using store = new Lembro({ maxSize: 1_000 });
+describe("a save over the limit", () => {
+  it("forgets expired sessions first", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ maxSize: 8_000 });
+    await fill(store, "newcomers", 7);
+    await store.set("expired", expiring(1_000, 10));
+    clock.tick(10);
+    await store.set("new", sessionOfSize(400));
+    assertEquals(await store.ids(), ["2", "3", "4", "5", "6", "new"]);
+    assertEquals(store.stats().expired, 1);
+  });
+
+  it("looks for expired sessions at most once a second", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ maxSize: 8_000 });
+    await fill(store, "returning", 7);
+    await store.set("first", expiring(500, 10));
+    await store.get("first");
+    await store.set("second", expiring(500, 20));
+    await store.get("second");
+    clock.tick(10);
+    // The first look finds the first one.
+    await store.set("0", sessionOfSize(1_000));
+    await store.set("new", sessionOfSize(1_000));
+    assertEquals(store.stats().expired, 1);
+    clock.tick(999);
+    await store.set("new 2", sessionOfSize(1_000));
+    assertEquals(
+      [store.stats().expired, store.stats().sessions],
+      [1, 8],
+      "the rest is not known of",
+    );
+    clock.tick(1);
+    await store.set("new 3", sessionOfSize(1_000));
+    assertEquals(store.stats().expired, 2);
+  });
+});
+
+describe("a session over an eighth of maxSize", () => {
+  it("is refused with a code and both sizes; the version before stays, and all others", async () => {
+    using store = new Lembro({ maxSize: 8_000 });
     await store.set("a", sessionOfSize(200));
     await store.set("b", sessionOfSize(200));
     const before = await store.all();
-    const error = await assertRejects(() => store.set("a", sessionOfSize(752)), RangeError);
+    const error = await assertRejects(() => store.set("a", sessionOfSize(1_002)), RangeError);
     assertEquals((error as unknown as { code: string }).code, "ERR_LEMBRO_SESSION_TOO_LARGE");
-    assertStringIncludes(error.message, "received 752");
-    assertStringIncludes(error.message, "in bytes must be at most 750,");
-    await assertRejects(() => store.set("new", sessionOfSize(752)), RangeError);
+    assertStringIncludes(error.message, 'received "1002 bytes"');
+    assertStringIncludes(error.message, "it may take at most 1000 bytes, an eighth of maxSize");
+    assertStringIncludes(error.message, "raise maxSize to at least 8016");
+    await assertRejects(() => store.set("new", sessionOfSize(1_002)), RangeError);
     assertEquals(await store.all(), before);
     assertEquals(store.stats().bytes, 400);
     assertEquals(store.stats().rejected, 2);
-    await store.set("a", sessionOfSize(750));
-    assertEquals(store.stats().bytes, 950);
+    await store.set("a", sessionOfSize(1_000));
+    assertEquals(store.stats().bytes, 1_200);
   });
 
-  it("gives it to a touch that makes it so too", async () => {
-    using store = new Lembro({ maxSize: 1_000 });
-    await store.set("a", sessionOfSize(740));
+  it("is refused if a touch makes it so", async () => {
+    using store = new Lembro({ maxSize: 8_000 });
+    await store.set("a", sessionOfSize(990));
     const before = await store.get("a");
     await assertRejects(
       () => store.touch("a", sessionOf({}, { path: "/a/rather/long/path" })),
       RangeError,
     );
     assertEquals(await store.get("a"), before);
+  });
+
+  it("is refused if a merge makes it so", async () => {
+    using store = new Lembro({ maxSize: 8_000 });
+    await store.set("a", sessionOf());
+    const [one, other] = [await store.get("a"), await store.get("a")];
+    await store.set("a", Object.assign(one!, { one: "x".repeat(300) }));
+    await assertRejects(() => store.set("a", Object.assign(other!, { other: "x".repeat(300) })));
+    const kept = await store.get("a") as unknown as Record<string, unknown>;
+    assertEquals([kept.one !== undefined, kept.other], [true, undefined]);
   });
 });

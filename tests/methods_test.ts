@@ -6,13 +6,15 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+// @ts-types="npm:@types/sinonjs__fake-timers@^15.0.0"
+import FakeTimers from "@sinonjs/fake-timers";
 import type { LembroStore } from "express-lembro";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { called, Lembro, type SessionData, sessionOf, settled } from "./support/setup.ts";
 
-describe("get and set", () => {
-  it("give back what was saved, as JSON would", async () => {
+describe("get", () => {
+  it("returns what was saved, as JSON does", async () => {
     using store = new Lembro();
     const session = sessionOf({
       name: "Ada",
@@ -24,7 +26,7 @@ describe("get and set", () => {
     assertEquals(await store.get("a"), JSON.parse(JSON.stringify(session)));
   });
 
-  it("give a fresh copy each time", async () => {
+  it("returns a fresh copy each time", async () => {
     using store = new Lembro();
     await store.set("a", sessionOf({ list: [1] }));
     const one = await store.get("a") as unknown as { list: number[] };
@@ -33,7 +35,7 @@ describe("get and set", () => {
     assertEquals(other.list, [1]);
   });
 
-  it("keep a copy of what was saved", async () => {
+  it("is not affected by later changes to the saved object", async () => {
     using store = new Lembro();
     const list = [1];
     await store.set("a", sessionOf({ list }));
@@ -41,7 +43,7 @@ describe("get and set", () => {
     assertEquals((await store.get("a") as unknown as { list: number[] }).list, [1]);
   });
 
-  it("give undefined for what is absent", async () => {
+  it("answers null and undefined for an absent session", async () => {
     using store = new Lembro();
     const answer = await new Promise<unknown[]>((resolve) =>
       store.get("nobody", (...args) => resolve(args))
@@ -50,25 +52,29 @@ describe("get and set", () => {
     assertStrictEquals(answer[1], undefined);
   });
 
-  it("give back a session without a cookie as it was", async () => {
+  it("returns a session without a cookie as it was", async () => {
     using store = new Lembro();
     await store.set("a", { name: "Ada" } as unknown as SessionData);
     assertEquals(await store.get("a"), { name: "Ada" } as unknown as SessionData);
     assertEquals(store.stats().sessions, 1);
   });
+});
 
-  it("change the store before they return", () => {
+describe("set and destroy", () => {
+  it("have taken effect when they return", () => {
     using store = new Lembro();
     void store.set("a", sessionOf());
     assertEquals(store.stats().sessions, 1);
     void store.destroy("a");
     assertEquals(store.stats().sessions, 0);
   });
+});
 
+describe("an id", () => {
   for (
     const sid of ["", "__proto__", "constructor", "hasOwnProperty", "\ud800", "\udfff\ud800", "0"]
   ) {
-    it(`take the id ${JSON.stringify(sid)}`, async () => {
+    it(`may be ${JSON.stringify(sid)}`, async () => {
       using store = new Lembro();
       assertEquals(await store.get(sid), undefined);
       await store.set(sid, sessionOf({ sid }));
@@ -80,14 +86,15 @@ describe("get and set", () => {
     });
   }
 
-  it("turn the id into a string", async () => {
+  it("that is a number is turned into a string", async () => {
     using store = new Lembro();
     await store.set(7 as unknown as string, sessionOf());
     assertNotEquals(await store.get("7"), undefined);
-    assertNotEquals(await store.get({ toString: () => "7" } as unknown as string), undefined);
+    assertNotEquals(await store.get(7 as unknown as string), undefined);
+    assertEquals(await store.ids(), ["7"]);
   });
 
-  it("tell lone surrogates apart", async () => {
+  it("with a lone surrogate is another one than with another surrogate", async () => {
     using store = new Lembro();
     await store.set("\ud800", sessionOf());
     assertEquals(await store.get("\ud801"), undefined);
@@ -95,7 +102,7 @@ describe("get and set", () => {
 });
 
 describe("touch", () => {
-  it("replaces the cookie and leaves the data alone", async () => {
+  it("replaces the cookie and keeps the data of the last save", async () => {
     using store = new Lembro();
     await store.set("a", sessionOf({ name: "Ada" }, { path: "/", maxAge: 1000 }));
     await store.touch("a", sessionOf({ name: "Eve" }, { path: "/x", maxAge: 2000 }));
@@ -111,7 +118,7 @@ describe("touch", () => {
 });
 
 describe("destroy and clear", () => {
-  it("forget one, and all", async () => {
+  it("forget one session, and all of them", async () => {
     using store = new Lembro();
     for (const sid of "abc") await store.set(sid, sessionOf());
     await store.destroy("b");
@@ -124,7 +131,7 @@ describe("destroy and clear", () => {
 });
 
 describe("all, length, ids and entries", () => {
-  it("tell of the live sessions", async () => {
+  it("return the live sessions", async () => {
     using store = new Lembro();
     const sessions = {
       a: sessionOf({ n: 1 }, { path: "/" }),
@@ -139,7 +146,7 @@ describe("all, length, ids and entries", () => {
     assertEquals([...store.entries()], Object.entries(sessions));
   });
 
-  it("entries can be held while the store works", async () => {
+  it("entries: may be held while the store works", async () => {
     using store = new Lembro();
     for (const sid of "abcd") await store.set(sid, sessionOf());
     const entries = store.entries();
@@ -154,7 +161,7 @@ describe("all, length, ids and entries", () => {
     assertEquals(seen, ["a", "c", "d"]);
   });
 
-  it("entries are those there are at the call", async () => {
+  it("entries: returns the sessions that were there at the call", async () => {
     using store = new Lembro();
     await store.set("a", sessionOf());
     const entries = store.entries();
@@ -162,7 +169,7 @@ describe("all, length, ids and entries", () => {
     assertEquals([...entries].map(([sid]) => sid), ["a"]);
   });
 
-  it("entries end when the store is cleared", async () => {
+  it("entries: ends when the store is cleared", async () => {
     using store = new Lembro();
     for (const sid of "abc") await store.set(sid, sessionOf());
     const entries = store.entries();
@@ -172,12 +179,16 @@ describe("all, length, ids and entries", () => {
   });
 });
 
-// Each method with its arguments before the callback, and what it gives.
+// Each method with its arguments before the callback.
 const CALLS: [name: string, call: (store: LembroStore, callback?: never) => unknown][] = [
   ["get", (store, callback) => store.get("a", callback!)],
   ["set", (store, callback) => store.set("b", sessionOf(), callback)],
   ["touch", (store, callback) => store.touch("a", sessionOf(), callback)],
   ["destroy", (store, callback) => store.destroy("b", callback)],
+  ["update", (store, callback) => store.update("a", () => {}, callback!)],
+  ["info", (store, callback) => store.info("b", callback!)],
+  ["sessionsOf", (store, callback) => store.sessionsOf("nobody", callback!)],
+  ["revoke", (store, callback) => store.revoke("nobody", {}, callback!)],
   ["all", (store, callback) => store.all(callback!)],
   ["length", (store, callback) => store.length(callback!)],
   ["ids", (store, callback) => store.ids(callback!)],
@@ -189,7 +200,7 @@ const CALLS: [name: string, call: (store: LembroStore, callback?: never) => unkn
 
 describe("every method", () => {
   for (const [name, call] of CALLS) {
-    it(`${name} calls back later, never inside the call, and gives nothing then`, async () => {
+    it(`${name}: calls back later, never inside the call, and then returns nothing`, async () => {
       using store = new Lembro();
       await store.set("a", sessionOf());
       const log: string[] = [];
@@ -200,7 +211,7 @@ describe("every method", () => {
       assertStrictEquals(result, undefined);
     });
 
-    it(`${name} gives a promise of the same without a callback`, async () => {
+    it(`${name}: returns a promise of the same result without a callback`, async () => {
       using one = new Lembro();
       using other = new Lembro();
       const session = sessionOf();
@@ -212,7 +223,7 @@ describe("every method", () => {
     });
   }
 
-  it("get, set, touch and destroy call back in the order of the calls", async () => {
+  it("get, set, touch and destroy: call back in the order of the calls", async () => {
     using store = new Lembro();
     const order: number[] = [];
     const expected: number[] = [];
@@ -225,14 +236,14 @@ describe("every method", () => {
     assertEquals(order, expected);
   });
 
-  it("gives the error to the promise", async () => {
+  it("rejects its promise with the error", async () => {
     using store = new Lembro();
     await assertRejects(() => store.set("a", undefined as unknown as SessionData), TypeError);
   });
 });
 
 describe("a callback", () => {
-  it("is called in the async context of its own caller, however many there are at a time", async () => {
+  it("runs in the async context of its own caller", async () => {
     const { AsyncLocalStorage } = await import("node:async_hooks");
     const context = new AsyncLocalStorage<string>();
     using store = new Lembro();
@@ -245,7 +256,7 @@ describe("a callback", () => {
     assertEquals(seen, ["one", "other", "third", undefined]);
   });
 
-  it("that calls the store again, and again, leaves timers and sockets their turn", async () => {
+  it("that calls the store again and again leaves timers and sockets their turn", async () => {
     const server = createServer((socket) => socket.end("hello")).listen(0, "127.0.0.1");
     await once(server, "listening");
     using store = new Lembro();
@@ -263,7 +274,7 @@ describe("a callback", () => {
     assertEquals([heard, rang], ["hello", true]);
   });
 
-  it("that throws is an uncaught error, and the others are called all the same", async () => {
+  it("that throws is an uncaught error, and the other callbacks still run", async () => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         "eval",
@@ -288,17 +299,35 @@ describe("a callback", () => {
     assertEquals(code, 0);
   });
 
-  it("is called though another waits for the timer of a test, which never rings", async () => {
+  it("runs under fake timers, and after they were cleared", async () => {
     using store = new Lembro();
-    const { setImmediate } = globalThis;
-    let called = false;
-    globalThis.setImmediate = (() => {}) as unknown as typeof setImmediate;
+    const clock = FakeTimers.install();
     try {
-      store.get("a", () => called = true);
+      const called: string[] = [];
+      store.get("a", () => called.push("get"));
+      clock.reset();
+      await store.get("a");
+      await store.length();
+      store.clear(() => called.push("clear"));
+      clock.reset();
+      await store.set("a", sessionOf());
+      assertEquals(called, ["get", "clear"]);
     } finally {
-      globalThis.setImmediate = setImmediate;
+      clock.uninstall();
     }
-    assertEquals(await store.get("a"), undefined);
-    assertEquals(called, false);
   });
+
+  for (const name of ["setImmediate", "setTimeout", "queueMicrotask"] as const) {
+    it(`runs though ${name} was replaced by a function that does nothing`, async () => {
+      using store = new Lembro();
+      const real = globalThis[name];
+      globalThis[name] = (() => {}) as never;
+      try {
+        assertEquals(await store.get("a"), undefined);
+        assertEquals(await store.length(), 0);
+      } finally {
+        globalThis[name] = real as never;
+      }
+    });
+  }
 });

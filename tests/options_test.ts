@@ -11,26 +11,31 @@ import { Lembro, sessionOf } from "./support/setup.ts";
 
 const MEGABYTE = 1024 * 1024;
 
-describe("options left out", () => {
-  it("are six minutes, 4 megabytes, a day, Passport's logins and JSON", () => {
+describe("the defaults", () => {
+  it("are six minutes, 4 MB, a day, no other timeouts, Passport's users and JSON", () => {
     using store = new Lembro();
     assertEquals(store.options.interval, 6 * 60 * 1000);
     assertEquals(store.options.maxSize, 4 * MEGABYTE);
     assertEquals(store.options.ttl, 24 * 60 * 60 * 1000);
+    assertEquals(store.options.idleTimeout, Infinity);
+    assertEquals(store.options.absoluteTimeout, Infinity);
+    assertEquals(store.options.maxSessionsPerUser, 100);
+    assert(store.options.isActivity({} as never));
     assert(store.options.protect(sessionOf({ passport: { user: 0 } }), "a"));
+    assert(store.options.protect(sessionOf({ passport: { user: { name: "Ada" } } }), "a"));
     assert(!store.options.protect(sessionOf({ passport: { user: null } }), "a"));
     assert(!store.options.protect(sessionOf({ passport: {} }), "a"));
     assert(!store.options.protect(sessionOf(), "a"));
     assertEquals(store.options.serializer, JSON);
   });
 
-  it("undefined is left out too", () => {
+  it("are used for undefined", () => {
     using store = new Lembro({ maxSize: undefined, interval: undefined, ttl: undefined });
     assertEquals(store.options.maxSize, 4 * MEGABYTE);
   });
 });
 
-describe("options in force", () => {
+describe("options", () => {
   for (
     const [maxSize, bytes] of [
       ["512K", 512 * 1024],
@@ -58,7 +63,7 @@ describe("options in force", () => {
     assertThrows(() => writable.options = { maxSize: 1 }, TypeError);
   });
 
-  it("Infinity keeps all", async () => {
+  it("maxSize: Infinity keeps all sessions", async () => {
     using store = new Lembro({ maxSize: Infinity });
     for (let i = 0; i < 1000; i++) await store.set(`${i}`, sessionOf({ text: "x".repeat(5000) }));
     await store.reduce();
@@ -66,13 +71,13 @@ describe("options in force", () => {
     assert(store.stats().bytes > 4 * MEGABYTE);
   });
 
-  it("the longest interval is accepted", () => {
+  it("interval: may be as long as a timer can be", () => {
     using store = new Lembro({ interval: 2_147_483_647 });
     assertEquals(store.options.interval, 2_147_483_647);
   });
 });
 
-describe("a bad option is refused, with its name, what it received and what it takes", () => {
+describe("a bad option is refused: the error names it, what it takes and what it received", () => {
   const rows: [options: unknown, Kind: ErrorConstructor, ...parts: string[]][] = [
     [{ maxSize: "lots" }, RangeError, "maxSize", '"lots"', '"512K"'],
     [{ maxSize: "1.5M" }, RangeError, "maxSize", '"1.5M"', '"512K"'],
@@ -102,7 +107,18 @@ describe("a bad option is refused, with its name, what it received and what it t
     [{ serializer: {} }, TypeError, "serializer", "an object", "stringify", "parse"],
     [{ serializer: null }, TypeError, "serializer", "null"],
     [{ serializer: { parse() {} } }, TypeError, "serializer", "stringify"],
-    [{ maxsize: "4M" }, TypeError, '"maxsize"', "interval, maxSize, ttl, protect, serializer"],
+    [{ idleTimeout: 0 }, RangeError, "idleTimeout", "received 0"],
+    [{ idleTimeout: "1h" }, TypeError, "idleTimeout", '"1h"', "milliseconds"],
+    [{ absoluteTimeout: -1 }, RangeError, "absoluteTimeout", "-1"],
+    [{ absoluteTimeout: new Date() }, TypeError, "absoluteTimeout", "an object"],
+    [{ isActivity: false }, TypeError, "isActivity", "false", "(request) => boolean"],
+    [{ user: "id" }, TypeError, "user", '"id"', "(session, sid)"],
+    [{ maxSessionsPerUser: 0 }, RangeError, "maxSessionsPerUser", "received 0", "from 1"],
+    [{ maxSessionsPerUser: 1.5 }, RangeError, "maxSessionsPerUser", "1.5"],
+    [{ maxSessionsPerUser: NaN }, RangeError, "maxSessionsPerUser", "NaN"],
+    [{ maxSessionsPerUser: "1" }, TypeError, "maxSessionsPerUser", '"1"'],
+    [{ maxsize: "4M" }, TypeError, '"maxsize"', "unknown option", "interval, maxSize, ttl"],
+    [{ checkPeriod: 1 }, TypeError, '"checkPeriod"', "did you mean interval?"],
     [{ toString: 1 }, TypeError, '"toString"'],
     ["4M", TypeError, "options", '"4M"', "object"],
     [4, TypeError, "options", "4"],
@@ -119,8 +135,37 @@ describe("a bad option is refused, with its name, what it received and what it t
   }
 });
 
+describe("options that come with a framework's session configuration", () => {
+  it("are read, and what is no option is ignored, if there is a secret", () => {
+    using store = new Lembro({
+      secret: "change me",
+      name: "sails.sid",
+      adapter: "express-lembro",
+      cookie: { maxAge: 1_000 },
+      isSessionDisabled: () => false,
+      maxSize: "1M",
+    } as LembroOptions);
+    assertEquals(store.options.maxSize, MEGABYTE);
+    using other = new Lembro();
+    assertEquals(Object.keys(store.options), Object.keys(other.options));
+  });
+
+  it("are refused if one of them is bad", () => {
+    const error = assertThrows(() => new Lembro({ secret: "s", maxSize: "lots" } as LembroOptions));
+    assertStringIncludes(error.message, "maxSize");
+  });
+
+  it("are refused without a secret", () => {
+    assertThrows(
+      () => new Lembro({ name: "sails.sid" } as LembroOptions),
+      TypeError,
+      "unknown option",
+    );
+  });
+});
+
 describe("serializer", () => {
-  it("makes the text that is kept and measured, and reads it back", async () => {
+  it("writes the text that is kept and measured, and reads it", async () => {
     using store = new Lembro({
       serializer: {
         stringify: (session) => `>>${JSON.stringify(session)}`,

@@ -1,12 +1,12 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FakeTime } from "@std/testing/time";
+import { HeldClock, SECOND } from "./support/clock.ts";
 import { Lembro, session, type SessionData, sessionOf, sessionOfSize } from "./support/setup.ts";
 
-// Two big sessions that are protected evict all others; a second expires them.
+// Eight protected sessions of an eighth each evict all others; a second expires them.
 const LEAVING = {
-  maxSize: 1_000,
-  ttl: 1_000,
+  maxSize: 8_000,
+  ttl: SECOND,
   protect: (_: unknown, sid: string) => sid.startsWith("big"),
 };
 
@@ -28,19 +28,19 @@ async function twoRequests(data: Data, options = {}) {
   return { store, one: await load(), other: await load(), load };
 }
 
-describe("logout sticks", () => {
+describe("a logout", () => {
   for (
     const [how, logout] of [
       ["destroy", (store) => store.destroy("a")],
       ["clear", (store) => store.clear()],
-      ["a save whose cookie has expired", (store) => store.set("a", sessionOf({}, { maxAge: 0 }))],
+      ["a save with an expired cookie", (store) => store.set("a", sessionOf({}, { maxAge: 0 }))],
       [
-        "a touch whose cookie has expired",
+        "a touch with an expired cookie",
         (store) => store.touch("a", sessionOf({}, { maxAge: 0 })),
       ],
     ] as [string, (store: InstanceType<typeof Lembro>) => Promise<void>][]
   ) {
-    it(`after ${how}: a save of what was loaded before writes nothing, and is counted`, async () => {
+    it(`by ${how} sticks: a save of what was loaded before writes nothing, and is counted`, async () => {
       const { store, one, other } = await twoRequests({ user: "Ada" });
       using _ = store;
       await logout(store);
@@ -55,8 +55,8 @@ describe("logout sticks", () => {
     });
   }
 
-  it("for each of thousands that had expired meanwhile, however alike their ids are", async () => {
-    using time = new FakeTime();
+  it("sticks for thousands of sessions that had expired before, with ids that are alike", async () => {
+    using clock = new HeldClock();
     using store = new Lembro({ ttl: 1_000, maxSize: Infinity });
     const sids = Array.from({ length: 3_000 }, (_, i) => i % 2 ? `${i}` : `${i}, all the same`);
     const loaded: SessionData[] = [];
@@ -64,14 +64,14 @@ describe("logout sticks", () => {
       await store.set(sid, sessionOf());
       loaded.push((await store.get(sid))!);
     }
-    time.tick(1_000);
+    clock.tick(SECOND);
     await store.purge();
     for (const sid of sids) await store.destroy(sid);
     for (const [i, sid] of sids.entries()) await store.set(sid, loaded[i]);
     assertEquals([store.stats().sessions, store.stats().lateWrites], [0, sids.length]);
   });
 
-  it("plain data that was not loaded is saved as ever", async () => {
+  it("does not stop a save of plain data that was not loaded", async () => {
     const { store, one } = await twoRequests({ user: "Ada" });
     using _ = store;
     await store.destroy("a");
@@ -86,7 +86,7 @@ describe("logout sticks", () => {
     assertEquals(await kept(store), { user: "Ada" }, "a copy is plain data");
   });
 
-  it("the same plain object can be saved, destroyed and saved again", async () => {
+  it("does not stop a second save of the same plain object", async () => {
     using store = new Lembro();
     const plain = sessionOf({ n: 1 });
     await store.set("a", plain);
@@ -95,7 +95,7 @@ describe("logout sticks", () => {
     assertEquals(await kept(store), { n: 1 });
   });
 
-  it("what was loaded can be saved under another id", async () => {
+  it("does not stop a save of what was loaded under another id", async () => {
     const { store, one } = await twoRequests({ n: 1 });
     using _ = store;
     await store.destroy("a");
@@ -103,8 +103,8 @@ describe("logout sticks", () => {
     assertEquals(await store.ids(), ["b"]);
   });
 
-  it("an error in a late write is nobody's concern", async () => {
-    const { store, one } = await twoRequests({ n: 1 }, { maxSize: 1_000 });
+  it("hides the error of a save that comes too late anyway", async () => {
+    const { store, one } = await twoRequests({ n: 1 });
     using _ = store;
     await store.destroy("a");
     one.self = one;
@@ -112,7 +112,7 @@ describe("logout sticks", () => {
     assertEquals(store.stats().lateWrites, 1);
   });
 
-  it("also for a request's own Session that was saved before", async () => {
+  it("sticks for the Session of the request that had created and saved it", async () => {
     using store = new Lembro();
     const request = { sessionID: "a", sessionStore: store };
     const made = store.createSession(request as never, sessionOf({ user: "Ada" }));
@@ -123,9 +123,9 @@ describe("logout sticks", () => {
     assertEquals(store.stats().lateWrites, 1);
   });
 
-  it("also for requests that loaded it thousands of loads apart, and after it expired", async () => {
-    using time = new FakeTime();
-    const { store, one, load } = await twoRequests({ n: 1 }, { ttl: 1000 });
+  it("sticks for requests that loaded it thousands of loads apart, after it had expired", async () => {
+    using clock = new HeldClock();
+    const { store, one, load } = await twoRequests({ n: 1 }, { ttl: SECOND });
     using _ = store;
     await store.set("b", sessionOf());
     const others: unknown[] = [];
@@ -134,7 +134,7 @@ describe("logout sticks", () => {
       for (let j = 0; j < 1_500; j++) others.push(await store.get("b"));
       later.push(await load());
     }
-    time.tick(1000);
+    clock.tick(SECOND);
     await store.purge();
     await store.destroy("a");
     for (const request of [one, ...later]) await store.set("a", request);
@@ -144,59 +144,59 @@ describe("logout sticks", () => {
   });
 
   for (const how of ["evicted", "expired"] as const) {
-    const leave = async (store: InstanceType<typeof Lembro>, time: FakeTime) => {
-      if (how === "expired") time.tick(1000);
-      else for (const sid of ["big1", "big2"]) await store.set(sid, sessionOfSize(490));
+    const leave = async (store: InstanceType<typeof Lembro>, clock: HeldClock) => {
+      if (how === "expired") clock.tick(SECOND);
+      else for (let i = 0; i < 8; i++) await store.set(`big${i}`, sessionOfSize(1_000));
       assertEquals(await kept(store), undefined);
     };
 
-    it(`a session that was ${how} in between is made anew`, async () => {
-      using time = new FakeTime();
+    it(`a session that was ${how} in between is created anew by a save`, async () => {
+      using clock = new HeldClock();
       const { store, one } = await twoRequests({ n: 1 }, LEAVING);
       using _ = store;
-      await leave(store, time);
+      await leave(store, clock);
       one.n = 2;
       await store.set("a", one);
       assertEquals(await kept(store), { n: 2 });
     });
 
-    it(`a logout after it was ${how} sticks all the same`, async () => {
-      using time = new FakeTime();
+    it(`sticks after the session was ${how}`, async () => {
+      using clock = new HeldClock();
       const { store, one } = await twoRequests({ n: 1 }, LEAVING);
       using _ = store;
-      await leave(store, time);
+      await leave(store, clock);
       await store.destroy("a");
       await store.set("a", one);
       assertEquals(await kept(store), undefined);
       assertEquals(store.stats().lateWrites, 1);
     });
 
-    it(`a clear after it was ${how} too`, async () => {
-      using time = new FakeTime();
+    it(`by clear sticks after the session was ${how}`, async () => {
+      using clock = new HeldClock();
       const { store, one } = await twoRequests({ n: 1 }, LEAVING);
       using _ = store;
-      await leave(store, time);
+      await leave(store, clock);
       await store.clear();
       await store.set("a", one);
       assertEquals(await kept(store), undefined);
     });
 
-    it(`a logout after it was ${how} and made anew too`, async () => {
-      using time = new FakeTime();
+    it(`sticks after the session was ${how} and created anew`, async () => {
+      using clock = new HeldClock();
       const { store, one, other } = await twoRequests({ n: 1 }, LEAVING);
       using _ = store;
-      await leave(store, time);
+      await leave(store, clock);
       await store.set("a", one);
       await store.destroy("a");
       await store.set("a", other);
       assertEquals(await kept(store), undefined);
     });
 
-    it(`two requests that outlive a session that was ${how} are merged`, async () => {
-      using time = new FakeTime();
+    it(`two requests are merged though their session was ${how} in between`, async () => {
+      using clock = new HeldClock();
       const { store, one, other } = await twoRequests({ n: 1 }, LEAVING);
       using _ = store;
-      await leave(store, time);
+      await leave(store, clock);
       one.mine = 1;
       other.yours = 2;
       await store.set("a", one);
@@ -206,8 +206,8 @@ describe("logout sticks", () => {
   }
 });
 
-describe("no update is lost", () => {
-  it("what a request changed wins, what it left alone keeps what the other wrote", async () => {
+describe("overlapping saves", () => {
+  it("keep what both changed; where both changed the same, the later save wins", async () => {
     const { store, one, other } = await twoRequests({ both: 0, mine: 0, yours: 0, none: 0 });
     using _ = store;
     Object.assign(one, { both: 1, mine: 1 });
@@ -218,17 +218,17 @@ describe("no update is lost", () => {
     assertEquals(store.stats().merges, 1);
   });
 
-  it("per top-level key: a changed part takes its whole key along", async () => {
+  it("merge nested objects key by key", async () => {
     const { store, one, other } = await twoRequests({ basket: { apples: 1, pears: 1 } });
     using _ = store;
     one.basket = { apples: 2, pears: 1 };
     other.basket = { apples: 1, pears: 2 };
     await store.set("a", one);
     await store.set("a", other);
-    assertEquals(await kept(store), { basket: { apples: 1, pears: 2 } });
+    assertEquals(await kept(store), { basket: { apples: 2, pears: 2 } });
   });
 
-  it("new keys of both are kept", async () => {
+  it("keep the new keys of both", async () => {
     const { store, one, other } = await twoRequests({});
     using _ = store;
     one.mine = 1;
@@ -238,7 +238,7 @@ describe("no update is lost", () => {
     assertEquals(await kept(store), { mine: 1, yours: 2 });
   });
 
-  it("a deletion by the first is not revived by the second", async () => {
+  it("do not revive what the first one deleted", async () => {
     const { store, one, other } = await twoRequests({ flash: "Saved!", n: 0 });
     using _ = store;
     delete one.flash;
@@ -248,7 +248,7 @@ describe("no update is lost", () => {
     assertEquals(await kept(store), { n: 1 });
   });
 
-  it("a deletion by the second wins over the first", async () => {
+  it("let the second one delete what the first one changed", async () => {
     const { store, one, other } = await twoRequests({ flash: "Saved!", n: 0 });
     using _ = store;
     one.flash = "Changed!";
@@ -259,7 +259,7 @@ describe("no update is lost", () => {
     assertEquals(await kept(store), { n: 1 });
   });
 
-  it("an unchanged save changes nothing", async () => {
+  it("change nothing where the second one changed nothing", async () => {
     const { store, one, other } = await twoRequests({ n: 0 });
     using _ = store;
     one.n = 1;
@@ -268,7 +268,7 @@ describe("no update is lost", () => {
     assertEquals(await kept(store), { n: 1 });
   });
 
-  it("the cookie is the saver's", async () => {
+  it("take the cookie of the second one where it changed it", async () => {
     const { store, one, other } = await twoRequests({ n: 0 });
     using _ = store;
     one.cookie.path = "/one";
@@ -278,7 +278,7 @@ describe("no update is lost", () => {
     assertEquals((await store.get("a"))?.cookie.path, "/other");
   });
 
-  it("several saves of each are merged, however they interleave", async () => {
+  it("may interleave several times", async () => {
     const { store, one, other } = await twoRequests({ n: 0 });
     using _ = store;
     for (let i = 1; i <= 3; i++) {
@@ -294,7 +294,7 @@ describe("no update is lost", () => {
     assertEquals(await kept(store), { n: 0, one2: 2, one3: 3, other2: 2, other3: 3 });
   });
 
-  it("a touch in between is no change", async () => {
+  it("a touch in between is no overlapping save", async () => {
     const { store, one, other } = await twoRequests({ n: 0 });
     using _ = store;
     await store.touch("a", Object.assign(one, { cookie: { path: "/touched" } }));
@@ -304,7 +304,7 @@ describe("no update is lost", () => {
     assertEquals(store.stats().merges, 0);
   });
 
-  it("twenty writers of twenty keys lose none", async () => {
+  it("keep twenty keys of twenty requests", async () => {
     const { store, load } = await twoRequests({});
     using _ = store;
     const writers = await Promise.all(Array.from({ length: 20 }, load));
@@ -313,7 +313,28 @@ describe("no update is lost", () => {
     assertEquals(await kept(store), Object.fromEntries(writers.map((_, i) => [`key${i}`, i])));
   });
 
-  it("plain data replaces all", async () => {
+  it("count as a merge only where another save came between", async () => {
+    const { store, one, other } = await twoRequests({ n: 0 });
+    using _ = store;
+    one.one = 1;
+    await store.set("a", one);
+    other.other = 1;
+    await store.set("a", other);
+    assertEquals(store.stats().merges, 1);
+    // It lacks what the first one saved, but nothing has overtaken it since.
+    for (let i = 2; i <= 4; i++) {
+      other.other = i;
+      await store.set("a", other);
+    }
+    assertEquals(store.stats().merges, 1);
+    assertEquals(await kept(store), { n: 0, one: 1, other: 4 });
+    one.one = 2;
+    await store.set("a", one);
+    assertEquals(store.stats().merges, 2);
+    assertEquals(await kept(store), { n: 0, one: 2, other: 4 });
+  });
+
+  it("plain data replaces the whole session", async () => {
     const { store, one } = await twoRequests({ n: 0, more: 0 });
     using _ = store;
     one.n = 1;
@@ -322,34 +343,33 @@ describe("no update is lost", () => {
     assertEquals(await kept(store), { n: 2 });
   });
 
-  it("protect and the limit see the merged session", async () => {
-    const { store, one, other } = await twoRequests({}, { maxSize: 1_000 });
+  it("apply protect and the limit to the merged session", async () => {
+    const { store, one, other } = await twoRequests({}, { maxSize: 8_000 });
     using _ = store;
     one.passport = { user: 1 };
     await store.set("a", one);
     other.page = "x".repeat(100);
     await store.set("a", other);
     assertEquals(store.stats().protected, 1);
-    other.page = "x".repeat(330);
+    // On its own it would have room, but not with what the first one has saved.
+    other.page = "x".repeat(480);
     await assertRejects(() => store.set("a", other), RangeError);
     assertEquals((await kept(store))?.passport, { user: 1 });
     assertEquals((await kept(store))?.page, "x".repeat(100));
   });
 
   for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
-    it(`the key ${key} neither pollutes nor vanishes`, async () => {
+    it(`the key ${key} neither pollutes the prototype nor vanishes`, async () => {
       using store = new Lembro();
       const data = `{"cookie":{"path":"/"},"n":0,"${key}":{"polluted":1}}`;
       await store.set("a", JSON.parse(data));
       const one = await store.get("a") as SessionData & Data;
       const other = await store.get("a") as SessionData & Data;
-      const request = { sessionID: "a", sessionStore: store };
-      const third = store.createSession(request as never, (await store.get("a"))!);
+      const third = await store.get("a") as SessionData & Data;
       one.n = 1;
       await store.set("a", one);
       Object.defineProperty(other, key, { value: { polluted: 2 }, enumerable: true });
       await store.set("a", other);
-      // express-session leaves keys of such names out of its Session: that is no deletion.
       Object.assign(third, { third: 3 });
       await store.set("a", third);
       assertEquals(
@@ -361,7 +381,7 @@ describe("no update is lost", () => {
     });
   }
 
-  it("a plain deletion of such a key counts", async () => {
+  it("delete a key with the name of a method of Object", async () => {
     using store = new Lembro();
     await store.set("a", JSON.parse('{"cookie":{},"toString":1,"n":0}'));
     const one = await store.get("a") as SessionData & Data;
@@ -374,8 +394,44 @@ describe("no update is lost", () => {
   });
 });
 
+describe("one session object in two stores", () => {
+  it("keeps where it came from in each of them", async () => {
+    using here = new Lembro();
+    using there = new Lembro();
+    await here.set("a", sessionOf({ user: "Ada" }));
+    const loaded = (await here.get("a"))!;
+    await there.set("a", loaded);
+    await here.destroy("a");
+    await here.set("a", loaded);
+    assertEquals(await kept(here), undefined, "the logout sticks");
+    assertEquals(here.stats().lateWrites, 1);
+    assertEquals(await kept(there), { user: "Ada" });
+  });
+
+  it("is merged in each of them with what was saved there", async () => {
+    using here = new Lembro();
+    using there = new Lembro();
+    const load = async (store: typeof here) => await store.get("a") as SessionData & Data;
+    await here.set("a", sessionOf({ n: 0 }));
+    const request = { sessionID: "a", sessionStore: here } as never;
+    const ours = here.createSession(request, await load(here)) as unknown as SessionData & Data;
+    await there.set("a", ours);
+    const theirs = await load(there);
+    const other = await load(here);
+    other.here = 1;
+    await here.set("a", other);
+    theirs.there = 1;
+    await there.set("a", theirs);
+    ours.n = 1;
+    await here.set("a", ours);
+    await there.set("a", ours);
+    assertEquals(await kept(here), { n: 1, here: 1 });
+    assertEquals(await kept(there), { n: 1, there: 1 });
+  });
+});
+
 describe("without an overlap", () => {
-  it("a save parses nothing and stringifies once", async () => {
+  it("a save parses nothing and stringifies once, and a late one not even that", async () => {
     let parsed = 0;
     let stringified = 0;
     using store = new Lembro({
@@ -400,13 +456,13 @@ describe("without an overlap", () => {
     }
     await store.destroy("a");
     await store.set("a", loaded);
-    assertEquals([parsed, stringified], [1, 4], "a late write costs nothing at all");
+    assertEquals([parsed, stringified], [1, 4]);
     assertEquals(store.stats().merges, 0);
   });
 });
 
 describe("createSession", () => {
-  it("is that of express-session", async () => {
+  it("makes the Session of express-session", async () => {
     using store = new Lembro();
     await store.set("a", sessionOf({ n: 1 }));
     const request = { sessionID: "a", sessionStore: store } as never;

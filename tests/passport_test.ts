@@ -42,7 +42,7 @@ function guardedSite(options: Partial<session.SessionOptions>) {
 
 for (const resave of [false, true]) {
   describe(`Passport, with resave: ${resave}`, () => {
-    it("signs in, which protects the session, and out, which doesn't any more", async () => {
+    it("signs in, which protects the session, and out, which ends that", async () => {
       const { site } = guardedSite({ resave });
       await using _ = site;
       const ada = await site.visitor();
@@ -58,7 +58,7 @@ for (const resave of [false, true]) {
       assertEquals(site.store.stats().protected, 0);
     });
 
-    it("a wrong password signs nobody in", async () => {
+    it("signs nobody in with a wrong password", async () => {
       const { site } = guardedSite({ resave });
       await using _ = site;
       const eve = await site.visitor();
@@ -85,7 +85,7 @@ for (const resave of [false, true]) {
       assertEquals(site.store.stats().lateWrites, 1);
     });
 
-    it("a login during a slow request gives a session that the slow one can't touch", async () => {
+    it("a login during a slow request makes a session that the slow one can't change", async () => {
       const { site, started, go } = guardedSite({ resave });
       await using _ = site;
       const ada = await site.visitor();
@@ -99,7 +99,7 @@ for (const resave of [false, true]) {
       assertEquals(await slow, "slow");
       assertEquals(await tab.get("/who"), null);
       assertEquals(await ada.get("/who"), "Ada");
-      assertEquals(await site.store.length(), 1, "the session before the login is gone for good");
+      assertEquals(await site.store.length(), 1);
     });
   });
 }

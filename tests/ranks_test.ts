@@ -7,6 +7,8 @@ function storeForTen() {
   return new Lembro({ maxSize: 1_000, protect: (_session, sid) => sid.startsWith("p") });
 }
 
+const small = () => sessionOfSize(100);
+
 async function add(store: ReturnType<typeof storeForTen>, ...sids: string[]): Promise<void> {
   for (const sid of sids) {
     await store.set(sid, sessionOfSize(100));
@@ -28,7 +30,7 @@ async function evictedBy(
 }
 
 describe("ranks", () => {
-  it("newcomers are those nobody asked for; a get that finds one makes it returning", async () => {
+  it("a session is a newcomer until get finds it, and then returning", async () => {
     using store = storeForTen();
     const ranks = () => {
       const { newcomers, returning, protected: guarded } = store.stats();
@@ -37,10 +39,11 @@ describe("ranks", () => {
     await add(store, "a", "b", "p");
     assertEquals(ranks(), [2, 0, 1]);
     await store.get("nobody");
-    await store.touch("a", sessionOf());
-    await store.set("a", sessionOf());
+    await store.touch("a", small());
+    await store.set("a", small());
     await store.all();
-    assertEquals(ranks(), [2, 0, 1], "nobody asked for it by its id yet");
+    await store.info("a");
+    assertEquals(ranks(), [2, 0, 1]);
     await store.get("a");
     await store.get("p");
     assertEquals(ranks(), [1, 1, 1]);
@@ -50,7 +53,7 @@ describe("ranks", () => {
     assertEquals(ranks(), [0, 0, 0]);
   });
 
-  it("protect is asked at each save, and both ways", async () => {
+  it("protect is called at each save, and may change its mind", async () => {
     const asked: unknown[] = [];
     using store = new Lembro({
       protect: (session, sid) => {
@@ -66,11 +69,11 @@ describe("ranks", () => {
     await store.touch("a", sessionOf());
     assertEquals(store.stats().protected, 1);
     await store.set("a", sessionOf());
-    assertEquals(store.stats().returning, 1, "signed out, but no newcomer");
+    assertEquals(store.stats().returning, 1, "it is no newcomer again");
     assertEquals(asked, ["a", "a", "a"]);
   });
 
-  it("Passport's logins are protected by default", async () => {
+  it("by default, sessions that Passport has signed in are protected", async () => {
     using store = new Lembro();
     await store.set("in", sessionOf({ passport: { user: 1 } }));
     await store.set("out", sessionOf({ passport: {} }));
@@ -80,67 +83,57 @@ describe("ranks", () => {
 });
 
 describe("eviction", () => {
-  it("takes newcomers, then returning, then protected ones", async () => {
+  it("takes newcomers, then returning, then protected sessions", async () => {
     using store = storeForTen();
-    await add(store, "p1", "r1", "n1", "p2", "r2", "n2", "p3", "r3", "n3");
-    const evicted = await evictedBy(store, () => store.set("pBig", sessionOfSize(750)));
-    // n3 alone takes less than an eighth: the returning and protected go before it.
-    assertEquals(evicted, ["n1", "n2", "r1", "r2", "r3", "p1", "p2", "p3", "n3"]);
-    assertEquals(await store.ids(), ["pBig"]);
+    await add(store, "p1", "r1", "n1", "p2", "r2", "n2", "p3", "r3", "n3", "n4");
+    const protect = (from: number, to: number) => async () => {
+      for (let i = from; i <= to; i++) await add(store, `p${i}`);
+    };
+    assertEquals(await evictedBy(store, protect(4, 4)), ["n1", "n2", "n3"]);
+    assertEquals(store.stats().bytes, 800);
+    // n4 alone takes less than an eighth: the returning and protected sessions go before it.
+    assertEquals(await evictedBy(store, protect(5, 9)), ["r1", "r2", "r3"]);
+    assertEquals(await evictedBy(store, protect(10, 12)), ["p1", "p2", "p3"]);
+    assert((await store.ids()).includes("n4"));
   });
 
-  it("takes the newcomer that was made first, whatever was saved or touched since", async () => {
+  it("takes the newcomer that was created first, whatever was saved or touched since", async () => {
     using store = storeForTen();
     await add(store, ..."abcdefghij");
-    await store.set("a", sessionOfSize(100));
-    await store.touch("b", sessionOfSize(100));
+    await store.set("a", small());
+    await store.touch("b", small());
     assertEquals(await evictedBy(store, () => add(store, "k")), ["a", "b", "c", "d"]);
   });
 
-  it("takes the returning one that was used least recently: get, save and touch are use", async () => {
-    using store = storeForTen();
-    await add(store, "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9");
-    await store.get("r0");
-    await store.set("r1", sessionOfSize(100));
-    await store.touch("r3", sessionOfSize(100));
-    assertEquals(await evictedBy(store, () => add(store, "x")), ["r2", "r4", "r5", "r6"]);
-  });
+  for (const rank of ["r", "p"]) {
+    it(`takes the least recently used of ${rank === "r" ? "returning" : "protected"} sessions; get, save and touch are uses`, async () => {
+      using store = storeForTen();
+      await add(store, ...[..."0123456789"].map((n) => rank + n));
+      await store.get(`${rank}0`);
+      await store.set(`${rank}1`, small());
+      await store.touch(`${rank}3`, small());
+      assertEquals(await evictedBy(store, () => add(store, "x")), [`${rank}2`]);
+      await store.get("x");
+      assertEquals(await evictedBy(store, () => add(store, "y")), [rank === "r" ? "r4" : "x"]);
+    });
 
-  it("takes the protected one that was used least recently", async () => {
-    using store = storeForTen();
-    await add(store, "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9");
-    await store.get("p1");
-    await store.touch("p0", sessionOfSize(100));
-    assertEquals(await evictedBy(store, () => add(store, "pX")), ["p2", "p3", "p4", "p5"]);
-  });
-
-  it("an eighth stays open to newcomers in a house full of returning ones", async () => {
-    using store = storeForTen();
-    await add(store, "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9");
-    assertEquals(await evictedBy(store, () => add(store, "n0")), ["r0", "r1", "r2", "r3"]);
-    assertEquals(await evictedBy(store, () => add(store, "n1", "n2", "n3", "n4")), [
-      "n0",
-      "n1",
-      "n2",
-      "n3",
-    ]);
-  });
-
-  it("and in a house full of protected ones", async () => {
-    using store = storeForTen();
-    await add(store, "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9");
-    assertEquals(await evictedBy(store, () => add(store, "n0")), ["p0", "p1", "p2", "p3"]);
-    assert(await store.get("n0"));
-  });
+    it(`keeps an eighth open to newcomers in a store full of ${rank === "r" ? "returning" : "protected"} sessions`, async () => {
+      using store = storeForTen();
+      await add(store, ...[..."0123456789"].map((n) => rank + n));
+      assertEquals(await evictedBy(store, () => add(store, "n0")), [`${rank}0`]);
+      assertEquals(await evictedBy(store, () => add(store, "n1", "n2")), ["n0", "n1"]);
+      assert(await store.get("n2"));
+    });
+  }
 
   it("skips the session whose save made it necessary", async () => {
-    using store = storeForTen();
+    // An eighth of this store is one session.
+    using store = new Lembro({ maxSize: 800 });
     await add(store, "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7");
-    const evicted = await evictedBy(store, () => store.set("n0", sessionOfSize(300)));
-    assertEquals(evicted, ["r0", "r1", "r2", "r3"]);
+    assertEquals(await evictedBy(store, () => add(store, "n0")), ["r0"]);
     assertEquals(store.stats().newcomers, 1);
-    // The next save has to treat it like any other newcomer.
-    assertEquals(await evictedBy(store, () => store.set("n1", sessionOfSize(310))), ["n0"]);
+    // The next save treats it like any other newcomer.
+    assertEquals(await evictedBy(store, () => add(store, "n1")), ["n0"]);
   });
 });
 
@@ -167,8 +160,8 @@ describe("a crawler", () => {
     return kept;
   };
 
-  it("that never returns throws out none of 500 users", async () => {
-    // Not even protected: it is enough that each has come back once.
+  it("that never returns evicts none of 500 returning users", async () => {
+    // They are not protected: it is enough that each has come back once.
     using store = new Lembro({ maxSize: "4M", protect: () => false });
     for (let i = 0; i < USERS; i++) {
       await store.set(`user${i}`, sessionOf());
@@ -178,20 +171,20 @@ describe("a crawler", () => {
     assertEquals(store.stats().evicted.returning, 0);
   });
 
-  it("whose every session comes back twice throws out none of 500 protected users", async () => {
+  it("whose every session comes back twice evicts none of 500 protected users", async () => {
     using store = new Lembro({ maxSize: "4M" });
     assertEquals(await flood(store, 2), USERS);
     assertEquals(store.stats().evicted.protected, 0);
   });
 
-  it("can't keep a newcomer out: it may return after 20 other newcomers", async () => {
+  it("leaves a newcomer the time to return after 20 other newcomers", async () => {
     using store = new Lembro({ maxSize: 200 * 300 });
     for (let i = 0; i < 299; i++) {
       await store.set(`returning${i}`, sessionOfSize(200));
       await store.get(`returning${i}`);
     }
     await store.set("login", sessionOfSize(200));
-    assertEquals(store.stats().bytes, store.options.maxSize, "the house is full");
+    assertEquals(store.stats().bytes, store.options.maxSize);
     for (let i = 0; i < 20; i++) await store.set(`other${i}`, sessionOfSize(200));
     assert(store.stats().evicted.returning > 0);
     assert(await store.get("login"));

@@ -1,24 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { FakeTime } from "@std/testing/time";
+import { HeldClock, withSlowSteps } from "./support/clock.ts";
 import debug from "debug";
 import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
 
 type Store = InstanceType<typeof Lembro>;
 
 const MANY = 2_000;
-
-/** Runs `work` with a clock that finds each step of long work to take a millisecond. */
-async function withSlowSteps(work: () => Promise<void>): Promise<void> {
-  const { now } = performance;
-  let time = 0;
-  performance.now = () => time++;
-  try {
-    await work();
-  } finally {
-    performance.now = now;
-  }
-}
 
 /** A store of many sessions of 100 bytes that take all of its limit. */
 async function fullStore(options = {}): Promise<Store> {
@@ -27,6 +15,24 @@ async function fullStore(options = {}): Promise<Store> {
   await settled();
   assertEquals(store.stats().sessions, MANY);
   return store;
+}
+
+/** Runs `work` while `log` writes what the store logs. */
+async function withLog(
+  write: (...args: unknown[]) => unknown,
+  work: () => Promise<void>,
+): Promise<void> {
+  const { log } = debug;
+  const enabled = debug.disable();
+  debug.log = write;
+  debug.enable("express-lembro");
+  try {
+    await work();
+  } finally {
+    debug.log = log;
+    debug.disable();
+    debug.enable(enabled);
+  }
 }
 
 /** Counts the turns of the event loop until `done` settles. */
@@ -43,12 +49,12 @@ async function turnsUntil(done: Promise<unknown>): Promise<number> {
 
 describe("long work on a small store", () => {
   it("is done at once", async () => {
-    using time = new FakeTime();
+    using clock = new HeldClock();
     using store = new Lembro({ maxSize: 2_000, ttl: 10 });
     for (let i = 0; i < 20; i++) await store.set(`${i}`, sessionOfSize(100));
     void store.reduce();
     assertEquals(store.stats().bytes, 1_500);
-    time.tick(10);
+    clock.tick(10);
     void store.purge();
     assertEquals(store.stats().sessions, 0);
   });
@@ -56,7 +62,7 @@ describe("long work on a small store", () => {
 
 describe("long work on a large store", () => {
   for (const method of ["length", "ids", "all", "purge", "reduce"] as const) {
-    it(`goes in slices, and makes no other call wait: ${method}`, () =>
+    it(`${method}: runs in slices, and no other call waits for it`, () =>
       withSlowSteps(async () => {
         using store = await fullStore();
         const order: string[] = [];
@@ -76,11 +82,11 @@ describe("long work on a large store", () => {
       }));
   }
 
-  it("takes no more than a slice in a turn", () =>
+  it("purge: takes no more than a slice in a turn", () =>
     withSlowSteps(async () => {
-      using time = new FakeTime();
+      using clock = new HeldClock();
       using store = await fullStore({ ttl: 10 });
-      time.tick(10);
+      clock.tick(10);
       const purged = store.purge();
       let before = MANY;
       while (store.stats().sessions > 0) {
@@ -93,13 +99,13 @@ describe("long work on a large store", () => {
       await purged;
     }));
 
-  it("purges what there was, and tells how many", () =>
+  it("purge: forgets what was there at the call, and tells how many had expired", () =>
     withSlowSteps(async () => {
-      using time = new FakeTime();
+      using clock = new HeldClock();
       using store = await fullStore({ ttl: 10, maxSize: Infinity });
-      time.tick(5);
+      clock.tick(5);
       for (let i = 0; i < 1_000; i++) store.touch(`${i}`, sessionOf(), () => {});
-      time.tick(5);
+      clock.tick(5);
       const purges: unknown[] = [];
       store.on("purge", (result) => purges.push(result));
       const purged = store.purge();
@@ -110,18 +116,18 @@ describe("long work on a large store", () => {
       assertEquals(store.stats().sessions, 1_001);
     }));
 
-  it("two at once don't disturb each other", () =>
+  it("may be called several times at once", () =>
     withSlowSteps(async () => {
-      using time = new FakeTime();
+      using clock = new HeldClock();
       using store = await fullStore({ ttl: 10 });
-      time.tick(10);
+      clock.tick(10);
       const [ids] = await Promise.all([store.ids(), store.purge(), store.purge(), store.reduce()]);
       assertEquals(ids, []);
       assertEquals(store.stats().expired, MANY);
       assertEquals(store.stats().bytes, 0);
     }));
 
-  it("ids and all leave out what has left before they come to it, and what came later", () =>
+  it("ids and all: leave out what goes before they come to it, and what comes later", () =>
     withSlowSteps(async () => {
       using store = await fullStore({ maxSize: Infinity });
       const ids = store.ids();
@@ -153,7 +159,7 @@ describe("long work on a large store", () => {
 });
 
 describe("a save over the limit of a large store", () => {
-  it("evicts what it must before it returns, and the rest in slices", () =>
+  it("evicts what the limit demands before it returns, and the rest in slices", () =>
     withSlowSteps(async () => {
       using store = await fullStore();
       const reduced = new Promise<unknown>((resolve) => store.on("reduce", resolve));
@@ -171,7 +177,7 @@ describe("a save over the limit of a large store", () => {
       assert(await store.get("more 99"));
     }));
 
-  it("has one reduction under way, not one for each save", () =>
+  it("starts one reduction, not one for each save", () =>
     withSlowSteps(async () => {
       using store = await fullStore();
       let reductions = 0;
@@ -181,33 +187,36 @@ describe("a save over the limit of a large store", () => {
       assertEquals(reductions, 1);
     }));
 
-  it("tells of what fails in the background by the event error", () =>
+  it("logs one start and one end, however many slices there are between", () =>
+    withSlowSteps(async () => {
+      using store = await fullStore();
+      const messages: string[] = [];
+      await withLog((...args) => messages.push(args.join(" ")), async () => {
+        const reduced = new Promise((resolve) => store.on("reduce", resolve));
+        for (let i = 0; i < 10; i++) store.set(`more ${i}`, sessionOfSize(100), () => {});
+        await reduced;
+      });
+      assertEquals(messages.map((message) => /start|done/.exec(message)?.[0]), ["start", "done"]);
+    }));
+
+  it("keeps what it saved and the limit though the log fails, which is an error event", () =>
     withSlowSteps(async () => {
       using store = await fullStore();
       const errors: string[] = [];
       store.on("error", (error) => errors.push((error as Error).message));
-      const enabled = debug.disable();
-      const { log } = debug;
-      debug.log = () => {
+      const fail = () => {
         throw new Error("no paper");
       };
-      debug.enable("express-lembro");
-      try {
-        await store.set("one more", sessionOfSize(100));
-      } finally {
-        debug.log = log;
-        debug.disable();
-        debug.enable(enabled);
-      }
-      await settled();
+      await withLog(fail, async () => await store.set("one more", sessionOfSize(100)));
       assertEquals(errors, ["no paper"]);
-      assert(store.stats().bytes <= MANY * 100, "the limit holds all the same");
+      assert(store.stats().bytes <= MANY * 100, "the limit holds");
       assert(await store.get("one more"));
+      assertEquals(store.stats().rejected, 0);
     }));
 });
 
 describe("entries", () => {
-  it("of a store that grows large meanwhile are those there were", async () => {
+  it("returns the sessions that were there, though the store grows large meanwhile", async () => {
     using store = new Lembro({ maxSize: Infinity });
     for (const sid of ["a", "b", "c"]) await store.set(sid, sessionOf());
     const entries = store.entries();
@@ -220,7 +229,7 @@ describe("entries", () => {
 });
 
 describe("a store of tens of thousands", () => {
-  it("finds, lists and forgets every one of them", async () => {
+  it("finds, lists and forgets each of them", async () => {
     using store = new Lembro({ maxSize: Infinity });
     const sids = Array.from({ length: 40_000 }, (_, i) => (i % 2 ? `${i}` : `${i}:same end`));
     for (const [i, sid] of sids.entries()) store.set(sid, sessionOf({ i }), () => {});

@@ -49,10 +49,10 @@ const SCRIPTS: Record<string, [string, ...unknown[]][]> = {
   ],
   "cookies that expire": [
     ["set", "later", sessionOf({}, { expires: later })],
-    ["set", "later as text", sessionOf({}, { expires: later.toISOString() })],
+    ["set", "later as a string", sessionOf({}, { expires: later.toISOString() })],
     ["set", "before", sessionOf({}, { expires: before })],
     ["get", "later"],
-    ["get", "later as text"],
+    ["get", "later as a string"],
     ["get", "before"],
     ["touch", "later", sessionOf({}, { expires: before })],
     ["get", "later"],

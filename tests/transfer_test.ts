@@ -639,7 +639,7 @@ describe("what can't be used is refused", () => {
       [
         [{ all: (callback: SourceStore["all"]) => (callback as Any)(null, [{}]) }, store],
         TypeError,
-        /from.all must give sessions by id, or each with its id: received undefined$/,
+        /from.all must return sessions by id, or each with its id: received undefined$/,
       ],
     ] as [Parameters<typeof transferSessions>, typeof TypeError, RegExp][]
   ) {

@@ -85,14 +85,10 @@ export class Entry implements SessionRecord {
   queue: Queue;
   older: Entry | undefined = undefined;
   newer: Entry | undefined = undefined;
-  /** The entries of its user, the most recently used last. */
-  user: UserGroup | undefined = undefined;
-  userOlder: Entry | undefined = undefined;
-  userNewer: Entry | undefined = undefined;
-  /** While it is a newcomer: the newcomers from its client address, in the order of creation. */
-  address: AddressGroup | undefined = undefined;
-  addressOlder: Entry | undefined = undefined;
-  addressNewer: Entry | undefined = undefined;
+  /** Its user, if any; once that one has had several sessions, they share a group. */
+  owner: string | UserGroup | undefined = undefined;
+  /** Its place among the newcomers, while it is one. */
+  arrival: Arrival | undefined = undefined;
   life: Life | undefined;
   readonly #created: number;
   /** Counts the entries of a vault: an older one has a smaller number. 0 once it has left. */
@@ -128,6 +124,16 @@ export class Entry implements SessionRecord {
 
   get rank(): Rank {
     return this.queue.rank;
+  }
+
+  /** Its user by the option `user`. */
+  get user(): string | undefined {
+    return typeof this.owner === "object" ? this.owner.user : this.owner;
+  }
+
+  /** Whether it was revoked, and has not left yet. */
+  get isRevoked(): boolean {
+    return typeof this.owner === "object" && this.owner.revoked !== undefined;
   }
 
   /** When the session expires, in milliseconds since the epoch. */
@@ -202,84 +208,30 @@ export class Queue {
   }
 }
 
-/**
- * A list of entries that have something in common, linked through two of their
- * own fields. Every request moves an entry in its queue, which therefore spells
- * its fields out: through names it would take three times as long.
- */
-abstract class Group {
-  protected abstract readonly older: "userOlder" | "addressOlder";
-  protected abstract readonly newer: "userNewer" | "addressNewer";
-  first: Entry | undefined = undefined;
-  last: Entry | undefined = undefined;
-  count = 0;
-
-  append(entry: Entry): void {
-    const { last } = this;
-    entry[this.older] = last;
-    if (last) last[this.newer] = entry;
-    else this.first = entry;
-    this.last = entry;
-    this.count++;
-  }
-
-  prepend(entry: Entry): void {
-    const { first } = this;
-    entry[this.newer] = first;
-    if (first) first[this.older] = entry;
-    else this.last = entry;
-    this.first = entry;
-    this.count++;
-  }
-
-  remove(entry: Entry): void {
-    const older = entry[this.older];
-    const newer = entry[this.newer];
-    if (older) older[this.newer] = newer;
-    else this.first = newer;
-    if (newer) newer[this.older] = older;
-    else this.last = older;
-    entry[this.older] = entry[this.newer] = undefined;
-    this.count--;
-  }
+/** The sessions of a user that has several. */
+export interface UserGroup {
+  readonly user: string;
+  /** The least recently used first, if `isSorted`. */
+  entries: Set<Entry>;
+  isSorted: boolean;
+  /** Once all of them are revoked: how many of them have left. */
+  revoked: number | undefined;
 }
 
-/** The sessions of one user, the most recently used last. */
-export class UserGroup extends Group {
-  readonly user: string;
-  /** Once all sessions in it are revoked: how many of them have left. */
-  revoked: number | undefined = undefined;
-
-  constructor(user: string) {
-    super();
-    this.user = user;
-  }
-
-  protected get older(): "userOlder" {
-    return "userOlder";
-  }
-
-  protected get newer(): "userNewer" {
-    return "userNewer";
-  }
+/** The place of a newcomer among those from its client address. Only newcomers need one. */
+export interface Arrival {
+  readonly entry: Entry;
+  readonly group: AddressGroup;
+  older: Arrival | undefined;
+  newer: Arrival | undefined;
 }
 
 /** The newcomers from one client address, in the order of creation. */
-export class AddressGroup extends Group {
+export interface AddressGroup {
   readonly address: string;
+  first: Arrival | undefined;
+  last: Arrival | undefined;
+  count: number;
   /** Its place in the heap of all addresses: see newcomers.ts. */
-  place = 0;
-
-  constructor(address: string) {
-    super();
-    this.address = address;
-  }
-
-  protected get older(): "addressOlder" {
-    return "addressOlder";
-  }
-
-  protected get newer(): "addressNewer" {
-    return "addressNewer";
-  }
+  place: number;
 }

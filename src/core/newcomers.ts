@@ -1,6 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { AddressGroup, type Entry } from "./entry.ts";
+import type { AddressGroup, Arrival, Entry } from "./entry.ts";
 import { ShardedMap } from "./sharded_map.ts";
 
 /**
@@ -9,56 +9,73 @@ import { ShardedMap } from "./sharded_map.ts";
  * Among addresses with equally many, it is the oldest newcomer of all.
  */
 export class Newcomers {
-  #groups = new ShardedMap<AddressGroup>();
+  readonly #groups = new ShardedMap<AddressGroup>();
   /** A binary heap: each group goes before the two at twice its place plus one and plus two. */
-  #heap: AddressGroup[] = [];
+  readonly #heap: AddressGroup[] = [];
 
   /** Adds an entry that is newer than all others. */
   add(entry: Entry, address: string): void {
     const group = this.#groupOf(address);
-    group.append(entry);
-    this.#entered(entry, group);
+    const { last } = group;
+    const arrival: Arrival = { entry, group, older: last, newer: undefined };
+    if (last) last.newer = arrival;
+    else group.first = arrival;
+    group.last = arrival;
+    this.#added(arrival);
   }
 
   /** Adds an entry that is older than all others. */
   prepend(entry: Entry, address: string): void {
     const group = this.#groupOf(address);
-    group.prepend(entry);
-    this.#entered(entry, group);
+    const { first } = group;
+    const arrival: Arrival = { entry, group, older: undefined, newer: first };
+    if (first) first.older = arrival;
+    else group.last = arrival;
+    group.first = arrival;
+    this.#added(arrival);
   }
 
   /** Removes an entry that left, or is no newcomer any more. */
   remove(entry: Entry): void {
-    const { address: group } = entry;
-    if (!group) return;
-    entry.address = undefined;
-    group.remove(entry);
+    const { arrival } = entry;
+    if (!arrival) return;
+    entry.arrival = undefined;
+    const { group, older, newer } = arrival;
+    if (older) older.newer = newer;
+    else group.first = newer;
+    if (newer) newer.older = older;
+    else group.last = older;
+    group.count--;
     if (group.count === 0) this.#drop(group);
     else this.#restore(group);
   }
 
-  /** Returns who is evicted next, other than `spared`. */
+  /** Returns the entry that is evicted next, other than `spared`. */
   next(spared?: Entry): Entry | undefined {
     const [group] = this.#heap;
-    if (!group || group.first !== spared) return group?.first;
-    if (group.count > 1) return spared?.addressNewer;
+    const first = group?.first;
+    if (!first || first.entry !== spared) return first?.entry;
+    if (first.newer) return first.newer.entry;
     // Every group has one entry: the next one is on top of one of the two subheaps.
     const [, left, right] = this.#heap;
-    return right && goesBefore(right, left) ? right.first : left?.first;
+    return (right && goesBefore(right, left) ? right : left)?.first?.entry;
   }
 
   #groupOf(address: string): AddressGroup {
     let group = this.#groups.get(address);
     if (!group) {
-      group = new AddressGroup(address);
+      const place = this.#heap.length;
+      group = { address, first: undefined, last: undefined, count: 0, place };
       this.#groups.add(address, group);
-      group.place = this.#heap.push(group) - 1;
+      this.#heap.push(group);
     }
     return group;
   }
 
-  #entered(entry: Entry, group: AddressGroup): void {
-    entry.address = group;
+  #added(arrival: Arrival): void {
+    const { entry, group } = arrival;
+    entry.arrival = arrival;
+    group.count++;
     this.#restore(group);
   }
 
@@ -109,7 +126,7 @@ export class Newcomers {
 /** Whether the oldest entry of `a` is to be evicted before that of `b`. */
 function goesBefore(a: AddressGroup, b: AddressGroup): boolean {
   if (a.count !== b.count) return a.count > b.count;
-  return a.first!.number < b.first!.number;
+  return a.first!.entry.number < b.first!.entry.number;
 }
 
 /** Stands for all newcomers that were saved without a request. */

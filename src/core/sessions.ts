@@ -170,10 +170,7 @@ export class Sessions {
 
   /** Returns what is known of each session of a user, the most recently used first. */
   *sessionsOf(user: User): Steps<Info[]> {
-    const entries: Entry[] = [];
-    for (let entry = this.vault.sessionsOf(String(user))?.last; entry; entry = entry.userOlder) {
-      entries.push(entry);
-    }
+    const entries = [...this.vault.entriesOf(String(user))].reverse();
     const infos: Info[] = [];
     for (const entry of entries) {
       if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
@@ -279,12 +276,21 @@ export class Sessions {
     lastUsed: number,
   ): boolean {
     if (this.vault.find(sid, this.now())) return false;
-    const others = user === undefined ? 0 : this.vault.sessionsOf(user)?.count ?? 0;
+    const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
     // What live sessions were loaded from before it was evicted here is the same session.
     const life = this.#lineage.takeDeparted(sid);
-    const arrival = { sid, record, user, created, lastUsed, life, address: "", isProtected: false };
-    const isKept = this.vault.admit(arrival, rank);
+    const candidate = {
+      sid,
+      record,
+      user,
+      created,
+      lastUsed,
+      life,
+      address: "",
+      isProtected: false,
+    };
+    const isKept = this.vault.admit(candidate, rank);
     if (!isKept && life) this.#lineage.returnDeparted(life);
     return isKept;
   }
@@ -360,7 +366,7 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     const found = this.vault.find(sid, now);
     if (user !== undefined) {
-      const isSignIn = found?.user?.user !== user;
+      const isSignIn = found?.user !== user;
       if (this.#revocations.isStale(user, sid, session, origin, isSignIn, now)) {
         return this.#late(sid);
       }
@@ -474,12 +480,13 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const group = entry.user;
-    while (group && group.count > this.options.maxSessionsPerUser) {
-      const { first } = group;
-      const isExpired = first!.expires <= now;
+    const { owner, user } = entry;
+    if (typeof owner !== "object" || user === undefined) return;
+    while (owner.entries.size > this.options.maxSessionsPerUser) {
+      const [oldest] = this.vault.entriesOf(user);
+      const isExpired = oldest.expires <= now;
       if (!isExpired) this.#counters.revoked++;
-      this.vault.remove(first!, isExpired ? "expire" : "destroy");
+      this.vault.remove(oldest, isExpired ? "expire" : "destroy");
     }
   }
 
@@ -543,7 +550,7 @@ export class Sessions {
     return {
       sid,
       session: sessionOf(entry, this.options),
-      user: entry.user?.user,
+      user: entry.user,
       rank,
       bytes: size,
       created: new Date(created),
@@ -565,7 +572,7 @@ export class Sessions {
     const { sid, rank } = entry;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry);
-      if (entry.user?.revoked !== undefined) this.#counters.revoked++;
+      if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
       this.#lineage.departed(entry);

@@ -1,52 +1,61 @@
-import { type Entry, UserGroup } from "./entry.ts";
+import type { Entry, UserGroup } from "./entry.ts";
 import { ShardedMap } from "./sharded_map.ts";
 
-/** The entries of a vault by user. */
+/**
+ * The entries of a vault by user. Most users have one session, which then stands
+ * for itself: a group for each of them would take a tenth of the memory.
+ */
 export class Users {
-  #groups = new ShardedMap<UserGroup>();
+  readonly #owners = new ShardedMap<Entry | UserGroup>();
 
   /** The number of users that have an entry. */
   get count(): number {
-    return this.#groups.size;
+    return this.#owners.size;
   }
 
-  /** Returns the entries of `user`. */
-  get(user: string): UserGroup | undefined {
-    return this.#groups.get(user);
+  /** Returns how many entries `user` has. */
+  countOf(user: string): number {
+    const found = this.#owners.get(user);
+    return found ? isGroup(found) ? found.entries.size : 1 : 0;
+  }
+
+  /** Returns the entries of `user`, the least recently used first. */
+  entriesOf(user: string): Iterable<Entry> {
+    const found = this.#owners.get(user);
+    return found ? isGroup(found) ? sorted(found) : [found] : [];
   }
 
   /** Makes `user` the user of `entry`; the entry is then the one used last. */
   set(entry: Entry, user: string | undefined): void {
-    if (entry.user?.user === user) return this.use(entry);
+    if (entry.user === user) return this.use(entry);
     this.remove(entry);
-    if (user === undefined) return;
-    const group = this.#groupOf(user);
-    group.append(entry);
-    entry.user = group;
+    if (user !== undefined) this.#add(entry, user);
   }
 
-  /** As {@linkcode Users.set}, but the entry is then the one used first. */
-  prepend(entry: Entry, user: string): void {
-    const group = this.#groupOf(user);
-    group.prepend(entry);
-    entry.user = group;
+  /** As {@linkcode Users.set}, for an entry that was last used before others of that user. */
+  restore(entry: Entry, user: string): void {
+    this.#add(entry, user);
+    if (isGroup(entry.owner)) entry.owner.isSorted = false;
   }
 
   /** Notes that `entry` was used. */
   use(entry: Entry): void {
-    const { user: group } = entry;
-    if (!group || group.last === entry) return;
-    group.remove(entry);
-    group.append(entry);
+    if (!isGroup(entry.owner)) return;
+    const { entries } = entry.owner;
+    entries.delete(entry);
+    entries.add(entry);
   }
 
   /** Removes `entry` from those of its user. */
   remove(entry: Entry): void {
-    const { user: group } = entry;
-    if (!group) return;
-    entry.user = undefined;
-    group.remove(entry);
-    if (group.count === 0 && group.revoked === undefined) this.#groups.remove(group.user);
+    const { owner } = entry;
+    entry.owner = undefined;
+    if (isGroup(owner)) {
+      owner.entries.delete(entry);
+      if (owner.entries.size === 0 && owner.revoked === undefined) this.#owners.remove(owner.user);
+    } else if (owner !== undefined) {
+      this.#owners.remove(owner);
+    }
   }
 
   /**
@@ -54,24 +63,54 @@ export class Users {
    * the group that is returned, which is marked as revoked, until they leave.
    */
   revoke(user: string, spared: Entry | undefined): UserGroup | undefined {
-    const group = this.#groups.get(user);
-    if (!group) return undefined;
-    const isSpared = spared?.user === group;
+    const isSpared = spared?.user === user;
     if (isSpared) this.remove(spared!);
-    if (group.count > 0) {
+    const found = this.#owners.get(user);
+    const group = found && (isGroup(found) ? found : groupOf(found, user));
+    if (group) {
       group.revoked = 0;
-      this.#groups.remove(user);
+      this.#owners.remove(user);
     }
-    if (isSpared) this.set(spared!, user);
+    if (isSpared) this.#add(spared!, user);
     return group;
   }
 
-  #groupOf(user: string): UserGroup {
-    let group = this.#groups.get(user);
-    if (!group) {
-      group = new UserGroup(user);
-      this.#groups.add(user, group);
+  #add(entry: Entry, user: string): void {
+    const found = this.#owners.get(user);
+    if (!found) {
+      this.#owners.add(user, entry);
+      entry.owner = user;
+      return;
     }
-    return group;
+    let group: UserGroup;
+    if (isGroup(found)) group = found;
+    else {
+      group = groupOf(found, user);
+      this.#owners.remove(user);
+      this.#owners.add(user, group);
+    }
+    group.entries.add(entry);
+    entry.owner = group;
   }
+}
+
+function isGroup(value: Entry | UserGroup | string | undefined): value is UserGroup {
+  return typeof value === "object" && "entries" in value;
+}
+
+/** Makes a group of the only entry of a user. */
+function groupOf(entry: Entry, user: string): UserGroup {
+  const group = { user, entries: new Set([entry]), isSorted: true, revoked: undefined };
+  entry.owner = group;
+  return group;
+}
+
+function sorted(group: UserGroup): Set<Entry> {
+  if (!group.isSorted) {
+    group.entries = new Set(
+      [...group.entries].sort((a, b) => a.lastUsed - b.lastUsed || a.number - b.number),
+    );
+    group.isSorted = true;
+  }
+  return group.entries;
 }

@@ -31,7 +31,7 @@ export interface Observer {
 }
 
 /** A session that is about to enter the vault. */
-export interface Arrival {
+export interface Candidate {
   readonly sid: string;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
@@ -122,9 +122,14 @@ export class Vault {
     return entry && this.#isLive(entry, now) ? entry : undefined;
   }
 
-  /** Returns the entries of a user. */
-  sessionsOf(user: string): UserGroup | undefined {
-    return this.#users.get(user);
+  /** Returns how many entries a user has. */
+  countOf(user: string): number {
+    return this.#users.countOf(user);
+  }
+
+  /** Returns the entries of a user, the least recently used first. */
+  entriesOf(user: string): Iterable<Entry> {
+    return this.#users.entriesOf(user);
   }
 
   /**
@@ -146,12 +151,12 @@ export class Vault {
   }
 
   /** Adds an entry. What this takes over the limit is for {@linkcode limit} to mend. */
-  add(arrival: Arrival): Entry {
-    const queue = this.#queues[arrival.isProtected ? "protected" : "newcomers"];
-    const entry = this.#enter(arrival, ++this.#newest, queue);
+  add(candidate: Candidate): Entry {
+    const queue = this.#queues[candidate.isProtected ? "protected" : "newcomers"];
+    const entry = this.#enter(candidate, ++this.#newest, queue);
     queue.append(entry);
-    if (queue.rank === "newcomers") this.#newcomers.add(entry, arrival.address);
-    this.#users.set(entry, arrival.user);
+    if (queue.rank === "newcomers") this.#newcomers.add(entry, candidate.address);
+    this.#users.set(entry, candidate.user);
     this.#tellUpsert(entry);
     return entry;
   }
@@ -161,12 +166,12 @@ export class Vault {
    * before it to keep the limit. Returns whether it is kept: it is not if it
    * would be the next to go itself.
    */
-  admit(arrival: Arrival, rank: Rank): boolean {
+  admit(candidate: Candidate, rank: Rank): boolean {
     const queue = this.#queues[rank];
-    const entry = this.#enter(arrival, --this.#oldest, queue);
+    const entry = this.#enter(candidate, --this.#oldest, queue);
     queue.prepend(entry);
-    if (rank === "newcomers") this.#newcomers.prepend(entry, arrival.address);
-    if (arrival.user !== undefined) this.#users.prepend(entry, arrival.user);
+    if (rank === "newcomers") this.#newcomers.prepend(entry, candidate.address);
+    if (candidate.user !== undefined) this.#users.restore(entry, candidate.user);
     while (this.bytes > this.#maxSize) {
       const next = this.next()!;
       if (next === entry) {
@@ -207,7 +212,7 @@ export class Vault {
     const { returning, protected: guarded } = this.#queues;
     entry.revision = ++this.#revision;
     this.#write(entry, record);
-    if (entry.user?.user !== user) this.#users.set(entry, user);
+    if (entry.user !== user) this.#users.set(entry, user);
     if (isProtected !== (entry.queue === guarded)) {
       this.#move(entry, isProtected ? guarded : returning);
     }
@@ -226,8 +231,8 @@ export class Vault {
   /** Forgets `entry`. Every way out goes through here, except that of all at once. */
   remove(entry: Entry, reason: Reason): void {
     this.#onLeave(entry, reason);
-    const group = entry.user;
-    if (group?.revoked !== undefined && reason === "destroy") group.revoked++;
+    const { owner } = entry;
+    if (entry.isRevoked && reason === "destroy") (owner as UserGroup).revoked!++;
     this.#unlink(entry);
     // Live sessions that were loaded from it can save nothing any more: they need no text.
     if (reason === "destroy") entry.text = "";
@@ -288,7 +293,7 @@ export class Vault {
   }
 
   /**
-   * Returns who is evicted next, other than `spared`: a newcomer as long as
+   * Returns the entry that is evicted next, other than `spared`: a newcomer as long as
    * newcomers hold their share, else the returning session that was used least
    * recently, else such a protected one.
    */
@@ -328,17 +333,20 @@ export class Vault {
   }
 
   *#empty(group: UserGroup | undefined): Generator<void, number, undefined> {
+    const entries = this.#entries;
     let removed = 0;
-    while (group?.first) {
+    for (const entry of group?.entries ?? []) {
+      // All were cleared meanwhile: others may have these ids by now.
+      if (this.#entries !== entries) break;
       // Removes it, since it was revoked.
-      this.#isLive(group.first, this.#clock());
+      this.#isLive(entry, this.#clock());
       if (++removed % STRIDE === 0) yield;
     }
     return group?.revoked ?? 0;
   }
 
-  #enter(arrival: Arrival, number: number, queue: Queue): Entry {
-    const { sid, record, created, lastUsed, life } = arrival;
+  #enter(candidate: Candidate, number: number, queue: Queue): Entry {
+    const { sid, record, created, lastUsed, life } = candidate;
     const entry = new Entry(
       sid,
       number,
@@ -404,9 +412,8 @@ export class Vault {
 
   /** Whether `entry` is live at the time `now`; if it is not, it is removed. */
   #isLive(entry: Entry, now: number): boolean {
-    const isRevoked = entry.user?.revoked !== undefined;
-    if (entry.expires > now && !isRevoked) return true;
-    this.remove(entry, isRevoked ? "destroy" : "expire");
+    if (entry.expires > now && !entry.isRevoked) return true;
+    this.remove(entry, entry.expires > now ? "destroy" : "expire");
     return false;
   }
 

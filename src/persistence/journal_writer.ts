@@ -137,7 +137,7 @@ export class JournalWriter {
   #oldestWriting: number | undefined;
   /** Whether blocks behind those that are on the disk have to be cut off first. */
   #isTorn = false;
-  /** Whether the file has to be written anew. */
+  /** Whether the file must be written anew. */
   #isLost = true;
   /** Whether the name of the file may not be on the disk. */
   #isUnnamed = false;

@@ -125,7 +125,7 @@ class SnapshotWriter {
       await writer.sync();
       const isSlow = performance.now() - start > SLOW;
       const isQuiet = scan.changes.isEmpty || isSlow && round >= ROUNDS && !scan.changes.hasEnded;
-      if (isQuiet && this.#place()) return { sessions, bytes: writer.bytes };
+      if (isQuiet && this.#place(scan)) return { sessions, bytes: writer.bytes };
       if (isQuiet) await setTimeout(RENAME_PAUSE);
       await writer.cut(end);
       const isHopeless = scan.changes.size > MANY && scan.changes.size >= pending;
@@ -145,7 +145,7 @@ class SnapshotWriter {
     const sessions = this.#port.size;
     writer.writeSync("ends", this.#end(sessions));
     writer.syncSync();
-    return { saved: this.#place() ? { sessions, bytes: writer.bytes } : undefined, cut };
+    return { saved: this.#place(scan) ? { sessions, bytes: writer.bytes } : undefined, cut };
   }
 
   #end(sessions: number): string {
@@ -158,7 +158,7 @@ class SnapshotWriter {
   }
 
   /** Renames the file, and returns whether that is done. It is not while somebody else holds it. */
-  #place(): boolean {
+  #place(scan: Scan): boolean {
     if (this.#isOutdated) return true;
     try {
       this.#disk.renameSync(this.#temporary, this.#target);
@@ -167,6 +167,7 @@ class SnapshotWriter {
       return false;
     }
     this.#saves.placed = this.#number;
+    scan.stop();
     return true;
   }
 }

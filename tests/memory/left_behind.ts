@@ -1,16 +1,26 @@
 /**
- * Fills a store, lets the sessions go in one way after the other, and prints
- * what share of the heap that they took is still taken. Run by memory_test.ts.
+ * Fills a store and lets the sessions leave, again and again, for each way they
+ * can go, and prints by what share of one filling the heap has grown in the end.
+ * What a way leaves behind adds up, so that it stands out from the heap's own
+ * ups and downs. Run by memory_test.ts.
  *
  * @module
  */
 import lembro, { type LembroOptions } from "../../mod.ts";
+import { atTime } from "../support/at_time.ts";
 
 declare const gc: () => void;
 
+const ROUNDS = 6;
+const HOUR = 3_600_000;
+
+/** Counts the sessions: no two have the same id. */
+let count = 0;
+
 class Store {}
 const Lembro = lembro({ Store });
-type Session = Parameters<InstanceType<typeof Lembro>["set"]>[1];
+type LembroStore = InstanceType<typeof Lembro>;
+type Session = Parameters<LembroStore["set"]>[1];
 
 /** The bytes of the heap in use, once all garbage is gone. */
 async function heap(): Promise<number> {
@@ -21,104 +31,96 @@ async function heap(): Promise<number> {
   return Deno.memoryUsage().heapUsed;
 }
 
-async function shareLeft(
-  options: LembroOptions,
-  count: number,
-  bytes: number,
-  go: (store: InstanceType<typeof Lembro>, loaded: Session[]) => Promise<unknown>,
+/** Saves `size` sessions. Returns every other one, as requests have loaded them. */
+async function fill(store: LembroStore, size: number, bytes: number): Promise<Session[]> {
+  const loaded: Session[] = [];
+  for (let i = 0; i < size; i++) {
+    const sid = `${count++}`;
+    const cookie = { originalMaxAge: 50, expires: new Date(Date.now() + HOUR), path: "/" };
+    const data = { cookie, passport: { user: i }, text: "x".repeat(bytes) };
+    await store.set(sid, data as unknown as Session);
+    const session = i % 2 ? await store.get(sid) : undefined;
+    if (!session) continue;
+    delete (session as unknown as { text?: string }).text;
+    loaded.push(session);
+  }
+  return loaded;
+}
+
+/**
+ * @param go Lets the sessions leave. Returns the sessions that requests still hold.
+ * @returns How much the heap has grown, as a share of what one filling takes.
+ */
+async function growth(
+  go: (store: LembroStore, loaded: Session[]) => Promise<Session[]>,
+  { options = { maxSize: Infinity }, size = 4_000, bytes = 1_000 }: {
+    options?: LembroOptions;
+    size?: number;
+    bytes?: number;
+  } = {},
 ): Promise<number> {
   const store = new Lembro(options);
+  const held: Session[] = [];
+  const empty = await heap();
+  let loaded = await fill(store, size, bytes);
+  const taken = await heap() - empty;
+  held.push(...await go(store, loaded));
+  loaded = [];
   const before = await heap();
-  const loaded: Session[] = [];
-  for (let i = 0; i < count; i++) {
-    const cookie = { originalMaxAge: 50, expires: new Date(Date.now() + 60_000), path: "/" };
-    await store.set(`${i}`, { cookie, i, text: "x".repeat(bytes) } as unknown as Session);
-    // Half of them come back, and are with a request.
-    const session = i % 2 ? await store.get(`${i}`) : undefined;
-    if (session) {
-      delete (session as unknown as { text?: string }).text;
-      loaded.push(session);
-    }
+  for (let round = 0; round < ROUNDS; round++) {
+    held.push(...await go(store, await fill(store, size, bytes)));
   }
-  const full = await heap();
-  await go(store, loaded);
-  const left = (await heap()) - before;
+  const share = (await heap() - before) / taken;
   await store.close();
   // Until here the store and the sessions of the requests were in use.
-  if (!(store instanceof Store) || loaded.length > count) throw new Error("impossible");
-  return left / (full - before);
+  if (!(store instanceof Store) || held.length > (ROUNDS + 1) * size) throw new Error("impossible");
+  return share;
 }
 
-/** What a flood of visitors leaves behind, of ten, as a share of what the first filled the store with. */
-async function shareLeftByFloods(): Promise<number> {
-  const store = new Lembro({ maxSize: "4M" });
-  const before = await heap();
-  const sizes: number[] = [];
-  for (let flood = 0; flood <= 10; flood++) {
-    for (let i = 0; i < 20_000; i++) {
-      const sid = `${flood}-${i}`;
-      await store.set(sid, { text: "x".repeat(200) } as unknown as Session);
-      await store.get(sid);
-    }
-    sizes.push(await heap() - before);
+async function destroyAll(store: LembroStore): Promise<void> {
+  for (const sid of await store.ids()) await store.destroy(sid);
+}
+
+const anHourLater = <Result>(work: () => Promise<Result>) => atTime(Date.now() + HOUR, work);
+
+async function evictAll(store: LembroStore): Promise<void> {
+  // Eight protected sessions of an eighth of the limit leave room for nothing else.
+  const passport = { user: "big" };
+  for (let i = 0; i < 8; i++) {
+    await store.set(`big ${i}`, { passport, text: "x".repeat(524_250) } as unknown as Session);
   }
-  await store.close();
-  const [first, ...later] = sizes;
-  return (later.at(-1)! - later[0]) / later.length / first;
+  if (store.stats().sessions !== 8) throw new Error("not all were evicted");
+  await destroyAll(store);
 }
 
-const { now } = Date;
-const unlimited = { maxSize: Infinity };
 console.log(JSON.stringify({
-  destroyed: await shareLeft(unlimited, 20_000, 1_000, async (store, loaded) => {
-    loaded.length = 0;
-    for (const sid of await store.ids()) await store.destroy(sid);
+  destroyed: await growth(async (store) => {
+    await destroyAll(store);
+    return [];
   }),
-  expired: await shareLeft(unlimited, 20_000, 1_000, async (store, loaded) => {
-    loaded.length = 0;
-    Date.now = () => now() + 120_000;
-    await store.purge();
-    Date.now = now;
+  expired: await growth(async (store) => {
+    await anHourLater(() => store.purge());
+    return [];
   }),
-  evicted: await shareLeft({ maxSize: "64M" }, 20_000, 1_000, async (store, loaded) => {
-    loaded.length = 0;
-    // A session of 75 % of the limit leaves room for nothing else; then it goes too.
-    await store.set("big", { text: "x".repeat(24 * 1024 * 1024 - 100) } as unknown as Session);
-    while (store.stats().sessions > 1) await new Promise((resolve) => setTimeout(resolve, 1));
-    await store.destroy("big");
+  revoked: await growth(async (store) => {
+    for (let i = 0; i < 4_000; i++) await store.revoke(i);
+    return [];
   }),
-  "expired while requests had them": await shareLeft(
-    unlimited,
-    20_000,
-    1_000,
-    async (store, loaded) => {
-      Date.now = () => now() + 120_000;
-      await store.purge();
-      Date.now = now;
-      loaded.length = 0;
-    },
-  ),
-  "evicted in one flood after the other": await shareLeftByFloods(),
-  cleared: await shareLeft(unlimited, 20_000, 1_000, async (store, loaded) => {
-    loaded.length = 0;
+  evicted: await growth(async (store) => {
+    await evictAll(store);
+    return [];
+  }, { options: { maxSize: "8M" }, size: 3_000 }),
+  "evicted in one flood after the other": await growth(() => Promise.resolve([]), {
+    options: { maxSize: "4M", protect: () => false, user: () => undefined },
+    bytes: 200,
+    size: 12_000,
+  }),
+  cleared: await growth(async (store) => {
     await store.clear();
+    return [];
   }),
-  "cleared while a request still has one": await shareLeft(
-    unlimited,
-    20_000,
-    1_000,
-    async (store, loaded) => {
-      loaded.length = 1;
-      await store.clear();
-    },
-  ),
-  "destroyed while requests still have them": await shareLeft(
-    unlimited,
-    200,
-    500_000,
-    async (store, loaded) => {
-      for (const sid of await store.ids()) await store.destroy(sid);
-      if (loaded.length !== 100) throw new Error(`${loaded.length} sessions are held`);
-    },
-  ),
+  "cleared while a request has a session": await growth(async (store, [loaded]) => {
+    await store.clear();
+    return [loaded];
+  }),
 }));

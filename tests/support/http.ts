@@ -11,8 +11,16 @@ import { Lembro, session } from "./setup.ts";
 
 export type { Request };
 
-/** The session of a request, with whatever the app keeps there. */
+/** The session of a request, with whatever the app keeps in it. */
 export type Kept = Request["session"] & Record<string, unknown>;
+
+/** What a slow page waits for. */
+export interface Gate {
+  /** Settles when a request has come to the page. */
+  readonly started: Promise<void>;
+  /** Lets all requests of the page go on. */
+  go(): void;
+}
 
 /** An app with sessions from a store of its own, listening on a free port. */
 export class Site implements AsyncDisposable {
@@ -35,11 +43,26 @@ export class Site implements AsyncDisposable {
     this.#server = this.app.listen(0, "127.0.0.1");
   }
 
-  /** Adds a route whose answer is what `work` gives, as JSON. */
+  /** Adds a route that responds with what `work` returns, as JSON. */
   on(path: string, work: (kept: Kept, request: Request) => unknown): void {
     this.app.get(path, async (request, response) => {
       response.json(await work(request.session as Kept, request) ?? null);
     });
+  }
+
+  /**
+   * Adds a route whose requests have loaded their session, and wait until they
+   * are let go before `work` runs.
+   */
+  slow(path: string, work: (kept: Kept, request: Request) => unknown = () => {}): Gate {
+    const started = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    this.on(path, async (kept, request) => {
+      started.resolve();
+      await go.promise;
+      return await work(kept, request) ?? "slow";
+    });
+    return { started: started.promise, go: () => go.resolve() };
   }
 
   /** A browser without any cookie yet. */
@@ -56,13 +79,13 @@ export class Site implements AsyncDisposable {
   }
 }
 
-/** A browser: keeps the cookie it is given, and sends it along. */
+/** A browser: keeps the cookie that the site sets, and sends it along. */
 export class Visitor {
   /** The cookie to send, as `name=value`. */
   cookie: string | undefined;
   /** The attributes of the last cookie that was set. */
   attributes: string | undefined;
-  /** How many answers have set a cookie. */
+  /** How many responses have set a cookie. */
   cookies = 0;
   /** Where the site is. */
   readonly url: string;
@@ -71,12 +94,12 @@ export class Visitor {
     this.url = url;
   }
 
-  /** Gets a page; the answer has to be 200, and JSON. */
+  /** Gets a page, whose response must be 200 and JSON. */
   async get<T = unknown>(path: string, init?: RequestInit): Promise<T> {
     return JSON.parse(await this.text(path, init));
   }
 
-  /** Gets a page, or posts to it; the answer has to be 200. */
+  /** Gets a page, or posts to it; the response must be 200. */
   async text(path: string, init: RequestInit = {}): Promise<string> {
     const response = await fetch(this.url + path, {
       headers: this.cookie ? { cookie: this.cookie } : {},

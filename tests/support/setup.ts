@@ -25,28 +25,32 @@ export function sessionOf(data: Record<string, unknown> = {}, cookie?: unknown):
   return { cookie: cookie ?? new session.Cookie(), ...data } as unknown as SessionData;
 }
 
-/** A session that takes exactly `bytes`: at least 100, and an even number. */
-export function sessionOfSize(bytes: number): SessionData {
-  const empty = sessionOf({ fill: "" }, { path: "/" });
+/** A session that takes exactly `bytes`: an even number, and enough for what is in it. */
+export function sessionOfSize(
+  bytes: number,
+  data: Record<string, unknown> = {},
+  cookie: unknown = { path: "/" },
+): SessionData {
+  const empty = sessionOf({ ...data, fill: "" }, cookie);
   return { ...empty, fill: "x".repeat((bytes - sizeOf(empty)) / 2) } as unknown as SessionData;
 }
 
-/** The size of a session, in bytes, by the contract's own words. */
+/** The size of a session, in bytes, as sizeomatic measures its JSON. */
 export function sizeOf(value: unknown): number {
   return sizeomatic.getSize(JSON.stringify(value));
 }
 
-/** The size of all live sessions, in bytes, by the contract's own words. */
+/** The size of all live sessions, in bytes, as sizeomatic measures their JSON. */
 export function sizeOfAll(store: LembroStore): number {
   return [...store.entries()].reduce((sum, [, session]) => sum + sizeOf(session), 0);
 }
 
-/** Lets what the store has deferred run. */
+/** Waits until the callbacks of the store have run. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The result of a method that was called with a callback, as a promise. */
+/** Returns the result of a method that was called with a callback, as a promise. */
 export function called<Result>(
   call: (callback: (error: unknown, result?: Result) => void) => void,
 ): Promise<Result | undefined> {

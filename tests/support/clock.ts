@@ -1,0 +1,62 @@
+/**
+ * Time that only the test moves.
+ *
+ * @module
+ */
+import { FakeTime } from "@std/testing/time";
+
+export { atTime } from "./at_time.ts";
+
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** When a held clock starts, in milliseconds since the epoch: the first day of 2026. */
+export const START = Date.UTC(2026, 0, 1);
+
+/**
+ * Holds `Date`, `setTimeout` and `setInterval` still until it is disposed:
+ *
+ *     using clock = new HeldClock();
+ *     clock.tick(1_000);
+ */
+export class HeldClock implements Disposable {
+  readonly #time: FakeTime;
+
+  /** @param start The first time, in milliseconds since the epoch. */
+  constructor(start: number = START) {
+    this.#time = new FakeTime(start);
+  }
+
+  /** The time, in milliseconds since the epoch. */
+  get now(): number {
+    return Date.now();
+  }
+
+  /** Moves the time on by `ms` milliseconds, and runs the timers that are due. */
+  tick(ms: number): void {
+    this.#time.tick(ms);
+  }
+
+  [Symbol.dispose](): void {
+    this.#time.restore();
+  }
+}
+
+/**
+ * Runs `work` while each look at `performance.now` finds one millisecond more:
+ * each step of long work then uses up the budget of its turn, on any machine.
+ */
+export async function withSlowSteps(work: () => Promise<void>): Promise<void> {
+  // A turn that has its budget by the real clock ends first.
+  await new Promise((resolve) => setImmediate(resolve));
+  const { now } = performance;
+  let time = 0;
+  performance.now = () => time++;
+  try {
+    await work();
+  } finally {
+    performance.now = now;
+  }
+}
