@@ -128,7 +128,7 @@ export async function play(options: Options, commands: Command[]): Promise<Model
     absoluteTimeout: byKey(options.absoluteTimeout, 500, 40_000),
     user: options.user === "passport" ? userOfPassport : userByKey,
     protect: options.protect === "by key"
-      ? (session) => "vip" in session
+      ? (session) => "vip" in asKept(session)
       : options.user === "passport"
       ? (session) => session.passport?.user !== undefined && session.passport.user !== null
       : (session) =>
@@ -241,7 +241,7 @@ export async function play(options: Options, commands: Command[]): Promise<Model
         tree = own(tree, key);
       }
       const key = path.at(-1)!;
-      if (what === "drop") drop[value as keyof typeof drop](tree, key);
+      if (what === "drop") drop[howOf(path, value as keyof typeof drop)](tree, key);
       else if (what === "set") put(tree, key, valueOf(value as Value, bytes));
       else {
         if (!Array.isArray(own(tree, key))) put(tree, key, []);
@@ -480,14 +480,25 @@ const serializer: Serializer = {
   parse: (text) => JSON.parse(text),
 };
 
+/** The default of `user` reads this key of a live session, where JSON would drop what it finds. */
+function howOf([key, inside]: string[], how: keyof typeof drop): keyof typeof drop {
+  return key === "passport" && inside === "user" && how !== "delete" ? "undefined" : how;
+}
+
+/** What is kept of a session: the functions among the options look at nothing else. */
+function asKept(session: Session): Session {
+  return JSON.parse(JSON.stringify(session));
+}
+
 /** A number of milliseconds, or a function of the session that returns one. */
 function byKey(ms: number | "by key", short: number, long: number): (session: Session) => number {
-  return (session) => ms === "by key" ? "short" in session ? short : long : ms;
+  return (session) => ms === "by key" ? "short" in asKept(session) ? short : long : ms;
 }
 
 function userByKey(session: Session): string | number | null {
-  if ("bad" in session) throw new RangeError("bad");
-  return session.user ?? null;
+  const { bad, user } = asKept(session);
+  if (bad !== undefined) throw new RangeError("bad");
+  return user ?? null;
 }
 
 function userOfPassport(session: Session): unknown {

@@ -79,9 +79,6 @@ export interface Origin {
   /** What the session was then, and its cookie, which a touch changes too. */
   base: Session;
   cookie: Session;
-  /** When the session was created, and when it was to expire. */
-  created: number;
-  expires: number;
 }
 
 /** A request, and when it came to the store. */
@@ -125,6 +122,8 @@ export class Model {
   now: number;
   /** In the order in which they were made. */
   kept: Kept[] = [];
+  /** Those that were evicted or expired, the latest first. */
+  departed: Kept[] = [];
   /** Every destroy, and every clear as one without an id. */
   ends: { sid?: string; at: number }[] = [];
   revocations: Revocation[] = [];
@@ -185,12 +184,12 @@ export class Model {
       return this.#reject((error as Error).name);
     }
     const data = origin && kept ? this.#merged(origin, mine, kept) : mine;
-    const created = kept?.created ?? origin?.created ?? this.now;
+    const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
     let expires = this.#expiryOf(data, created);
     if (visit?.isPoll) {
       if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
       if (kept) expires = kept.expires;
-      else if (origin) expires = Math.min(expires, origin.expires);
+      else if (origin) expires = Math.min(expires, this.#departed(sid)?.expires ?? Infinity);
     }
     if (expires <= this.now) {
       // A poll comes too late to keep it, but that is no logout.
@@ -286,7 +285,7 @@ export class Model {
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
     Object.assign(kept, { text, expires });
-    if (origin) Object.assign(origin, { cookie: mine, expires });
+    if (origin) origin.cookie = mine;
     this.#use(kept);
     this.counters.touches++;
     this.#limit(kept);
@@ -409,6 +408,10 @@ export class Model {
     return this.kept.find((kept) => kept.sid === sid);
   }
 
+  #departed(sid: string): Kept | undefined {
+    return this.departed.find((kept) => kept.sid === sid);
+  }
+
   #ofRank(rank: Rank): Kept[] {
     return this.kept.filter((kept) => kept.rank === rank);
   }
@@ -439,6 +442,7 @@ export class Model {
 
   #remove(kept: Kept, event: string): void {
     this.kept = this.kept.filter((one) => one !== kept);
+    if (event !== "destroy") this.departed.unshift(kept);
     const session = JSON.parse(kept.text);
     this.events.push([event, kept.sid, ...event === "evict" ? [kept.rank] : [], session]);
   }
@@ -469,7 +473,7 @@ export class Model {
   }
 
   #originOf(kept: Kept, mine = JSON.parse(kept.text), began?: number): Origin {
-    const { sid, version, created, expires } = kept;
+    const { sid, version } = kept;
     const at = ++this.#course;
     return {
       sid,
@@ -478,8 +482,6 @@ export class Model {
       version,
       base: mine,
       cookie: mine.cookie,
-      created,
-      expires,
     };
   }
 
