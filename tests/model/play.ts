@@ -92,7 +92,7 @@ export const drop = {
   undefined: (tree: Session, key: string) => put(tree, key, undefined),
   function: (tree: Session, key: string) => put(tree, key, () => 1),
   symbol: (tree: Session, key: string) => put(tree, key, Symbol(key)),
-  toJSON: (tree: Session, key: string) => put(tree, key, { toJSON() {}, id: 1, user: 1 }),
+  toJSON: (tree: Session, key: string) => put(tree, key, { toJSON() {} }),
   hidden: (tree: Session, key: string) =>
     Object.defineProperty(tree, key, { value: 1, configurable: true, enumerable: false }),
 };

@@ -185,16 +185,16 @@ export class Model {
     }
     const data = origin && kept ? this.#merged(origin, mine, kept) : mine;
     const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
+    const left = visit?.isPoll && origin && !kept ? this.#departed(sid) : undefined;
+    // A poll that comes too late to keep it, but that is no logout.
+    if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
     if (visit?.isPoll) {
       if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
       if (kept) expires = kept.expires;
-      else if (origin) expires = Math.min(expires, this.#departed(sid)?.expires ?? Infinity);
+      else if (left) expires = Math.min(expires, left.expires);
     }
-    if (expires <= this.now) {
-      // A poll comes too late to keep it, but that is no logout.
-      return visit?.isPoll && origin && !kept ? {} : this.destroy(sid);
-    }
+    if (expires <= this.now) return this.destroy(sid);
     return this.#keep(sid, data, mine, expires, created, { kept, origin, visit, began });
   }
 
