@@ -65,6 +65,7 @@ export interface From {
 /** Requests are known by number: each holds one session. */
 export type Command =
   | { do: "get" | "copy"; sid: string; request: number }
+  | { do: "open"; sid: string; request: number; from: From }
   | { do: "asSession"; request: number; into: number; from: From }
   | { do: "newSession"; sid: string; request: number; data: Data; cookie: Cookie; from: From }
   | { do: "edit"; request: number; edits: Edit[] }
@@ -115,7 +116,10 @@ interface Request {
 const START = Date.UTC(2026, 0, 1);
 
 /** Throws at the first difference; else tells how often what happened. */
-export async function play(options: Options, commands: Command[]): Promise<Model["counters"]> {
+export async function play(
+  options: Options,
+  commands: Command[],
+): Promise<Model["counters"] & Model["seen"]> {
   using time = new FakeTime(START);
   const { maxSize, interval, maxSessionsPerUser, polls } = options;
   const bytes = maxSize === "1K" ? 1024 : Number(maxSize);
@@ -262,6 +266,12 @@ export async function play(options: Options, commands: Command[]): Promise<Model
           requests[command.request] = { sid, live, origin: answer.origin };
         }
         return;
+      }
+      case "open": {
+        const { sid, request, from } = command;
+        delete requests[request];
+        await run({ do: "get", sid, request });
+        return run({ do: "asSession", request, into: request, from });
       }
       case "copy": {
         ask(model.all(), store.all);
@@ -469,7 +479,7 @@ export async function play(options: Options, commands: Command[]): Promise<Model
   await look();
   ask(model.all(), store.all);
   await settle();
-  return model.counters;
+  return { ...model.counters, ...model.seen };
 }
 
 const EVENTS = ["destroy", "expire", "evict", "late", "clear", "reduce", "purge"] as const;

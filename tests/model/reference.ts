@@ -38,7 +38,7 @@
  * @module
  */
 import sizeomatic from "sizeomatic";
-import { isTree, merge, mergeCookies } from "./merging.ts";
+import { isTree, merge, mergeCookies, same } from "./merging.ts";
 
 export type Rank = "newcomers" | "returning" | "protected";
 
@@ -141,6 +141,8 @@ export class Model {
     revoked: 0,
     rejected: 0,
   };
+  /** What else has happened, for the test to know that it did. */
+  seen = { cookieMerges: 0, staleSignIns: 0, pollSaves: 0, updates: 0, createdAgain: 0, capped: 0 };
   #course = 0;
   #settings: Settings;
   #nextPurge: number;
@@ -232,7 +234,10 @@ export class Model {
     } catch (error) {
       return this.#reject((error as Error).name);
     }
-    if (user !== undefined && this.#isRevoked(user, began, sid, visit)) return this.#late(sid);
+    if (user !== undefined && this.#isRevoked(user, began, sid, visit)) {
+      this.seen.staleSignIns++;
+      return this.#late(sid);
+    }
 
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
@@ -263,6 +268,9 @@ export class Model {
       else if (kept.rank === "protected") this.#moveTo("returning", kept);
     }
     this.counters.saves++;
+    if (visit?.isPoll) this.seen.pollSaves++;
+    if (from.inPlace) this.seen.updates++;
+    if (origin && !from.kept) this.seen.createdAgain++;
     if (isOvertaken) this.counters.merges++;
     const after = this.#originOf(kept, mine, origin?.began ?? began);
     this.#limitUser(user);
@@ -278,7 +286,7 @@ export class Model {
     if (origin && this.#endedSince(origin) || visit?.isPoll) return {};
     const mine = JSON.parse(JSON.stringify({ cookie: session.cookie })).cookie;
     const before = JSON.parse(kept.text);
-    const cookie = origin ? mergeCookies(origin.cookie, mine, before.cookie) : mine;
+    const cookie = origin ? this.#mergedCookie(origin, mine, before.cookie) : mine;
     const data = { ...before, cookie };
     const expires = this.#expiryOf(data, kept.created);
     if (expires <= this.now) return this.destroy(sid);
@@ -468,8 +476,14 @@ export class Model {
     const before = JSON.parse(kept.text);
     const data = merge(origin.base, mine, before);
     delete data.cookie;
-    const cookie = mergeCookies(origin.cookie, mine.cookie, before.cookie);
+    const cookie = this.#mergedCookie(origin, mine.cookie, before.cookie);
     return cookie === undefined ? data : { ...data, cookie };
+  }
+
+  #mergedCookie(origin: Origin, mine: Session, kept: Session): Session {
+    const cookie = mergeCookies(origin.cookie, mine, kept);
+    if (!same(cookie, mine)) this.seen.cookieMerges++;
+    return cookie;
   }
 
   #originOf(kept: Kept, mine = JSON.parse(kept.text), began?: number): Origin {
@@ -523,6 +537,7 @@ export class Model {
     if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
     for (const { sid } of ofUser()) this.#meet(sid);
     while (ofUser().length > this.#settings.maxSessionsPerUser) {
+      this.seen.capped++;
       this.#revoke(ofUser().sort((a, b) => a.usedByUser - b.usedByUser)[0]);
     }
   }
