@@ -12,6 +12,9 @@ import { layoutFaults } from "./support/layout.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = fileURLToPath(new URL("../scripts/demo/main.ts", import.meta.url));
 
+/** How long a test waits for something, in milliseconds. */
+const LONGEST = 30_000;
+
 /** Where the demos of these tests keep their sessions. */
 const kept = await Deno.makeTempDir({ prefix: "express-lembro-" });
 addEventListener("unload", () => Deno.removeSync(kept, { recursive: true }));
@@ -60,10 +63,16 @@ class DemoProcess {
 
   /** What it has printed, once it matches. */
   async prints(expected: RegExp): Promise<string[]> {
-    for (;;) {
-      const found = this.#printed.match(expected);
-      if (found) return [...found];
-      await this.#told.promise;
+    const isTooLate = () => this.#told.reject(new Error(`Not printed so far: ${expected}`));
+    const timer = setTimeout(isTooLate, LONGEST);
+    try {
+      for (;;) {
+        const found = this.#printed.match(expected);
+        if (found) return [...found];
+        await this.#told.promise;
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -103,7 +112,10 @@ async function isListening(address: string): Promise<boolean> {
 
 /** Waits until `condition` holds. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!await condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (const start = Date.now(); !await condition();) {
+    if (Date.now() - start > LONGEST) throw new Error(`It does not come to hold: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 describe("deno task demo", () => {
@@ -207,7 +219,7 @@ if (hasChromium()) {
     /** A page in a browser of its own, which has no cookies yet. */
     async function open(options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext(options);
-      context.setDefaultTimeout(10_000);
+      context.setDefaultTimeout(LONGEST);
       contexts.push(context);
       const page = await context.newPage();
       page.on("request", (request) => {

@@ -79,6 +79,7 @@ class SnapshotWriter {
   readonly #number: number;
   #rows = 0;
   #failures = 0;
+  #isPlaced = false;
 
   constructor(disk: Disk, port: Port, target: string, saves: Saves, number: number) {
     this.#disk = disk;
@@ -96,8 +97,8 @@ class SnapshotWriter {
     const scan = new Scan(this.#port);
     try {
       const saved = await closing(file, () => this.#writeAll(file, scan, secrets));
-      if (this.#isOutdated) await this.#disk.remove(this.#temporary);
-      else await syncFolder(this.#disk, dirname(this.#target));
+      if (this.#isPlaced) await syncFolder(this.#disk, dirname(this.#target));
+      else await this.#disk.remove(this.#temporary);
       return saved;
     } catch (error) {
       await this.#disk.remove(this.#temporary).catch(() => {});
@@ -152,14 +153,10 @@ class SnapshotWriter {
     return `${JSON.stringify([this.#rows, sessions])}\n`;
   }
 
-  /** Whether a save that started later has been there before. */
-  get #isOutdated(): boolean {
-    return this.#saves.placed > this.#number;
-  }
-
-  /** Renames the file, and returns whether that is done. It is not while somebody else holds it. */
+  /** Renames the file if it is the newest. Returns `false` while somebody else holds the other one. */
   #place(scan: Scan): boolean {
-    if (this.#isOutdated) return true;
+    // A save that started later has been there.
+    if (this.#saves.placed > this.#number) return true;
     try {
       this.#disk.renameSync(this.#temporary, this.#target);
     } catch (error) {
@@ -167,6 +164,7 @@ class SnapshotWriter {
       return false;
     }
     this.#saves.placed = this.#number;
+    this.#isPlaced = true;
     scan.stop();
     return true;
   }
