@@ -490,11 +490,13 @@ export class Sessions {
   #limitUser(entry: Entry, now: number): void {
     const { owner, user } = entry;
     if (typeof owner !== "object" || user === undefined) return;
+    if (owner.entries.size <= this.options.maxSessionsPerUser) return;
+    // An expired one is none: it must not cost a live one its place.
+    for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
     while (owner.entries.size > this.options.maxSessionsPerUser) {
       const [oldest] = this.vault.entriesOf(user);
-      const isExpired = oldest.expires <= now;
-      if (!isExpired) this.#counters.revoked++;
-      this.vault.remove(oldest, isExpired ? "expire" : "destroy");
+      this.#counters.revoked++;
+      this.vault.remove(oldest, "destroy");
     }
   }
 
