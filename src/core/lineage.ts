@@ -93,9 +93,10 @@ export class Lineage {
   }
 
   /** Remembers the life of an entry that was evicted or has expired, if live sessions may hold it too. */
-  departed({ life, created }: Entry): void {
+  departed({ life, created, expires }: Entry): void {
     if (!life) return;
     life.created = created;
+    life.expires = expires;
     this.#departed.add(life);
   }
 
@@ -132,6 +133,7 @@ export class Lineage {
       sid: entry.sid,
       era: this.#era,
       created: undefined,
+      expires: undefined,
       isOver: false,
       next: undefined,
       ringSize: 0,
