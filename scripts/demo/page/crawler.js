@@ -60,10 +60,12 @@ onState((state) => {
     bytes: size(store.bytes),
     protected: count(store.protected),
     newcomers: count(store.newcomers),
-    usersEvicted: count(run?.usersEvicted ?? 0),
-    opened: count(run?.opened ?? 0),
     crawlerSessions: count(state.crawlerSessions),
   });
+  // A process that was started again knows no run; the last one stays on the page.
+  if (run || samples.length === 0) {
+    write({ usersEvicted: count(run?.usersEvicted ?? 0), opened: count(run?.opened ?? 0) });
+  }
   const memory = byId("memory");
   memory.setAttribute("aria-valuemax", store.maxSize);
   memory.setAttribute("aria-valuenow", store.bytes);
