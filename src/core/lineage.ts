@@ -93,9 +93,10 @@ export class Lineage {
   }
 
   /** Remembers the life of an entry that was evicted or has expired, if live sessions may hold it too. */
-  departed({ life, created }: Entry): void {
+  departed({ life, created, expires }: Entry): void {
     if (!life) return;
     life.created = created;
+    life.expires = expires;
     this.#departed.add(life);
   }
 
@@ -132,14 +133,14 @@ export class Lineage {
       sid: entry.sid,
       era: this.#era,
       created: undefined,
+      expires: undefined,
       isOver: false,
       next: undefined,
       ringSize: 0,
     };
     const { revision, cookie } = entry;
-    let other = origins.get(session);
     // Of this store, only the latest origin counts.
-    if (other?.lineage === this) other = other.other;
+    const other = without(origins.get(session), this);
     origins.set(session, {
       lineage: this,
       life,
@@ -152,6 +153,13 @@ export class Lineage {
       other,
     });
   }
+}
+
+/** Returns the origins of a session in other stores than that of `lineage`, which comes at most once. */
+function without(origin: Origin | undefined, lineage: Lineage): Origin | undefined {
+  if (!origin || origin.lineage === lineage) return origin?.other;
+  const other = without(origin.other, lineage);
+  return other === origin.other ? origin : { ...origin, other };
 }
 
 const isEnumerable = Object.prototype.propertyIsEnumerable;

@@ -353,13 +353,17 @@ export class Sessions {
     const date = dateOf(saved.cookie);
     const created = kept?.created ?? origin?.life.created ?? now;
     // An update, and a request that is no activity, leave the session in its place.
-    const place = updated ? kept : kept && !this.#isActivity(session) ? kept : undefined;
+    const isActivity = !updated && this.#isActivity(session);
+    const place = isActivity ? undefined : kept;
     const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
+    // Nor does such a request extend the life of one that has left meanwhile.
+    const last = isActivity || kept ? Infinity : origin?.life.expires ?? Infinity;
+    if (last <= now) return undefined;
     if (expires <= now || date !== undefined && date <= now) {
       this.destroy(sid);
       return undefined;
     }
-    const record = recordOf(saved, expires, date, this.options, this.#templates);
+    const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
     const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
 
@@ -486,11 +490,13 @@ export class Sessions {
   #limitUser(entry: Entry, now: number): void {
     const { owner, user } = entry;
     if (typeof owner !== "object" || user === undefined) return;
+    if (owner.entries.size <= this.options.maxSessionsPerUser) return;
+    // An expired one is none: it must not cost a live one its place.
+    for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
     while (owner.entries.size > this.options.maxSessionsPerUser) {
       const [oldest] = this.vault.entriesOf(user);
-      const isExpired = oldest.expires <= now;
-      if (!isExpired) this.#counters.revoked++;
-      this.vault.remove(oldest, isExpired ? "expire" : "destroy");
+      this.#counters.revoked++;
+      this.vault.remove(oldest, "destroy");
     }
   }
 
