@@ -241,6 +241,8 @@ interface Source {
   readonly total: number;
   /** Each session once, and `undefined` in the place of one that has expired. */
   readonly candidates: Iterable<Candidate | undefined>;
+  /** How many sessions were signed out since they were sent, if the source tells. */
+  readonly endings?: number;
   /** Stops observing the source. */
   close?(): void;
 }
@@ -257,18 +259,29 @@ class Transfer {
     this.#options = options;
   }
 
-  async run({ candidates, total }: Source): Promise<TransferResult> {
+  async run(source: Source): Promise<TransferResult> {
+    const { candidates, total } = source;
     const concurrency = Math.min(this.#options.concurrency, total);
     await inParallel(concurrency, candidates, async (candidate) => {
       if (candidate) await this.#collect(candidate, () => this.#send(candidate));
       else this.#result.expired++;
       await this.#tell(total);
     });
-    await inParallel(concurrency, this.#arrived, async (candidate) => {
-      if (!candidate.hasEnded!()) return;
-      await this.#collect(candidate, () => this.#takeBack(candidate));
-      await this.#tell(total);
-    });
+    for (let left = this.#arrived, seen = -1; source.endings !== undefined;) {
+      // What ends while others are taken back is found by another pass.
+      if (source.endings === seen) break;
+      seen = source.endings;
+      const stay: Candidate[] = [];
+      await inParallel(concurrency, left, async (candidate) => {
+        if (!candidate.hasEnded!()) {
+          stay.push(candidate);
+          return;
+        }
+        await this.#collect(candidate, () => this.#takeBack(candidate));
+        await this.#tell(total);
+      });
+      left = stay;
+    }
     return this.#result;
   }
 
@@ -329,6 +342,7 @@ class OwnSource implements Source {
   readonly #sentOf = new Map<string, OwnCandidate[]>();
   /** How often all sessions of the source were cleared. */
   #clearings = 0;
+  endings = 0;
 
   constructor(port: Port) {
     this.#port = port;
@@ -340,10 +354,13 @@ class OwnSource implements Source {
       end: (sid) => this.#end(sid),
       revoke: (user, spared) => {
         for (const candidate of this.#sentOf.get(user) ?? []) {
-          if (candidate.sid !== spared) candidate.isOver = true;
+          if (candidate.sid !== spared) this.#over(candidate);
         }
       },
-      truncate: () => this.#clearings++,
+      truncate: () => {
+        this.#clearings++;
+        this.endings++;
+      },
     });
   }
 
@@ -379,7 +396,12 @@ class OwnSource implements Source {
 
   #end(sid: string): void {
     const candidate = this.#sent.get(sid);
-    if (candidate) candidate.isOver = true;
+    if (candidate) this.#over(candidate);
+  }
+
+  #over(candidate: OwnCandidate): void {
+    candidate.isOver = true;
+    this.endings++;
   }
 }
 
@@ -435,7 +457,12 @@ function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Gen
 /** A session of an array, and its id, which is the store's and no part of it. */
 function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string, SessionData] {
   if (typeof id === "string") return [id, session];
-  throw refused(TypeError, TRANSFER, "from.all must give sessions by id, or each with its id", id);
+  throw refused(
+    TypeError,
+    TRANSFER,
+    "from.all must return sessions by id, or each with its id",
+    id,
+  );
 }
 
 async function readFrom(from: Required<SourceStore>, sid: string): Promise<Copy | undefined> {

@@ -260,7 +260,7 @@ describe("sessions that are saved", () => {
     }, { error: "Error: boom" }],
     ["over an eighth of maxSize", { a: "x".repeat(4 * 1024) }, { error: "RangeError" }],
     ["far over maxSize", { a: MEGABYTE_OF_TEXT }, {
-      error: "it may take at most 8192 bytes, an eighth of maxSize",
+      error: "its size in bytes must be at most 8192, an eighth of maxSize",
     }],
     ["a session that grows while it is serialized", {
       toJSON() {
@@ -335,7 +335,7 @@ describe("sessions that are saved", () => {
       error
     );
     assertEquals(error.code, "ERR_LEMBRO_SESSION_TOO_LARGE");
-    assertMatch(error.message, /it may take at most 8192 bytes.* received "209\d{4} bytes"$/);
+    assertMatch(error.message, /its size in bytes must be at most 8192,.* received 209\d{4}$/);
     store.close();
   });
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { HeldClock } from "./support/clock.ts";
+import { HeldClock, MINUTE } from "./support/clock.ts";
 import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
 
 describe("events", () => {
@@ -91,5 +91,159 @@ describe("events", () => {
     store.on("disconnect", () => heard++);
     assert(store.emit("disconnect"));
     assertEquals(heard, 1);
+  });
+});
+
+describe("the session in an event", () => {
+  /** A store for eight sessions of 200 bytes, which counts how many it has parsed. */
+  function counting() {
+    const counts = { parsed: 0 };
+    const store = new Lembro({
+      maxSize: 1_600,
+      ttl: MINUTE,
+      serializer: {
+        stringify: (session) => JSON.stringify(session),
+        parse: (text) => (counts.parsed++, JSON.parse(text)),
+      },
+    });
+    return { store, counts };
+  }
+  const withUser = (n: number) => sessionOfSize(200, { passport: { user: n } });
+
+  const causes: [
+    event: "destroy" | "expire" | "evict",
+    how: string,
+    cause: (store: InstanceType<typeof Lembro>, clock: HeldClock) => Promise<unknown>,
+  ][] = [
+    ["destroy", "destroy", (store) => store.destroy("0")],
+    [
+      "destroy",
+      "a save with an expired cookie",
+      (store) => store.set("0", sessionOf({ late: true }, { maxAge: 0 })),
+    ],
+    [
+      "destroy",
+      "a touch with an expired cookie",
+      (store) => store.touch("0", sessionOf({}, { maxAge: 0 })),
+    ],
+    ["destroy", "revoke", (store) => store.revoke(0)],
+    ["expire", "get", (store, clock) => (clock.tick(MINUTE), store.get("0"))],
+    ["expire", "purge", (store, clock) => (clock.tick(MINUTE), store.purge())],
+    ["evict", "a save over the limit", async (store) => {
+      for (let i = 1; i <= 8; i++) await store.set(`${i}`, withUser(i));
+    }],
+  ];
+  for (const [event, how, cause] of causes) {
+    it(`comes last, and is what was kept: ${event} by ${how}`, async () => {
+      using clock = new HeldClock();
+      const { store } = counting();
+      using _ = store;
+      const heard: unknown[][] = [];
+      store.on(event, (...args: unknown[]) => heard.push(args));
+      await store.set("0", withUser(0));
+      await cause(store, clock);
+      await settled();
+      const rank = event === "evict" ? ["protected"] : [];
+      assertEquals(heard, [["0", ...rank, withUser(0)]]);
+    });
+
+    it(`is parsed only if somebody listens: ${event} by ${how}`, async () => {
+      using clock = new HeldClock();
+      const { store, counts } = counting();
+      using _ = store;
+      await store.set("0", withUser(0));
+      counts.parsed = 0;
+      await cause(store, clock);
+      await settled();
+      // A touch with a serializer of its own reads the session, but not for the event.
+      assert(counts.parsed <= (how.startsWith("a touch") ? 1 : 0), `${counts.parsed} parsed`);
+    });
+  }
+
+  it("is undefined if the serializer can't read it", async () => {
+    let isBroken = false;
+    using store = new Lembro({
+      serializer: {
+        stringify: (session) => JSON.stringify(session),
+        parse(text) {
+          if (isBroken) throw new Error("the key is lost");
+          return JSON.parse(text);
+        },
+      },
+    });
+    const heard: unknown[][] = [];
+    store.on("destroy", (...args) => heard.push(args));
+    await store.set("a", sessionOf());
+    isBroken = true;
+    await store.destroy("a");
+    assertEquals(heard, [["a", undefined]]);
+  });
+
+  it("is what was kept then, though the id has another session by the time it is heard", async () => {
+    using store = new Lembro();
+    const heard: unknown[][] = [];
+    store.on("destroy", (...args) => heard.push(args));
+    await store.set("a", sessionOf({ n: 1 }, {}));
+    store.destroy("a");
+    store.set("a", sessionOf({ n: 2 }, {}));
+    await settled();
+    assertEquals(heard, [["a", sessionOf({ n: 1 }, {})]]);
+  });
+
+  it("is a copy: a listener that changes it changes nothing kept", async () => {
+    using store = new Lembro({ maxSessionsPerUser: 1 });
+    store.on("destroy", (_sid, session) => void Object.assign(session!, { passport: null }));
+    for (const sid of ["a", "b"]) await store.set(sid, sessionOf({ passport: { user: 1 } }));
+    assertEquals((await store.sessionsOf(1)).map(({ sid }) => sid), ["b"]);
+  });
+});
+
+describe("events of calls that keep nothing", () => {
+  it("destroy: is not emitted for an absent session", async () => {
+    using store = new Lembro();
+    let heard = 0;
+    store.on("destroy", () => heard++);
+    await store.destroy("nobody");
+    await store.revoke("nobody");
+    assertEquals(heard, 0);
+  });
+
+  it("clear: is emitted once, and destroy is not", async () => {
+    using store = new Lembro();
+    const heard: string[] = [];
+    store.on("clear", (...args: unknown[]) => heard.push(`clear ${args.length}`));
+    store.on("destroy", (sid) => heard.push(sid));
+    for (const sid of "abc") await store.set(sid, sessionOf());
+    await store.clear();
+    assertEquals(heard, ["clear 0"]);
+  });
+
+  it("late: passes the id of each save that was dropped", async () => {
+    using store = new Lembro();
+    const heard: unknown[][] = [];
+    store.on("late", (...args) => heard.push(args));
+    await store.set("a", sessionOf());
+    const loaded = (await store.get("a"))!;
+    await store.destroy("a");
+    await store.set("a", loaded);
+    await store.touch("a", loaded);
+    assertEquals(heard, [["a"]]);
+    assertEquals(store.stats().lateWrites, 1);
+  });
+
+  it("once and off: work for the events of the store", async () => {
+    using store = new Lembro();
+    const heard: string[] = [];
+    const listener = (sid: string) => void heard.push(sid);
+    store.once("destroy", listener);
+    store.on("late", listener);
+    store.off("late", listener);
+    for (const sid of "ab") {
+      await store.set(sid, sessionOf());
+      const loaded = (await store.get(sid))!;
+      await store.destroy(sid);
+      await store.set(sid, loaded);
+    }
+    assertEquals(heard, ["a"]);
   });
 });

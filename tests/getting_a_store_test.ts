@@ -36,6 +36,11 @@ describe("lembro(session)", () => {
     });
   }
 
+  it("is the default export and a named one", async () => {
+    const module = await import("express-lembro");
+    assert(module.default === module.lembro);
+  });
+
   it("returns classes whose stores are separate", async () => {
     using one = new (lembro(session))();
     using other = new (lembro(session))();
@@ -84,6 +89,15 @@ describe("the constructor", () => {
       TypeError,
       'callback must be a function: received "ready"',
     );
+  });
+
+  it("refuses express-session in place of the options, and says what was meant", () => {
+    for (
+      const create of [() => new Lembro(session as never), () => new Lembro({}, session as never)]
+    ) {
+      const error = assertThrows(create, TypeError);
+      assertStringIncludes(error.message, "new (lembro(session))(options)");
+    }
   });
 
   it("does not change the options object", () => {

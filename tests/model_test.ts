@@ -9,22 +9,33 @@ import "./support/as_in_node.ts";
 import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { bad, type Command, type Cookie, type Data, type Options, play } from "./model/play.ts";
+import {
+  bad,
+  type Command,
+  type Cookie,
+  type CookieEdit,
+  type Data,
+  drop,
+  type Edit,
+  type From,
+  type Options,
+  play,
+} from "./model/play.ts";
 
-const RUNS = 10_000;
+const RUNS = 6_000;
 const MOST_COMMANDS = 60;
 
 // Few ids, and most of one, so that requests meet.
 const sid = fc.oneof(
-  { weight: 8, arbitrary: fc.constant("a") },
+  { weight: 12, arbitrary: fc.constant("a") },
   { weight: 4, arbitrary: fc.constant("b") },
-  { weight: 4, arbitrary: fc.constantFrom("c", "bot 1", "bot 2", "", "__proto__", "\ud800") },
+  { weight: 2, arbitrary: fc.constantFrom("c", "bot 1", "bot 2", "", "__proto__", "\ud800") },
 );
-const request = fc.integer({ min: 0, max: 3 });
+const request = fc.integer({ min: 0, max: 2 });
 const iterator = fc.integer({ min: 0, max: 1 });
 const distance = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-1000, 0, 1) },
-  { weight: 5, arbitrary: fc.constantFrom(100, 1000, 5000, 60_000) },
+  { weight: 12, arbitrary: fc.constantFrom(100, 1000, 5000, 60_000, 90_000) },
 );
 
 const cookie: fc.Arbitrary<Cookie> = fc.oneof(
@@ -39,14 +50,56 @@ const cookie: fc.Arbitrary<Cookie> = fc.oneof(
   },
 );
 
-const key = fc.constantFrom("a", "b", "c", "d", "short", "vip", "passport", "__proto__", "save");
+const cookieEdit: fc.Arbitrary<CookieEdit> = fc.oneof(
+  fc.constantFrom<CookieEdit>(["path", "/"], ["path", "/in"], ["sameSite", "lax"]),
+  fc.constantFrom<CookieEdit>(["maxAge", null], ["maxAge", 5000], ["maxAge", 90_000]),
+  { weight: 2, arbitrary: fc.constant<CookieEdit>(["renew"]) },
+);
+
+const ADDRESSES = [
+  undefined,
+  "192.0.2.1",
+  "192.0.2.2",
+  "2001:db8:1:2:3:4:5:6",
+  "2001:db8:1:2:9:9:9:9",
+  "2001:db8:1:3:3:4:5:6",
+];
+const from: fc.Arbitrary<From> = fc.record({
+  address: fc.constantFrom(...ADDRESSES),
+  isPoll: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.boolean()),
+});
+
+const user = fc.constantFrom<string | number>("ada", "ada", "ada", 1, "1");
+const key = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom("a", "list", "tree") },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom("short", "vip", "user", "passport", "__proto__", "save"),
+  },
+  { weight: 1, arbitrary: fc.constantFrom("bad", "a", "b") },
+);
 const value = fc.oneof(
-  fc.constantFrom(0, 1, "one", null, true, { n: 1 }, [1, 2], { user: 1 }, { user: null }),
-  fc.record({ pad: fc.constantFrom(5, 20, 50, 100, 200, 300, 1500) }),
+  { weight: 2, arbitrary: fc.constantFrom(0, 1, "one", null, true, {}, { n: 1 }, { a: { n: 1 } }) },
+  fc.constantFrom([], [1], [1, 2], [{ n: 1 }], { list: [1] }, { list: [1, 2], n: 2 }),
+  fc.constantFrom({ user: 1 }, { user: "ada" }, { user: { id: "ada" } }, { user: null }, "ada"),
+  fc.record({ pad: fc.constantFrom(5, 20, 50) }),
+  fc.record({ share: fc.constantFrom(8, 16, 30, 60) }),
 );
 const data: fc.Arbitrary<Data> = fc.array(fc.tuple(key, value), { maxLength: 3 });
-const edits: fc.Arbitrary<Data> = fc.array(
-  fc.tuple(key, fc.option(value, { nil: undefined, freq: 3 })),
+const path = fc.oneof(
+  { weight: 2, arbitrary: fc.tuple(key) },
+  fc.tuple(key, fc.constantFrom("a", "n", "list", "user")),
+);
+const edits: fc.Arbitrary<Edit[]> = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.tuple(fc.constant("set" as const), path, value) },
+    { weight: 2, arbitrary: fc.tuple(fc.constant("push" as const), path, fc.constantFrom(1, 2)) },
+    fc.tuple(
+      fc.constant("drop" as const),
+      path,
+      fc.constantFrom(...Object.keys(drop) as (keyof typeof drop)[]),
+    ),
+  ),
   { minLength: 1, maxLength: 3 },
 );
 
@@ -62,65 +115,119 @@ function command<Do extends Command["do"]>(
 
 const commands: fc.Arbitrary<Command[]> = fc.array(
   fc.oneof(
-    command(14, "get", { sid, request }),
+    command(4, "get", { sid, request }),
+    command(18, "open", { sid, request, from }),
     command(1, "copy", { sid, request }),
-    command(5, "asSession", { request, into: request }),
-    command(2, "newSession", { sid, request, data, cookie }),
-    command(14, "edit", {
-      request,
-      data: edits,
-      cookie: fc.option(cookie, { nil: undefined, freq: 3 }),
+    command(4, "asSession", { request, into: request, from }),
+    command(4, "newSession", { sid, request, data, cookie, from }),
+    command(16, "edit", { request, edits }),
+    command(4, "editCookie", { request, edit: cookieEdit }),
+    command(2, "setCookie", { request, cookie }),
+    command(8, "signIn", { request, user }),
+    command(26, "save", { request }),
+    command(1, ["saveAs", "regenerateOwn"], { request, sid }),
+    command(3, "update", {
+      sid,
+      edits,
+      how: fc.oneof(
+        { weight: 4, arbitrary: fc.constant("edit") },
+        fc.constantFrom("throw", "promise"),
+      ),
     }),
-    command(18, "save", { request }),
-    command(1, "saveAs", { request, sid }),
+    command(5, "revoke", {
+      user,
+      except: fc.oneof(
+        fc.constant(null),
+        fc.record({ sid }),
+        fc.record({ request }),
+      ),
+    }),
+    command(1, "sessionsOf", { user }),
+    command(1, "info", { sid }),
     command(4, "touchOwn", { request }),
-    command(8, "set", { sid, data, cookie }),
+    command(10, "set", { sid, data, cookie }),
     command(2, "regenerate", { sid, data, cookie }),
     command(1, ["setBad", "touchBad"], {
       sid,
       bad: fc.constantFrom(...Object.keys(bad)),
     }),
     command(3, "touch", { sid, cookie }),
-    command(3, "flood", { count: fc.integer({ min: 1, max: 9 }), data, cookie }),
-    command(3, "visit", { count: fc.integer({ min: 1, max: 9 }) }),
-    command(3, "destroy", { sid }),
+    command(5, "flood", {
+      count: fc.integer({ min: 2, max: 16 }),
+      data: fc.tuple(
+        fc.tuple(fc.constant("a"), fc.record({ share: fc.constantFrom(12, 16, 20) })),
+        fc.oneof(
+          fc.tuple(fc.constantFrom("b", "vip"), fc.constant(1)),
+          fc.tuple(fc.constant("passport"), user.map((user) => ({ user }))),
+        ),
+      ),
+      cookie,
+      from: fc.option(from, { nil: undefined }),
+    }),
+    command(2, "visit", { count: fc.integer({ min: 1, max: 9 }) }),
+    command(2, "destroy", { sid }),
     command(2, ["all", "length", "ids"], {}),
     command(2, ["reduce", "purge"], {}),
     command(1, ["clear", "close"], {}),
     command(2, "iterate", { iterator }),
     command(6, "next", { iterator }),
-    command(5, "wait", { ms: fc.constantFrom(1, 50, 100, 700, 1000, 5000, 20_000) }),
+    command(5, "wait", {
+      ms: fc.oneof(
+        { weight: 6, arbitrary: fc.constantFrom(1, 50, 100, 700, 1000) },
+        fc.constantFrom(1000, 5000, 20_000, 601_000),
+      ),
+    }),
   ),
   { maxLength: MOST_COMMANDS, size: "max" },
 );
 
 const options: fc.Arbitrary<Options> = fc.record({
   maxSize: fc.oneof(
-    { weight: 1, arbitrary: fc.constantFrom(1, 40, 200, Infinity) },
-    { weight: 8, arbitrary: fc.constantFrom(128, 400, 700, "1K", 1500, 2500, 4000, 6000, 1e6) },
+    { weight: 1, arbitrary: fc.constantFrom(1, 200, "1K", 1e6, Infinity) },
+    { weight: 9, arbitrary: fc.constantFrom(2500, 4000, 6000, 10_000) },
   ),
   interval: fc.constantFrom(700, 10_000, 360_000),
   ttl: fc.constantFrom("by key" as const, 5000, 30_000, Infinity),
-  protect: fc.constantFrom("passport" as const, "by key" as const),
+  idleTimeout: fc.constantFrom("by key" as const, 1500, Infinity, Infinity),
+  absoluteTimeout: fc.constantFrom("by key" as const, 6000, Infinity, Infinity),
+  user: fc.constantFrom("passport" as const, "by key" as const),
+  maxSessionsPerUser: fc.constantFrom(1, 2, 3, 100),
+  protect: fc.constantFrom("default" as const, "by key" as const),
+  polls: fc.boolean(),
   answers: fc.constantFrom("callbacks" as const, "promises" as const),
+  looks: fc.boolean(),
 });
+
+const OPTIONS: Options = {
+  maxSize: "1K",
+  interval: 1000,
+  ttl: 1000,
+  idleTimeout: Infinity,
+  absoluteTimeout: Infinity,
+  user: "passport",
+  maxSessionsPerUser: 100,
+  protect: "default",
+  polls: false,
+  answers: "callbacks",
+  looks: true,
+};
 
 /** What chance finds too seldom, or found once. */
 const examples: [Options, Command[]][] = [
   // Newcomers that hold an eighth to the byte are the next to go.
   [
-    { maxSize: 128, interval: 1000, ttl: 1000, protect: "passport", answers: "callbacks" },
+    { ...OPTIONS, maxSize: 400 },
     [
       { do: "set", sid: "a", data: [["a", { pad: 20 }]], cookie: null },
       { do: "set", sid: "b", data: [["a", { pad: 20 }]], cookie: null },
       { do: "get", sid: "a", request: 0 },
       { do: "get", sid: "b", request: 0 },
-      { do: "flood", count: 5, data: [], cookie: null },
+      { do: "flood", count: 12, data: [["a", { share: 10 }]], cookie: null, from: undefined },
     ],
   ],
   // A session saved under another id is still late under its own.
   [
-    { maxSize: "1K", interval: 1000, ttl: 1000, protect: "passport", answers: "callbacks" },
+    OPTIONS,
     [
       { do: "set", sid: "a", data: [], cookie: null },
       { do: "get", sid: "a", request: 0 },

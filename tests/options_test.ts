@@ -135,6 +135,35 @@ describe("a bad option is refused: the error names it, what it takes and what it
   }
 });
 
+describe("options that come with a framework's session configuration", () => {
+  it("are read, and what is no option is ignored, if there is a secret", () => {
+    using store = new Lembro({
+      secret: "change me",
+      name: "sails.sid",
+      adapter: "express-lembro",
+      cookie: { maxAge: 1_000 },
+      isSessionDisabled: () => false,
+      maxSize: "1M",
+    } as LembroOptions);
+    assertEquals(store.options.maxSize, MEGABYTE);
+    using other = new Lembro();
+    assertEquals(Object.keys(store.options), Object.keys(other.options));
+  });
+
+  it("are refused if one of them is bad", () => {
+    const error = assertThrows(() => new Lembro({ secret: "s", maxSize: "lots" } as LembroOptions));
+    assertStringIncludes(error.message, "maxSize");
+  });
+
+  it("are refused without a secret", () => {
+    assertThrows(
+      () => new Lembro({ name: "sails.sid" } as LembroOptions),
+      TypeError,
+      "unknown option",
+    );
+  });
+});
+
 describe("serializer", () => {
   it("writes the text that is kept and measured, and reads it", async () => {
     using store = new Lembro({

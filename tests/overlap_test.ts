@@ -313,6 +313,27 @@ describe("overlapping saves", () => {
     assertEquals(await kept(store), Object.fromEntries(writers.map((_, i) => [`key${i}`, i])));
   });
 
+  it("count as a merge only where another save came between", async () => {
+    const { store, one, other } = await twoRequests({ n: 0 });
+    using _ = store;
+    one.one = 1;
+    await store.set("a", one);
+    other.other = 1;
+    await store.set("a", other);
+    assertEquals(store.stats().merges, 1);
+    // It lacks what the first one saved, but nothing has overtaken it since.
+    for (let i = 2; i <= 4; i++) {
+      other.other = i;
+      await store.set("a", other);
+    }
+    assertEquals(store.stats().merges, 1);
+    assertEquals(await kept(store), { n: 0, one: 1, other: 4 });
+    one.one = 2;
+    await store.set("a", one);
+    assertEquals(store.stats().merges, 2);
+    assertEquals(await kept(store), { n: 0, one: 2, other: 4 });
+  });
+
   it("plain data replaces the whole session", async () => {
     const { store, one } = await twoRequests({ n: 0, more: 0 });
     using _ = store;
@@ -370,6 +391,42 @@ describe("overlapping saves", () => {
     delete (other as Data)["toString" as string];
     await store.set("a", other);
     assertEquals(JSON.stringify(await kept(store)), '{"n":1}');
+  });
+});
+
+describe("one session object in two stores", () => {
+  it("keeps where it came from in each of them", async () => {
+    using here = new Lembro();
+    using there = new Lembro();
+    await here.set("a", sessionOf({ user: "Ada" }));
+    const loaded = (await here.get("a"))!;
+    await there.set("a", loaded);
+    await here.destroy("a");
+    await here.set("a", loaded);
+    assertEquals(await kept(here), undefined, "the logout sticks");
+    assertEquals(here.stats().lateWrites, 1);
+    assertEquals(await kept(there), { user: "Ada" });
+  });
+
+  it("is merged in each of them with what was saved there", async () => {
+    using here = new Lembro();
+    using there = new Lembro();
+    const load = async (store: typeof here) => await store.get("a") as SessionData & Data;
+    await here.set("a", sessionOf({ n: 0 }));
+    const request = { sessionID: "a", sessionStore: here } as never;
+    const ours = here.createSession(request, await load(here)) as unknown as SessionData & Data;
+    await there.set("a", ours);
+    const theirs = await load(there);
+    const other = await load(here);
+    other.here = 1;
+    await here.set("a", other);
+    theirs.there = 1;
+    await there.set("a", theirs);
+    ours.n = 1;
+    await here.set("a", ours);
+    await there.set("a", ours);
+    assertEquals(await kept(here), { n: 1, here: 1 });
+    assertEquals(await kept(there), { n: 1, there: 1 });
   });
 });
 

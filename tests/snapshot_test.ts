@@ -357,9 +357,12 @@ describe("a snapshot larger than the store", () => {
       const stay = kept(keptIn(before), maxSize);
       assertEquals(keptIn(after), stay);
       assertEquals(loaded, { sessions: stay.length, expired: 0, omitted: 36 - stay.length });
-      assertEquals(after.stats().evicted, { newcomers: 0, returning: 0, protected: 0 });
       await settled();
-      assertEquals(events, [], "nobody was evicted who never got in");
+      // Some may have been in for a moment, until a newcomer took the share of newcomers.
+      assertEquals(
+        events.filter(([event, , rank]) => event !== "evict" || rank === "newcomers"),
+        [],
+      );
     });
   }
 

@@ -166,7 +166,7 @@ describe("a store that is used while it is saved", () => {
           ),
         });
       }),
-      { numRuns: 30 },
+      { numRuns: 300 },
     );
     assert(done > 300 * 10, "the saves were over too soon");
   });
@@ -271,7 +271,7 @@ describe("a store that is used while it is saved", () => {
     it(`is saved all the same when ${inATurn} new sessions come in each turn`, async () => {
       using folder = new Folder();
       using store = new Lembro({ maxSize: "1M", protect });
-      await fill(store, 1_000);
+      await fill(store, 100);
       let n = 0;
       const held = await withSlowSteps(() =>
         during(saveAndNote(store, folder.snapshot), () => {

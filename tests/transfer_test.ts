@@ -456,6 +456,25 @@ describe("a session that is destroyed during the transfer", () => {
     assertEquals(to.given.size, 0);
   });
 
+  it("is destroyed at the target too, while another one is destroyed there", async () => {
+    using from = await storeOf(3);
+    const { destroy, ...target } = targetOf((callback, sid) => {
+      if (sid === "2") from.destroy("2", () => {});
+      setImmediate(callback);
+    });
+    // By then "0" was found to be kept.
+    const to = {
+      ...target,
+      destroy(sid: string, callback: (error?: unknown) => void) {
+        if (sid === "2") from.destroy("0", () => {});
+        destroy(sid, callback);
+      },
+    };
+    const result = await transferSessions(from, to, { concurrency: 1 });
+    assertEquals(result, { transferred: 1, expired: 0, failed: [] });
+    assertEquals([...to.given.keys()], ["1"]);
+  });
+
   it("is told by its id if the target fails to destroy it", async () => {
     using from = await storeOf(2);
     const error = new Error("read-only");
@@ -639,7 +658,7 @@ describe("what can't be used is refused", () => {
       [
         [{ all: (callback: SourceStore["all"]) => (callback as Any)(null, [{}]) }, store],
         TypeError,
-        /from.all must give sessions by id, or each with its id: received undefined$/,
+        /from.all must return sessions by id, or each with its id: received undefined$/,
       ],
     ] as [Parameters<typeof transferSessions>, typeof TypeError, RegExp][]
   ) {

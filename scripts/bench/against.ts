@@ -14,6 +14,7 @@ import {
   measureSpeed,
   measureWeb,
   type Plan,
+  progress,
 } from "./rounds.ts";
 import type { Runtime } from "./runtimes.ts";
 
@@ -45,30 +46,33 @@ export async function measureAgainst(
     before: { peer: OURS, module: await runtime.moduleOf(path) },
     after: { peer: OURS },
   };
+  const rows: string[][] = [];
+  const found = (...more: string[][]) => {
+    rows.push(...more);
+    // What is known so far: the holds take their time.
+    for (const row of more) progress(row.join(" | "));
+  };
   const speed = await measureSpeed(runtime, plan.speed, contestants);
-  const web = inApp ? await measureWeb(runtime, plan.web, contestants) : undefined;
-  const heap = await measureHeap(runtime, plan.heap, contestants);
-  const holds = await measureHolds(runtime, plan.holds.slice(-1), contestants);
-  const rows = Object.entries(speed).map(([operation, { before, after }]) =>
-    rowOf(`${operation}: calls per second`, perSecond(before), perSecond(after))
-  );
-  if (web) {
-    const { before, after } = web;
-    for (
-      const [title, key] of [
-        ["Express 5: requests per second", "perSecond"],
-        ["Express 5: work on a request, µs", "work"],
-      ] as const
-    ) {
-      rows.push(rowOf(title, before.map((one) => one[key]), after.map((one) => one[key])));
-    }
+  for (const [operation, { before, after }] of Object.entries(speed)) {
+    found(rowOf(`${operation}: calls per second`, perSecond(before), perSecond(after)));
   }
-  rows.push(rowOf("heap of a session, bytes", [heap.before.taken], [heap.after.taken]));
+  if (inApp) {
+    const { before, after } = await measureWeb(runtime, plan.web, contestants);
+    const row = (title: string, key: "perSecond" | "work") =>
+      rowOf(title, before.map((one) => one[key]), after.map((one) => one[key]));
+    found(
+      row("Express 5: requests per second", "perSecond"),
+      row("Express 5: work on a request, µs", "work"),
+    );
+  }
+  const heap = await measureHeap(runtime, plan.heap, contestants);
+  found(rowOf("heap of a session, bytes", [heap.before.taken], [heap.after.taken]));
+  const holds = await measureHolds(runtime, plan.holds.slice(-1), contestants);
   for (const hold of HOLDS) {
     for (const [sessions, { before, after }] of Object.entries(holds[hold])) {
       const title = `${hold}: longest hold, ms, ${number(Number(sessions))} sessions`;
-      if (before !== undefined) rows.push(rowOf(title, [before], [after], 1));
-      else rows.push([title, "–", number(after, 1), ""]);
+      if (before !== undefined) found(rowOf(title, [before], [after], 1));
+      else found([title, "–", number(after, 1), ""]);
     }
   }
   return table([runtime.name, "before", "after", "after to before (middle half)"], rows);

@@ -197,18 +197,18 @@ export const operations: Record<string, (round: Round) => Promise<number>> = {
   async "destroy"(round) {
     const { store } = round;
     const sids = sidsOf(round, 1);
-    const views: number[] = [];
+    const destroyed: Live[] = [];
     const load = async (some: string[]) => {
       const live = await loadAll(store, some);
-      views.push(...live.map((one) => one.views));
+      destroyed.push(...live);
       return live;
     };
     const time = await timed(sids, load, (sid, _, done) => store.destroy(sid, done));
     // Destroyed sessions stay destroyed: new requests make them anew.
     await inFlight(sids.length, (i, done) => {
       const made = newSession(store, sids[i], 0);
-      made.views = views[i];
-      store.set(sids[i], made, done);
+      const { cookie: _, ...content } = destroyed[i];
+      store.set(sids[i], Object.assign(made, content), done);
     });
     return time;
   },

@@ -5,11 +5,18 @@
  * @module
  */
 
-/** Returns the function that logs for a namespace. */
-export default function debug(namespace: string): (format: string, ...values: unknown[]) => void {
-  return (format, ...values) => {
+/** What logs for a namespace. */
+interface Logger {
+  (format: string, ...values: unknown[]): void;
+  readonly enabled: boolean;
+}
+
+/** Returns the function that logs for a namespace, if that is asked for. */
+export default function debug(namespace: string): Logger {
+  const log = (format: string, ...values: unknown[]) => {
     if (asksFor(namespace)) console.debug(`${namespace} ${format}`, ...values);
   };
+  return Object.defineProperty(log, "enabled", { get: () => asksFor(namespace) }) as Logger;
 }
 
 /** Whether `localStorage.debug`, a list of patterns such as `express:*,other`, names the namespace. */

@@ -7,7 +7,6 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import type { Page } from "playwright-core";
 import { launch } from "../support/chromium.ts";
 import { createDemo } from "./app.ts";
 

@@ -22,12 +22,16 @@ function createOrFail(options: DemoOptions) {
   }
 }
 
+const given = Deno.env.get("CRAWLER") || "50000";
+if (!/^[1-9]\d{0,6}$/.test(given)) {
+  fail(new RangeError(`CRAWLER must be a number from 1 to 9999999: received "${given}"`));
+}
 const folder = Deno.env.get("DATA") || fileURLToPath(new URL("../../.demo", import.meta.url));
 const demo = createOrFail({
   maxSize: Deno.env.get("MAX_SIZE") || undefined,
   // With another secret no cookie would be valid any more.
   secret: await keptSecret(`${folder}/secret`),
-  crawlerSessions: Number(Deno.env.get("CRAWLER") || 50_000),
+  crawlerSessions: Number(given),
 });
 const journal = await openJournal(demo.store, `${folder}/sessions.journal`, { interval: 100 })
   .catch(fail);

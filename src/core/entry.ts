@@ -42,6 +42,8 @@ export interface Life {
   readonly era: object;
   /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
   created: number | undefined;
+  /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
+  expires: number | undefined;
   isOver: boolean;
   /** Its place among the lives whose entries have left: see weak_index.ts. */
   next: Life | undefined;
@@ -208,7 +210,7 @@ export class Queue {
   }
 }
 
-/** The sessions of a user who has several. */
+/** The sessions of a user that has several. */
 export interface UserGroup {
   readonly user: string;
   /** The least recently used first, if `isSorted`. */

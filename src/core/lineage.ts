@@ -2,7 +2,7 @@
 import type { SessionData } from "express-session";
 import { isObject } from "../util/errors.ts";
 import { createMark } from "../util/mark.ts";
-import type { CookieTemplate } from "./cookie_template.ts";
+import type { CookieData, CookieTemplate } from "./cookie_template.ts";
 import type { Entry, Life } from "./entry.ts";
 import { WeakIndex } from "./weak_index.ts";
 
@@ -18,6 +18,8 @@ export interface Origin {
   readonly isBehind: boolean;
   /** What was kept of the cookie then. */
   cookie: CookieTemplate | undefined;
+  /** What the request's own cookie was then, if that is neither of the two. */
+  ownCookie: CookieData | undefined;
   /** The number of revocations that came before the session was loaded. */
   readonly moment: number;
   /** Where the same object came from in other stores. */
@@ -56,7 +58,7 @@ export class Lineage {
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, moment: number): void {
-    this.#mark(session, entry, undefined, moment);
+    this.#mark(session, entry, undefined, undefined, moment);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
@@ -67,10 +69,17 @@ export class Lineage {
 
   /**
    * Notes that `session` was saved to `entry`. If it was merged, `text` is what
-   * it was before: it lacks what the others saved.
+   * it was before: it lacks what the others saved. If its cookie was merged,
+   * `ownCookie` is what that was before.
    */
-  saved(session: SessionData, entry: Entry, text: string | undefined, moment: number): void {
-    this.#mark(session, entry, text, moment);
+  saved(
+    session: SessionData,
+    entry: Entry,
+    text: string | undefined,
+    ownCookie: CookieData | undefined,
+    moment: number,
+  ): void {
+    this.#mark(session, entry, text, ownCookie, moment);
   }
 
   /**
@@ -84,9 +93,10 @@ export class Lineage {
   }
 
   /** Remembers the life of an entry that was evicted or has expired, if live sessions may hold it too. */
-  departed({ life, created }: Entry): void {
+  departed({ life, created, expires }: Entry): void {
     if (!life) return;
     life.created = created;
+    life.expires = expires;
     this.#departed.add(life);
   }
 
@@ -112,19 +122,25 @@ export class Lineage {
     this.#departed = new WeakIndex();
   }
 
-  #mark(session: SessionData, entry: Entry, text: string | undefined, moment: number): void {
+  #mark(
+    session: SessionData,
+    entry: Entry,
+    text: string | undefined,
+    ownCookie: CookieData | undefined,
+    moment: number,
+  ): void {
     const life = entry.life ??= {
       sid: entry.sid,
       era: this.#era,
       created: undefined,
+      expires: undefined,
       isOver: false,
       next: undefined,
       ringSize: 0,
     };
     const { revision, cookie } = entry;
-    let other = origins.get(session);
     // Of this store, only the latest origin counts.
-    if (other?.lineage === this) other = other.other;
+    const other = without(origins.get(session), this);
     origins.set(session, {
       lineage: this,
       life,
@@ -132,10 +148,18 @@ export class Lineage {
       text: text ?? entry.text,
       isBehind: text !== undefined,
       cookie,
+      ownCookie,
       moment,
       other,
     });
   }
+}
+
+/** Returns the origins of a session in other stores than that of `lineage`, which comes at most once. */
+function without(origin: Origin | undefined, lineage: Lineage): Origin | undefined {
+  if (!origin || origin.lineage === lineage) return origin?.other;
+  const other = without(origin.other, lineage);
+  return other === origin.other ? origin : { ...origin, other };
 }
 
 const isEnumerable = Object.prototype.propertyIsEnumerable;

@@ -146,7 +146,7 @@ class TreeMerge {
     if (merged !== ABSENT) put(result, key, merged);
   }
 
-  /** Arrays of which there was one to begin with: a side that has none deleted it. */
+  /** Merges arrays that the base has: a side without one has deleted it. */
   #arrays(
     base: unknown[],
     mine: unknown[] | typeof ABSENT,
@@ -235,7 +235,7 @@ const SEARCH_STEPS = 32;
  * Which values that are not plain JSON differ, as the serializer writes them.
  * It is only ever given whole sessions: those that the values stand in, with
  * the other values put in their places. So the trees are walked twice: once to
- * note what has to be asked, and once with the answers. Where all are the same,
+ * note what has to be asked, and once with the answers. If all are the same,
  * as mostly, one comparison tells.
  */
 class Questions {

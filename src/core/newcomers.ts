@@ -50,7 +50,7 @@ export class Newcomers {
     else this.#restore(group);
   }
 
-  /** Returns who is evicted next, other than `spared`. */
+  /** Returns the entry that is evicted next, other than `spared`. */
   next(spared?: Entry): Entry | undefined {
     const [group] = this.#heap;
     const first = group?.first;

@@ -116,7 +116,7 @@ function offsetOf(date: number | undefined, expires: number): number {
 function measured(size: number, maxSize: number): number {
   const most = Math.floor(maxSize * SESSION_SHARE);
   if (size <= most) return size;
-  const rule = `it may take at most ${most} bytes, an eighth of maxSize; ` +
-    `store less in it, or raise maxSize to at least ${size / SESSION_SHARE}`;
-  throw Object.assign(refused(RangeError, SAVE, rule, `${size} bytes`), { code: TOO_LARGE });
+  const rule = `its size in bytes must be at most ${most}, an eighth of maxSize ` +
+    `(raise maxSize to at least ${size / SESSION_SHARE}, or keep less in the session)`;
+  throw Object.assign(refused(RangeError, SAVE, rule, size), { code: TOO_LARGE });
 }

@@ -10,11 +10,15 @@ const LONGEST_REQUEST = 10 * 60 * 1000;
 /** How many users are remembered one by one. */
 const MOST_USERS = 10_000;
 
+/** How many revocations of one user are remembered one by one. */
+const MOST_OF_USER = 100;
+
 interface Revocation {
   /** How many revocations there had been with this one. */
   readonly moment: number;
   /** In milliseconds since the epoch. */
   readonly time: number;
+  /** What it spares. */
   readonly sid: string | undefined;
   readonly request: WeakRef<object> | undefined;
 }
@@ -24,15 +28,16 @@ interface Revocation {
  * is the number of revocations so far. A request that reached the store at an
  * earlier moment than that of the revocation began before it.
  *
- * Memory is bounded: a revocation is forgotten after ten minutes, and at most
- * ten thousand are remembered by user. When there are more within ten minutes,
- * the oldest ones become one: every sign-in that began before it is stale,
- * whoever the user is.
+ * Memory is bounded: a revocation is forgotten after ten minutes, and so is one
+ * that a later one covers. When there are more than ten thousand users within
+ * ten minutes, the oldest ones become one: every sign-in that began before it is
+ * stale, whoever the user is. When there are more than a hundred revocations of
+ * one user, the oldest ones become one that spares nothing.
  */
 export class Revocations {
   #moment = 0;
-  /** The oldest first. */
-  #users = new Map<string, Revocation>();
+  /** The revocations of each user, the oldest first, and so the users by their latest. */
+  #users = new Map<string, Revocation[]>();
   #everybody: Revocation | undefined;
   /** When requests reached the store, by the moment. */
   readonly #requests = createMark<number>();
@@ -59,17 +64,25 @@ export class Revocations {
   /** Revokes a user, but for the session `sid` and whatever `request` saves. */
   revoke(user: string, sid: string | undefined, request: object | undefined, now: number): void {
     this.#forget(now);
-    this.#users.delete(user);
-    this.#users.set(user, {
+    const before = (this.#users.get(user) ?? []).filter((one) =>
+      !isOld(one, now) && !this.#covers(one, sid, request)
+    );
+    if (before.length === MOST_OF_USER) {
+      before.shift();
+      before[0] = { ...before[0], sid: undefined, request: undefined };
+    }
+    const revocation = {
       moment: ++this.#moment,
       time: now,
       sid,
       request: request && new WeakRef(request),
-    });
+    };
+    this.#users.delete(user);
+    this.#users.set(user, [...before, revocation]);
     if (this.#users.size <= MOST_USERS) return;
-    const [[oldest, revocation]] = this.#users;
+    const [[oldest, revocations]] = this.#users;
     this.#users.delete(oldest);
-    this.#everybody = revocation;
+    this.#everybody = revocations.at(-1);
   }
 
   /**
@@ -89,19 +102,31 @@ export class Revocations {
     const moment = this.momentOf(session, origin);
     if (moment === this.#moment) return false;
     this.#forget(now);
-    const revocation = this.#users.get(user);
-    if (!revocation) return isSignIn && moment < (this.#everybody?.moment ?? 0);
-    if (moment >= revocation.moment || sid === revocation.sid) return false;
-    const spared = revocation.request?.deref();
-    return spared === undefined || spared !== requestOf(session);
+    const revocations = this.#users.get(user);
+    if (!revocations) return isSignIn && moment < (this.#everybody?.moment ?? 0);
+    const request = requestOf(session);
+    return revocations.some((one) =>
+      moment < one.moment && !isOld(one, now) && sid !== one.sid &&
+      (!request || request !== one.request?.deref())
+    );
+  }
+
+  /** Whether a revocation that spares `sid` and `request` stops all that the earlier `one` does. */
+  #covers(one: Revocation, sid: string | undefined, request: object | undefined): boolean {
+    if (sid !== undefined && sid !== one.sid) return false;
+    if (!request || request === one.request?.deref()) return true;
+    return (this.#requests.get(request) ?? 0) >= one.moment;
   }
 
   #forget(now: number): void {
-    const isOld = ({ time }: Revocation) => now - time > LONGEST_REQUEST;
-    for (const [user, revocation] of this.#users) {
-      if (!isOld(revocation)) break;
+    for (const [user, revocations] of this.#users) {
+      if (!isOld(revocations.at(-1)!, now)) break;
       this.#users.delete(user);
     }
-    if (this.#everybody && isOld(this.#everybody)) this.#everybody = undefined;
+    if (this.#everybody && isOld(this.#everybody, now)) this.#everybody = undefined;
   }
+}
+
+function isOld({ time }: Revocation, now: number): boolean {
+  return now - time > LONGEST_REQUEST;
 }

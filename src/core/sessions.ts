@@ -353,13 +353,17 @@ export class Sessions {
     const date = dateOf(saved.cookie);
     const created = kept?.created ?? origin?.life.created ?? now;
     // An update, and a request that is no activity, leave the session in its place.
-    const place = updated ? kept : kept && !this.#isActivity(session) ? kept : undefined;
+    const isActivity = !updated && this.#isActivity(session);
+    const place = isActivity ? undefined : kept;
     const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
+    // Nor does such a request extend the life of one that has left meanwhile.
+    const last = isActivity || kept ? Infinity : origin?.life.expires ?? Infinity;
+    if (last <= now) return undefined;
     if (expires <= now || date !== undefined && date <= now) {
       this.destroy(sid);
       return undefined;
     }
-    const record = recordOf(saved, expires, date, this.options, this.#templates);
+    const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
     const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
 
@@ -378,7 +382,7 @@ export class Sessions {
     else if (found) this.vault.save(found, record, isProtected, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
-      this.#lineage.saved(session, entry, merged?.text, moment);
+      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
@@ -410,7 +414,8 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
 
     const { revision } = entry;
-    const cookie = (origin && this.#mergedCookie(session, origin, entry)) ?? session.cookie;
+    const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
+    const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
     const asked = this.#asksSession ? sessionOf(entry, this.options) : session;
     if (this.#asksSession) asked.cookie = cookie;
@@ -421,7 +426,10 @@ export class Sessions {
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
     this.vault.touch(entry, record, now);
-    if (origin) origin.cookie = entry.cookie;
+    if (origin) {
+      origin.cookie = entry.cookie;
+      origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
+    }
     this.#counters.touches++;
     this.#limit(entry, now);
   }
@@ -436,6 +444,7 @@ export class Sessions {
     return {
       session: merged,
       text: isOvertaken || origin.isBehind ? text : undefined,
+      ownCookie: cookie && plain(session.cookie),
       isOvertaken,
     };
   }
@@ -449,14 +458,13 @@ export class Sessions {
     const isSame = kept.cookie
       ? origin.cookie === kept.cookie
       : !origin.cookie && origin.revision === kept.revision && origin.text === kept.text;
-    if (isSame) return undefined;
-    const mine = dataOf(session.cookie);
-    const theirs = dataOf(sessionOf(kept, this.options).cookie);
+    if (isSame && !origin.ownCookie) return undefined;
+    const mine = plain(session.cookie);
+    const theirs = plain(sessionOf(kept, this.options).cookie);
     if (!mine || !theirs) return undefined;
-    const base = origin.cookie
-      ? origin.cookie.cookieAt(0)
-      : dataOf(parse(origin.text, this.options.serializer).cookie);
-    return mergeCookies(base, plain(mine), plain(theirs)) as SessionData["cookie"] | undefined;
+    const base = origin.ownCookie ?? origin.cookie?.cookieAt(0) ??
+      plain(parse(origin.text, this.options.serializer).cookie);
+    return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
   }
 
   /** Whether the request of `session` extends its life. */
@@ -482,11 +490,13 @@ export class Sessions {
   #limitUser(entry: Entry, now: number): void {
     const { owner, user } = entry;
     if (typeof owner !== "object" || user === undefined) return;
+    if (owner.entries.size <= this.options.maxSessionsPerUser) return;
+    // An expired one is none: it must not cost a live one its place.
+    for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
     while (owner.entries.size > this.options.maxSessionsPerUser) {
       const [oldest] = this.vault.entriesOf(user);
-      const isExpired = oldest.expires <= now;
-      if (!isExpired) this.#counters.revoked++;
-      this.vault.remove(oldest, isExpired ? "expire" : "destroy");
+      this.#counters.revoked++;
+      this.vault.remove(oldest, "destroy");
     }
   }
 
@@ -605,10 +615,13 @@ interface Merged {
   readonly session: SessionData;
   /** What the request's own session was; it lacks what others saved. */
   readonly text: string | undefined;
+  /** What its own cookie was, if another one is saved. */
+  readonly ownCookie: CookieData | undefined;
   readonly isOvertaken: boolean;
 }
 
-/** Returns the data of a cookie with its date as JSON writes it. */
-function plain(cookie: CookieData): CookieData {
-  return JSON.parse(JSON.stringify(cookie));
+/** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */
+function plain(cookie: unknown): CookieData | undefined {
+  const data = dataOf(cookie);
+  return data && JSON.parse(JSON.stringify(data));
 }

@@ -293,7 +293,7 @@ export class Vault {
   }
 
   /**
-   * Returns who is evicted next, other than `spared`: a newcomer as long as
+   * Returns the entry that is evicted next, other than `spared`: a newcomer as long as
    * newcomers hold their share, else the returning session that was used least
    * recently, else such a protected one.
    */
@@ -333,8 +333,11 @@ export class Vault {
   }
 
   *#empty(group: UserGroup | undefined): Generator<void, number, undefined> {
+    const entries = this.#entries;
     let removed = 0;
     for (const entry of group?.entries ?? []) {
+      // All were cleared meanwhile: others may have these ids by now.
+      if (this.#entries !== entries) break;
       // Removes it, since it was revoked.
       this.#isLive(entry, this.#clock());
       if (++removed % STRIDE === 0) yield;

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type Port, portOf } from "../core/port.ts";
 import { refused } from "../util/errors.ts";
 
-/** Returns the port of `store`, which has to be a store of this package. */
+/** Returns the port of `store`, which must be a store of this package. */
 export function checkedPort(cannot: string, store: unknown): Port {
   const port = portOf(store);
   if (port) return port;

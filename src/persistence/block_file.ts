@@ -112,7 +112,7 @@ function startOf(kind: string, blocks: number, synced: number, length: number, b
 
 /**
  * A session that is always the same. What a serializer makes of it tells it from
- * others, of which the texts may look the same for most sessions.
+ * others, whose texts may look the same for most sessions.
  */
 function testSession(): Parameters<Serializer["stringify"]>[0] {
   const cookie = { originalMaxAge: 60_000, expires: new Date(0), httpOnly: true, path: "/" };
@@ -129,7 +129,7 @@ function testOf(serializer: Serializer): string | null {
   }
 }
 
-/** Whether `text` of another process comes from the same serializer: read again, it has to be the same. */
+/** Whether `text` of another process comes from the same serializer: read again, it must be the same. */
 function isFrom(serializer: Serializer, text: unknown): boolean {
   const own = testOf(serializer);
   // Never equal with a serializer that encrypts.
@@ -502,7 +502,7 @@ export class BlockReader {
     throw this.refusal("the file was sealed with another secret, or altered,", at);
   }
 
-  /** Returns the block at the end of what was read, which has to be of this kind. */
+  /** Returns the block at the end of what was read, which must be of this kind. */
   async #expect(kind: BlockKind, identity: string): Promise<Found> {
     const found = await this.#find(this.end.at, identity);
     if (isFault(found)) throw this.refusal(found.what, found.at);

@@ -26,6 +26,7 @@ interface Staged {
   /** Where the block with its row is in the file. */
   at: number;
   prepared: Prepared | undefined;
+  isKept: boolean;
   older: Staged | undefined;
   newer: Staged | undefined;
 }
@@ -115,7 +116,14 @@ export class Loader {
       return;
     }
     if (staged) this.#remove(staged);
-    const added = { row: kept, at, prepared: undefined, older: undefined, newer: undefined };
+    const added: Staged = {
+      row: kept,
+      at,
+      prepared: undefined,
+      isKept: false,
+      older: undefined,
+      newer: undefined,
+    };
     this.#sessions.set(sid, added);
     if (stays === undefined) append(this.#lists[rank], added);
     else prepend(this.#lists[rank], added);
@@ -143,14 +151,29 @@ export class Loader {
 
   *#enter(admit: (prepared: Prepared) => boolean): Generator<void, Loaded, undefined> {
     const loaded: Loaded = { sessions: 0, expired: 0, omitted: 0 };
-    for (const rank of [...RANKS].reverse()) {
-      for (let staged = this.#lists[rank].last; staged; staged = staged.older) {
-        const { prepared } = staged;
-        if (staged.row.expires <= now()) loaded.expired++;
-        else if (prepared && admit(prepared)) loaded.sessions++;
-        else loaded.omitted++;
-        yield;
+    const stop = this.#port.observe({
+      // To make room for newcomers, which have a share of their own.
+      delete: ({ sid }, reason) => {
+        const staged = this.#sessions.get(sid);
+        if (reason !== "evict" || !staged?.isKept) return;
+        staged.isKept = false;
+        loaded.sessions--;
+        loaded.omitted++;
+      },
+    });
+    try {
+      for (const rank of [...RANKS].reverse()) {
+        for (let staged = this.#lists[rank].last; staged; staged = staged.older) {
+          const { prepared } = staged;
+          staged.isKept = staged.row.expires > now() && prepared !== undefined && admit(prepared);
+          if (staged.isKept) loaded.sessions++;
+          else if (staged.row.expires <= now()) loaded.expired++;
+          else loaded.omitted++;
+          yield;
+        }
       }
+    } finally {
+      stop();
     }
     return loaded;
   }

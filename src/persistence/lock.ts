@@ -124,7 +124,7 @@ async function isAlive(disk: Disk, { pid, started }: Holder): Promise<boolean> {
   return answers(pid);
 }
 
-/** What Linux says of a process; nothing on other systems, of which `/proc` is no part. */
+/** What Linux says of a process; nothing on other systems, which have no `/proc`. */
 async function statusOf(
   disk: Disk,
   pid: number,

@@ -100,7 +100,7 @@ export class Changes implements Observer {
    * The rows that tell of these changes, which must not go on. Yields
    * `undefined` where the caller may leave it alone for a while.
    *
-   * @param isOrderKept Whether to tell of sessions of which only the place has changed.
+   * @param isOrderKept Whether to tell of sessions whose place alone has changed.
    */
   *rows(port: Port, isOrderKept = true): Rows {
     if (this.#isTruncated) yield [];

@@ -79,6 +79,7 @@ class SnapshotWriter {
   readonly #number: number;
   #rows = 0;
   #failures = 0;
+  #isPlaced = false;
 
   constructor(disk: Disk, port: Port, target: string, saves: Saves, number: number) {
     this.#disk = disk;
@@ -96,8 +97,8 @@ class SnapshotWriter {
     const scan = new Scan(this.#port);
     try {
       const saved = await closing(file, () => this.#writeAll(file, scan, secrets));
-      if (this.#isOutdated) await this.#disk.remove(this.#temporary);
-      else await syncFolder(this.#disk, dirname(this.#target));
+      if (this.#isPlaced) await syncFolder(this.#disk, dirname(this.#target));
+      else await this.#disk.remove(this.#temporary);
       return saved;
     } catch (error) {
       await this.#disk.remove(this.#temporary).catch(() => {});
@@ -125,7 +126,7 @@ class SnapshotWriter {
       await writer.sync();
       const isSlow = performance.now() - start > SLOW;
       const isQuiet = scan.changes.isEmpty || isSlow && round >= ROUNDS && !scan.changes.hasEnded;
-      if (isQuiet && this.#place()) return { sessions, bytes: writer.bytes };
+      if (isQuiet && this.#place(scan)) return { sessions, bytes: writer.bytes };
       if (isQuiet) await setTimeout(RENAME_PAUSE);
       await writer.cut(end);
       const isHopeless = scan.changes.size > MANY && scan.changes.size >= pending;
@@ -145,21 +146,17 @@ class SnapshotWriter {
     const sessions = this.#port.size;
     writer.writeSync("ends", this.#end(sessions));
     writer.syncSync();
-    return { saved: this.#place() ? { sessions, bytes: writer.bytes } : undefined, cut };
+    return { saved: this.#place(scan) ? { sessions, bytes: writer.bytes } : undefined, cut };
   }
 
   #end(sessions: number): string {
     return `${JSON.stringify([this.#rows, sessions])}\n`;
   }
 
-  /** Whether a save that started later has been there before. */
-  get #isOutdated(): boolean {
-    return this.#saves.placed > this.#number;
-  }
-
-  /** Renames the file, and returns whether that is done. It is not while somebody else holds it. */
-  #place(): boolean {
-    if (this.#isOutdated) return true;
+  /** Renames the file if it is the newest. Returns `false` while somebody else holds the other one. */
+  #place(scan: Scan): boolean {
+    // A save that started later has been there.
+    if (this.#saves.placed > this.#number) return true;
     try {
       this.#disk.renameSync(this.#temporary, this.#target);
     } catch (error) {
@@ -167,6 +164,8 @@ class SnapshotWriter {
       return false;
     }
     this.#saves.placed = this.#number;
+    this.#isPlaced = true;
+    scan.stop();
     return true;
   }
 }

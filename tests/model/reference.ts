@@ -1,10 +1,44 @@
 /**
- * The contract, sections 2 to 4 and 5, as plainly as it can be said: arrays,
- * no clock, no cleverness. `model_test.ts` holds the store against it.
+ * What a store does, as plainly as it can be said: arrays, no clock, no
+ * cleverness. `model_test.ts` holds the store against it. The rules are:
+ *
+ * **Life.** A session expires at the date of its cookie, else its numeric
+ * `maxAge` from its last save or touch, else `ttl` from then; but no later than
+ * `idleTimeout` from then, nor `absoluteTimeout` after its creation. Creation
+ * survives saves, touches, and an eviction or an expiry that a save of what was
+ * loaded before undoes. What has expired is forgotten by whoever meets it. A
+ * request that is no activity extends no life.
+ *
+ * **Options** are asked about what will be kept: the merged session as it will be
+ * read, and at a touch the kept data with the new cookie.
+ *
+ * **Size.** It is that of the sessions as JSON. One session takes at most an
+ * eighth of the limit.
+ *
+ * **Ranks.** A newcomer was never asked for since it was created, or protected.
+ * Newcomers beyond an eighth of the limit go first: of the client address that
+ * has most of them its oldest, and among addresses with equally many that with
+ * the oldest one. Then the returning sessions go, and then the protected ones,
+ * each time the one that was used least recently. What was just saved goes
+ * last of all. What has expired is not evicted, it expires.
+ *
+ * **Over the limit** the store looks for expired sessions, but only once a
+ * second. Then newcomers beyond their eighth go until 75 % of the limit are
+ * left, and others only until the limit is kept. `reduce` reaches 75 %.
+ *
+ * **Overlaps.** A save is merged with what is kept, against what its request
+ * had loaded or last saved; so is the cookie, at a touch too. What was
+ * destroyed stays so: a save of what was loaded before is late, and dropped.
+ *
+ * **Users.** A user has at most so many sessions; one more destroys the least
+ * recently used one. After a revocation, a save of a session of that user is
+ * late if its request began before, for ten minutes. Spared are the session of
+ * the id that was given, or the request that was given and its session.
  *
  * @module
  */
 import sizeomatic from "sizeomatic";
+import { isTree, merge, mergeCookies, same } from "./merging.ts";
 
 export type Rank = "newcomers" | "returning" | "protected";
 
@@ -17,22 +51,41 @@ export interface Kept {
   text: string;
   expires: number;
   rank: Rank;
+  user: string | undefined;
+  /** The client address that it came from. */
+  address: string;
+  /** In milliseconds. */
+  created: number;
+  lastUsed: number;
   /** When it was made and last used, as a number in the course of things. */
   made: number;
   used: number;
+  /** When it came to its user and to its rank, or was last used there, if that was later. */
+  usedByUser: number;
+  usedInRank: number;
   /** Another one after each save. */
   version: number;
 }
 
-/** Where a request has its session from. */
+/** Where a live session is from. */
 export interface Origin {
   sid: string;
   /** When it was loaded or last saved, as a number in the course of things. */
   at: number;
-  /** The kept version that the request knows; none after a merge. */
-  version: number | undefined;
-  /** What the request's session was then. */
+  /** When it was loaded. */
+  began: number;
+  /** The kept version that it was loaded from or saved as. */
+  version: number;
+  /** What the session was then, and its cookie, which a touch changes too. */
   base: Session;
+  cookie: Session;
+}
+
+/** A request, and when it came to the store. */
+export interface Visit {
+  began: number;
+  address: string | undefined;
+  isPoll: boolean;
 }
 
 /** What a call answers: the code or name of an error, or a result. */
@@ -47,16 +100,33 @@ export interface Settings {
   /** In bytes. */
   maxSize: number;
   interval: number;
+  maxSessionsPerUser: number;
   ttl(session: Session): number;
+  idleTimeout(session: Session): number;
+  absoluteTimeout(session: Session): number;
+  user(session: Session): unknown;
   protect(session: Session): boolean;
 }
+
+interface Revocation {
+  user: string;
+  at: number;
+  time: number;
+  sid: string | undefined;
+  visit: Visit | undefined;
+}
+
+const TEN_MINUTES = 600_000;
 
 export class Model {
   now: number;
   /** In the order in which they were made. */
   kept: Kept[] = [];
+  /** Those that were evicted or expired, the latest first. */
+  departed: Kept[] = [];
   /** Every destroy, and every clear as one without an id. */
   ends: { sid?: string; at: number }[] = [];
+  revocations: Revocation[] = [];
   /** The events since somebody last looked. */
   events: unknown[][] = [];
   counters = {
@@ -68,11 +138,15 @@ export class Model {
     lateWrites: 0,
     expired: 0,
     evicted: { newcomers: 0, returning: 0, protected: 0 },
+    revoked: 0,
     rejected: 0,
   };
+  /** What else has happened, for the test to know that it did. */
+  seen = { cookieMerges: 0, staleSignIns: 0, pollSaves: 0, updates: 0, createdAgain: 0, capped: 0 };
   #course = 0;
   #settings: Settings;
   #nextPurge: number;
+  #lookedAt = -Infinity;
 
   constructor(now: number, settings: Settings) {
     this.now = now;
@@ -80,82 +154,155 @@ export class Model {
     this.#nextPurge = now + settings.interval;
   }
 
+  /** A request comes, with the session that was loaded for it or without one. */
+  visit(address: string | undefined, isPoll: boolean, loaded?: Origin): Visit {
+    return { began: loaded?.began ?? ++this.#course, address, isPoll };
+  }
+
   get(sid: string): Answer {
-    this.#meet(sid);
-    const kept = this.#find(sid);
+    const kept = this.#meet(sid);
     if (!kept) {
       this.counters.misses++;
       return {};
     }
     this.counters.hits++;
-    if (kept.rank === "newcomers") kept.rank = "returning";
-    kept.used = ++this.#course;
-    return { result: JSON.parse(kept.text), origin: this.#originOf(kept, kept.version, kept.text) };
+    this.#use(kept);
+    if (kept.rank === "newcomers") this.#moveTo("returning", kept);
+    return { result: JSON.parse(kept.text), origin: this.#originOf(kept) };
   }
 
-  set(sid: string, session: Session, origin?: Origin): Answer {
-    // Under another id it is plain data.
-    if (origin?.sid !== sid) origin = undefined;
-    if (origin && this.#endedSince(origin)) {
-      this.counters.lateWrites++;
-      return {};
-    }
+  set(sid: string, session: Session, origin?: Origin, visit?: Visit): Answer {
     if (typeof session !== "object" || session === null) return this.#reject("TypeError");
-    const expires = this.#expiryOf(session);
-    if (expires <= this.now) return this.destroy(sid);
-    this.#meet(sid);
+    // Under another id it is plain data, that began when it was loaded.
+    const began = visit?.began ?? origin?.began ?? Infinity;
+    if (origin?.sid !== sid) origin = undefined;
+    if (origin && this.#endedSince(origin)) return this.#late(sid);
+    const kept = this.#meet(sid);
 
     let mine;
     try {
-      mine = JSON.stringify(session);
+      mine = JSON.parse(JSON.stringify(session));
     } catch (error) {
       return this.#reject((error as Error).name);
     }
-    let kept = this.#find(sid);
-    const isMerge = origin && kept && origin.version !== kept.version;
-    const data = isMerge
-      ? merge(origin!.base, JSON.parse(mine), JSON.parse(kept!.text))
-      : JSON.parse(mine);
+    const data = origin && kept ? this.#merged(origin, mine, kept) : mine;
+    const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
+    const left = visit?.isPoll && origin && !kept ? this.#departed(sid) : undefined;
+    // A poll that comes too late to keep it, but that is no logout.
+    if (left && left.expires <= this.now) return {};
+    let expires = this.#expiryOf(data, created);
+    if (visit?.isPoll) {
+      if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
+      if (kept) expires = kept.expires;
+      else if (left) expires = Math.min(expires, left.expires);
+    }
+    if (expires <= this.now) return this.destroy(sid);
+    return this.#keep(sid, data, mine, expires, created, { kept, origin, visit, began });
+  }
+
+  /** `change` gives what the session is to be, or throws. */
+  update(sid: string, change: (session: Session) => Session): Answer {
+    const kept = this.#meet(sid);
+    if (!kept) return {};
+    let data;
+    try {
+      data = change(JSON.parse(kept.text));
+    } catch (error) {
+      return this.#reject((error as Error).name);
+    }
+    data = JSON.parse(JSON.stringify(data));
+    if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
+    const { expires, created } = kept;
+    const { error } = this.#keep(sid, data, data, expires, created, { kept, inPlace: true });
+    const after = this.#find(sid);
+    return error ? { error } : { result: after && JSON.parse(after.text) };
+  }
+
+  #keep(sid: string, data: Session, mine: Session, expires: number, created: number, from: {
+    kept: Kept | undefined;
+    origin?: Origin | undefined;
+    visit?: Visit | undefined;
+    began?: number;
+    inPlace?: boolean;
+  }): Answer {
+    const { origin, visit, began = Infinity } = from;
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
+    let user: string | undefined;
+    try {
+      user = this.#userOf(data);
+    } catch (error) {
+      return this.#reject((error as Error).name);
+    }
+    if (user !== undefined && this.#isRevoked(user, began, sid, visit)) {
+      this.seen.staleSignIns++;
+      return this.#late(sid);
+    }
 
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
+    const isOvertaken = origin && from.kept && origin.version !== from.kept.version;
+    let { kept } = from;
     if (!kept) {
-      const rank: Rank = isProtected ? "protected" : "newcomers";
-      kept = { sid, text, expires, rank, made: version, used: version, version };
+      kept = {
+        sid,
+        text,
+        expires,
+        rank: isProtected ? "protected" : "newcomers",
+        user,
+        address: networkOf(visit?.address),
+        created,
+        lastUsed: this.now,
+        made: version,
+        used: version,
+        usedByUser: version,
+        usedInRank: version,
+        version,
+      };
       this.kept.push(kept);
     } else {
-      Object.assign(kept, { text, expires, version, used: version });
-      if (isProtected) kept.rank = "protected";
-      else if (kept.rank === "protected") kept.rank = "returning";
+      Object.assign(kept, { text, expires, version });
+      if (!from.inPlace && !visit?.isPoll) this.#use(kept);
+      if (kept.user !== user) Object.assign(kept, { user, usedByUser: version });
+      if (isProtected) this.#moveTo("protected", kept);
+      else if (kept.rank === "protected") this.#moveTo("returning", kept);
     }
     this.counters.saves++;
-    if (isMerge) this.counters.merges++;
+    if (visit?.isPoll) this.seen.pollSaves++;
+    if (from.inPlace) this.seen.updates++;
+    if (origin && !from.kept) this.seen.createdAgain++;
+    if (isOvertaken) this.counters.merges++;
+    const after = this.#originOf(kept, mine, origin?.began ?? began);
+    this.#limitUser(user);
     this.#limit(kept);
-    // A merged session lacks what others saved: it knows no kept version.
-    return { origin: this.#originOf(kept, isMerge ? undefined : version, mine) };
+    return { origin: after };
   }
 
-  touch(sid: string, session: Session, origin?: Origin): Answer {
-    this.#meet(sid);
-    const kept = this.#find(sid);
-    if (!kept) return {};
-    if (origin?.sid === sid && this.#endedSince(origin)) return {};
+  touch(sid: string, session: Session, origin?: Origin, visit?: Visit): Answer {
     if (typeof session !== "object" || session === null) return this.#reject("TypeError");
-    const expires = this.#expiryOf(session);
+    const kept = this.#meet(sid);
+    if (!kept) return {};
+    if (origin?.sid !== sid) origin = undefined;
+    if (origin && this.#endedSince(origin) || visit?.isPoll) return {};
+    const mine = JSON.parse(JSON.stringify({ cookie: session.cookie })).cookie;
+    const before = JSON.parse(kept.text);
+    const cookie = origin ? this.#mergedCookie(origin, mine, before.cookie) : mine;
+    const data = { ...before, cookie };
+    const expires = this.#expiryOf(data, kept.created);
     if (expires <= this.now) return this.destroy(sid);
-    const text = JSON.stringify({ ...JSON.parse(kept.text), cookie: session.cookie });
+    const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
-    Object.assign(kept, { text, expires, used: ++this.#course });
+    Object.assign(kept, { text, expires });
+    if (origin) origin.cookie = mine;
+    this.#use(kept);
     this.counters.touches++;
     this.#limit(kept);
     return {};
   }
 
   destroy(sid: string): Answer {
-    this.#meet(sid);
-    this.kept = this.kept.filter((kept) => kept.sid !== sid);
+    const kept = this.#meet(sid);
+    if (kept) this.#remove(kept, "destroy");
     this.ends.push({ sid, at: ++this.#course });
     return {};
   }
@@ -163,35 +310,57 @@ export class Model {
   clear(): Answer {
     this.kept = [];
     this.ends.push({ at: ++this.#course });
+    this.events.push(["clear"]);
     return {};
   }
 
+  revoke(user: string, except: { sid?: string; visit?: Visit }): Answer {
+    const { sid, visit } = except;
+    this.revocations.push({ user, at: ++this.#course, time: this.now, sid, visit });
+    if (sid !== undefined) this.#meet(sid);
+    const ofUser = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
+    const revoked = ofUser.filter((kept) => kept.sid !== sid);
+    for (const kept of revoked) this.#revoke(kept);
+    return { result: revoked.length };
+  }
+
+  info(sid: string): Answer {
+    const kept = this.#meet(sid);
+    return { result: kept && infoOf(kept) };
+  }
+
+  sessionsOf(user: string): Answer {
+    const found = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
+    return { result: found.sort((a, b) => b.usedByUser - a.usedByUser).map(infoOf) };
+  }
+
   all(): Answer {
-    this.#meetAll();
     return {
-      result: Object.fromEntries(this.kept.map(({ sid, text }) => [sid, JSON.parse(text)])),
+      result: Object.fromEntries(
+        this.#meetAll().map(({ sid, text }) => [sid, JSON.parse(text)]),
+      ),
     };
   }
 
   ids(): Answer {
-    this.#meetAll();
-    return { result: this.kept.map(({ sid }) => sid) };
+    return { result: this.#meetAll().map(({ sid }) => sid) };
   }
 
   length(): Answer {
-    this.#meetAll();
-    return { result: this.kept.length };
+    return { result: this.#meetAll().length };
   }
 
   reduce(): Answer {
-    this.#reduce();
+    this.#reducing(() => {
+      this.#meetAll();
+      this.#evict(0.75, () => this.#nextVictim());
+    });
     return {};
   }
 
   purge(): Answer {
     const before = this.kept.length;
-    this.#meetAll();
-    this.events.push(["purge", { expired: before - this.kept.length }]);
+    this.events.push(["purge", { expired: before - this.#meetAll().length }]);
     return {};
   }
 
@@ -200,14 +369,17 @@ export class Model {
     return {};
   }
 
+  /** How many milliseconds are left until the next purge. */
+  get untilPurge(): number {
+    return this.#nextPurge - this.now;
+  }
+
+  /** Time passes: no more than until the next purge. */
   wait(ms: number): void {
-    const until = this.now + ms;
-    while (this.#nextPurge <= until) {
-      this.now = this.#nextPurge;
-      this.#nextPurge += this.#settings.interval;
-      this.purge();
-    }
-    this.now = until;
+    this.now += ms;
+    if (this.now < this.#nextPurge) return;
+    this.#nextPurge += this.#settings.interval;
+    this.purge();
   }
 
   /** An iterator: those kept now, each once, in the order in which they were made. */
@@ -216,65 +388,83 @@ export class Model {
     return () => {
       for (let kept = left.shift(); kept; kept = left.shift()) {
         if (!this.kept.includes(kept)) continue;
-        if (kept.expires > this.now) return [kept.sid, JSON.parse(kept.text)];
-        this.#meet(kept.sid);
+        if (this.#meet(kept.sid)) return [kept.sid, JSON.parse(kept.text)];
       }
     };
   }
 
   stats() {
-    const count = (rank: Rank) => this.kept.filter((kept) => kept.rank === rank).length;
     return {
       sessions: this.kept.length,
       bytes: bytesOf(this.kept),
       maxSize: this.#settings.maxSize,
-      newcomers: count("newcomers"),
-      returning: count("returning"),
-      protected: count("protected"),
+      newcomers: this.#ofRank("newcomers").length,
+      returning: this.#ofRank("returning").length,
+      protected: this.#ofRank("protected").length,
+      users: this.users().length,
       ...this.counters,
     };
+  }
+
+  /** All users that have a session. */
+  users(): string[] {
+    const users = this.kept.flatMap(({ user }) => user === undefined ? [] : [user]);
+    return [...new Set(users)];
   }
 
   #find(sid: string): Kept | undefined {
     return this.kept.find((kept) => kept.sid === sid);
   }
 
+  #departed(sid: string): Kept | undefined {
+    return this.departed.find((kept) => kept.sid === sid);
+  }
+
+  #ofRank(rank: Rank): Kept[] {
+    return this.kept.filter((kept) => kept.rank === rank);
+  }
+
   /** Whoever comes across an expired session forgets it. */
-  #meet(sid: string): void {
+  #meet(sid: string): Kept | undefined {
     const kept = this.#find(sid);
-    if (!kept || kept.expires > this.now) return;
-    this.kept = this.kept.filter((one) => one !== kept);
+    if (!kept || kept.expires > this.now) return kept;
     this.counters.expired++;
-    this.events.push(["expire", sid]);
+    this.#remove(kept, "expire");
+    return undefined;
   }
 
-  #meetAll(): void {
+  #meetAll(): Kept[] {
     for (const { sid } of this.kept) this.#meet(sid);
+    return this.kept;
   }
 
-  #originOf({ sid }: Kept, version: number | undefined, text: string): Origin {
-    return { sid, at: ++this.#course, version, base: JSON.parse(text) };
+  #use(kept: Kept): void {
+    const used = ++this.#course;
+    Object.assign(kept, { lastUsed: this.now, used, usedByUser: used, usedInRank: used });
   }
 
-  #endedSince({ sid, at }: Origin): boolean {
-    return this.ends.some((end) => end.at > at && (end.sid === undefined || end.sid === sid));
+  /** A session that comes to another rank is the last one there. */
+  #moveTo(rank: Rank, kept: Kept): void {
+    if (kept.rank !== rank) Object.assign(kept, { rank, usedInRank: ++this.#course });
   }
 
-  #expiryOf(session: Session): number {
-    const { expires, maxAge } = session.cookie ?? {};
-    let date = NaN;
-    if (typeof expires === "number") date = expires;
-    else if (expires instanceof Date) date = expires.getTime();
-    else if (typeof expires === "string") {
-      date = /^-?\d+$/.test(expires) ? Number(expires) : Date.parse(expires);
-    }
-    if (Number.isFinite(date)) return date;
-    if (Number.isFinite(maxAge)) return this.now + maxAge;
-    return this.now + this.#settings.ttl(session);
+  #remove(kept: Kept, event: string): void {
+    this.kept = this.kept.filter((one) => one !== kept);
+    if (event !== "destroy") this.departed.unshift(kept);
+    const session = JSON.parse(kept.text);
+    this.events.push([event, kept.sid, ...event === "evict" ? [kept.rank] : [], session]);
   }
 
-  #isTooLarge(text: string): boolean {
-    return sizeomatic.getSize(text) > 0.75 * this.#settings.maxSize;
+  #revoke(kept: Kept): void {
+    this.counters.revoked++;
+    this.#remove(kept, "destroy");
+    this.ends.push({ sid: kept.sid, at: ++this.#course });
+  }
+
+  #late(sid: string): Answer {
+    this.counters.lateWrites++;
+    this.events.push(["late", sid]);
+    return {};
   }
 
   #reject(error: string): Answer {
@@ -282,35 +472,128 @@ export class Model {
     return { error };
   }
 
-  #limit(saved: Kept): void {
-    if (bytesOf(this.kept) > this.#settings.maxSize) this.#reduce(saved);
+  #merged(origin: Origin, mine: Session, kept: Kept): Session {
+    const before = JSON.parse(kept.text);
+    const data = merge(origin.base, mine, before);
+    delete data.cookie;
+    const cookie = this.#mergedCookie(origin, mine.cookie, before.cookie);
+    return cookie === undefined ? data : { ...data, cookie };
   }
 
-  /** The session whose save made it necessary is not evicted by it. */
-  #reduce(saved?: Kept): void {
-    const target = 0.75 * this.#settings.maxSize;
-    const before = bytesOf(this.kept);
-    let evicted = 0;
-    if (before > target) this.#meetAll();
-    while (bytesOf(this.kept) > target) {
-      const victim = this.#nextVictim(saved);
-      this.kept = this.kept.filter((kept) => kept !== victim);
-      this.counters.evicted[victim.rank]++;
-      this.events.push(["evict", victim.sid, victim.rank]);
-      evicted++;
+  #mergedCookie(origin: Origin, mine: Session, kept: Session): Session {
+    const cookie = mergeCookies(origin.cookie, mine, kept);
+    if (!same(cookie, mine)) this.seen.cookieMerges++;
+    return cookie;
+  }
+
+  #originOf(kept: Kept, mine = JSON.parse(kept.text), began?: number): Origin {
+    const { sid, version } = kept;
+    const at = ++this.#course;
+    return {
+      sid,
+      at,
+      began: began === undefined || began === Infinity ? at : began,
+      version,
+      base: mine,
+      cookie: mine.cookie,
+    };
+  }
+
+  #endedSince({ sid, at }: Origin): boolean {
+    return this.ends.some((end) => end.at > at && (end.sid === undefined || end.sid === sid));
+  }
+
+  #isRevoked(user: string, began: number, sid: string, visit: Visit | undefined): boolean {
+    return this.revocations.some((one) =>
+      one.user === user && one.at > began && this.now - one.time <= TEN_MINUTES &&
+      one.sid !== sid && (one.visit === undefined || one.visit !== visit)
+    );
+  }
+
+  #userOf(session: Session): string | undefined {
+    const user = this.#settings.user(session) ?? undefined;
+    if (user === undefined) return undefined;
+    if (["string", "number", "bigint"].includes(typeof user)) return String(user);
+    throw new TypeError();
+  }
+
+  #expiryOf(session: Session, created: number): number {
+    const { ttl, idleTimeout, absoluteTimeout } = this.#settings;
+    const { maxAge } = session.cookie ?? {};
+    return Math.min(
+      dateOf(session.cookie) ?? this.now + (Number.isFinite(maxAge) ? maxAge : ttl(session)),
+      this.now + idleTimeout(session),
+      created + absoluteTimeout(session),
+    );
+  }
+
+  #isTooLarge(text: string): boolean {
+    return sizeomatic.getSize(text) > this.#settings.maxSize / 8;
+  }
+
+  #limitUser(user: string | undefined): void {
+    if (user === undefined) return;
+    const ofUser = () => this.kept.filter((kept) => kept.user === user);
+    if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
+    for (const { sid } of ofUser()) this.#meet(sid);
+    while (ofUser().length > this.#settings.maxSessionsPerUser) {
+      this.seen.capped++;
+      this.#revoke(ofUser().sort((a, b) => a.usedByUser - b.usedByUser)[0]);
     }
-    this.events.push(["reduce", { before, after: bytesOf(this.kept), evicted }]);
   }
 
-  #nextVictim(saved?: Kept): Kept {
-    const of = (rank: Rank) => this.kept.filter((kept) => kept.rank === rank);
-    const newcomers = of("newcomers").sort((a, b) => a.made - b.made);
-    const returning = of("returning").sort((a, b) => a.used - b.used);
-    const guarded = of("protected").sort((a, b) => a.used - b.used);
-    const order = bytesOf(newcomers) < this.#settings.maxSize / 8
-      ? [...returning, ...guarded, ...newcomers]
-      : [...newcomers, ...returning, ...guarded];
-    return order.filter((kept) => kept !== saved)[0];
+  #limit(saved: Kept): void {
+    if (bytesOf(this.kept) <= this.#settings.maxSize) return;
+    this.#reducing(() => {
+      if (this.now - this.#lookedAt >= 1_000) {
+        this.#lookedAt = this.now;
+        this.#meetAll();
+      }
+      this.#evict(0.75, () => {
+        const isMuch = bytesOf(this.#ofRank("newcomers")) > this.#settings.maxSize / 8;
+        return isMuch ? this.#nextNewcomer(saved) : undefined;
+      });
+      this.#evict(1, () => this.#nextVictim(saved));
+    });
+  }
+
+  #reducing(work: () => void): void {
+    const count = () => Object.values(this.counters.evicted).reduce((sum, n) => sum + n);
+    const [before, evicted] = [bytesOf(this.kept), count()];
+    work();
+    const after = bytesOf(this.kept);
+    this.events.push(["reduce", { before, after, evicted: count() - evicted }]);
+  }
+
+  /** Evicts whoever is next until this share of the limit is left. */
+  #evict(share: number, next: () => Kept | undefined): void {
+    while (bytesOf(this.kept) > share * this.#settings.maxSize) {
+      const victim = next();
+      if (!victim) return;
+      if (!this.#meet(victim.sid)) continue;
+      this.counters.evicted[victim.rank]++;
+      this.#remove(victim, "evict");
+    }
+  }
+
+  #nextVictim(saved?: Kept): Kept | undefined {
+    const known = (["returning", "protected"] as const).flatMap((rank) =>
+      this.#ofRank(rank).filter((kept) => kept !== saved)
+        .sort((a, b) => a.usedInRank - b.usedInRank)
+    );
+    const newcomer = this.#nextNewcomer(saved);
+    return bytesOf(this.#ofRank("newcomers")) < this.#settings.maxSize / 8
+      ? known[0] ?? newcomer
+      : newcomer ?? known[0];
+  }
+
+  #nextNewcomer(saved?: Kept): Kept | undefined {
+    const newcomers = this.#ofRank("newcomers").sort((a, b) => a.made - b.made);
+    return [...new Set(newcomers.map(({ address }) => address))]
+      .map((address) => newcomers.filter((kept) => kept.address === address))
+      .sort((a, b) => b.length - a.length || a[0].made - b[0].made)
+      .flat()
+      .find((kept) => kept !== saved);
   }
 }
 
@@ -318,18 +601,34 @@ function bytesOf(kept: Kept[]): number {
   return kept.reduce((sum, { text }) => sum + sizeomatic.getSize(text), 0);
 }
 
-/** Key by key: what `mine` changed or deleted since it was `base` wins; the cookie is mine. */
-function merge(base: Session, mine: Session, theirs: Session): Session {
-  const textOf = (from: Session, key: string) =>
-    Object.hasOwn(from, key) ? JSON.stringify(from[key]) : "absent";
-  const keys = [...new Set([...Object.keys(theirs), ...Object.keys(mine)])];
-  return Object.fromEntries(
-    keys
-      .map((key) => {
-        const isMine = key === "cookie" || textOf(base, key) !== textOf(mine, key);
-        return [key, isMine ? mine : theirs] as const;
-      })
-      .filter(([key, from]) => Object.hasOwn(from, key))
-      .map(([key, from]) => [key, from[key]]),
-  );
+function infoOf({ sid, text, user, rank, created, lastUsed, expires }: Kept) {
+  return {
+    sid,
+    session: JSON.parse(text),
+    user,
+    rank,
+    bytes: sizeomatic.getSize(text),
+    created,
+    lastUsed,
+    expires: expires === Infinity ? undefined : expires,
+  };
+}
+
+/** The date of a cookie as JSON has it, in milliseconds, if it can be read. */
+function dateOf(cookie: Session): number | undefined {
+  const { expires } = isTree(cookie) ? cookie : {};
+  const date = typeof expires === "number"
+    ? expires
+    : typeof expires !== "string"
+    ? NaN
+    : /^-?\d{5,}$/.test(expires)
+    ? Number(expires)
+    : Date.parse(expires);
+  return Number.isFinite(date) ? date : undefined;
+}
+
+/** One client may have all addresses of an IPv6 /64. Those used here are written in full. */
+function networkOf(address: string | undefined): string {
+  if (address === undefined) return "unknown";
+  return address.includes(":") ? address.split(":").slice(0, 4).join(":") : address;
 }

@@ -6,7 +6,7 @@
 import { saveSnapshot } from "express-lembro/snapshot";
 import { Lembro, sessionOf } from "../support/setup.ts";
 
-using store = new Lembro();
+using store = new Lembro({ maxSize: "64M" });
 await store.set("large", sessionOf({ text: "x".repeat(500_000) }));
 await saveSnapshot(store, Deno.args[0]).then(
   () => console.log("saved"),

@@ -14,6 +14,14 @@ export type { Request };
 /** The session of a request, with whatever the app keeps in it. */
 export type Kept = Request["session"] & Record<string, unknown>;
 
+/** What a slow page waits for. */
+export interface Gate {
+  /** Settles when a request has come to the page. */
+  readonly started: Promise<void>;
+  /** Lets all requests of the page go on. */
+  go(): void;
+}
+
 /** An app with sessions from a store of its own, listening on a free port. */
 export class Site implements AsyncDisposable {
   readonly store: InstanceType<typeof Lembro>;
@@ -40,6 +48,21 @@ export class Site implements AsyncDisposable {
     this.app.get(path, async (request, response) => {
       response.json(await work(request.session as Kept, request) ?? null);
     });
+  }
+
+  /**
+   * Adds a route whose requests have loaded their session, and wait until they
+   * are let go before `work` runs.
+   */
+  slow(path: string, work: (kept: Kept, request: Request) => unknown = () => {}): Gate {
+    const started = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    this.on(path, async (kept, request) => {
+      started.resolve();
+      await go.promise;
+      return await work(kept, request) ?? "slow";
+    });
+    return { started: started.promise, go: () => go.resolve() };
   }
 
   /** A browser without any cookie yet. */

@@ -1,23 +1,13 @@
 /** Draws the sessions by rank over the time of a run. */
+import { area, element, put, stack } from "./monitor/drawing.js";
 import { count } from "./state.js";
 
-const NAMESPACE = "http://www.w3.org/2000/svg";
 /** Room below the drawing for the labels of its axis, and above it, in pixels. */
 const BELOW = 24;
 const ABOVE = 22;
 
 /** From below: the last to be evicted lies deepest. */
-const RANKS = [["protected", "users"], ["returning", "returning"], ["newcomers", "newcomers"]];
-
-function element(name, attributes, text) {
-  const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-const path = (points) =>
-  points.map(([x, y], at) => `${at ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+const RANKS = { protected: "users", returning: "returning", newcomers: "newcomers" };
 
 /** Says that there is nothing to draw yet. */
 export function drawNothing(svg) {
@@ -26,9 +16,8 @@ export function drawNothing(svg) {
 }
 
 function show(svg, label, parts) {
-  svg.setAttribute("viewBox", `0 0 ${svg.clientWidth} ${svg.clientHeight}`);
   svg.setAttribute("aria-label", label);
-  svg.replaceChildren(...parts);
+  put(svg, parts);
 }
 
 /** Draws `samples` into `svg`: `stats()` of the store, and the time since the start, in ms. */
@@ -41,15 +30,9 @@ export function drawChart(svg, samples) {
   const x = ({ took }) => width * took / time;
   const y = (value) => ABOVE + (height - ABOVE) * (1 - value / most);
 
-  const parts = [];
-  let below = samples.map((sample) => [x(sample), y(0)]);
-  const sum = samples.map(() => 0);
-  for (const [rank, kind] of RANKS) {
-    const under = below;
-    below = samples.map((sample, at) => [x(sample), y(sum[at] += sample[rank])]);
-    const d = `${path([...below, ...under.toReversed()])}Z`;
-    if (samples.some((sample) => sample[rank])) parts.push(element("path", { class: kind, d }));
-  }
+  const value = (sample, rank) => sample[rank];
+  const parts = stack(samples, Object.keys(RANKS), { x, y, value })
+    .map(({ name, upper, lower }) => area(upper, lower, RANKS[name]));
   const start = samples.find(({ phase }) => phase === "crawler");
   if (start) {
     const at = x(start);
@@ -70,6 +53,8 @@ export function drawChart(svg, samples) {
     ),
   );
 
-  const figures = RANKS.map(([rank, name]) => `${count(last[rank])} ${name}`).join(", ");
+  const figures = Object.entries(RANKS).map(([rank, name]) => `${count(last[rank])} ${name}`).join(
+    ", ",
+  );
   show(svg, `Sessions in the store after ${Math.round(time / 1000)} s: ${figures}`, parts);
 }

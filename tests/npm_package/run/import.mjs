@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import session from 'express-session';
-import lembro from 'express-lembro';
+import lembro, { lembro as named } from 'express-lembro';
 
+assert.equal(named, lembro);
 const Lembro = lembro(session);
 const store = new Lembro({ maxSize: '1M' }, () => console.log('session store ready, captain.'));
 assert.ok(store instanceof session.Store);

@@ -10,6 +10,7 @@ const factory = require('express-lembro');
 
 assert.equal(typeof factory, 'function');
 assert.equal(factory.default, factory, 'for compilers that look for a default export');
+assert.equal(factory.lembro, factory);
 assert.ok(store instanceof session.Store);
 assert.equal(require('express-lembro/package.json').name, 'express-lembro');
 

@@ -4,6 +4,7 @@ import express from "express";
 import session from "express-session";
 import lembro from "express-lembro";
 import type { LembroStats } from "express-lembro";
+import { openJournal } from "express-lembro/journal";
 import { monitor } from "express-lembro/monitor";
 import type { Monitor, MonitorRequest, MonitorResponse } from "express-lembro/monitor";
 
@@ -15,6 +16,7 @@ app.use("/monitor", (request, response, next) => watch(request, response, next))
 createServer(watch);
 const stats: LembroStats = store.stats();
 monitor({ stats: () => stats });
+openJournal(store, "sessions.journal").then((journal) => monitor(store, { journal }));
 const handler: (request: MonitorRequest, response: MonitorResponse) => void = watch;
 watch.close();
 
@@ -22,6 +24,8 @@ watch.close();
 monitor(new session.MemoryStore());
 // @ts-expect-error There is no such option.
 monitor(store, { title: "Sessions" });
+// @ts-expect-error It has no state.
+monitor(store, { journal: {} });
 // @ts-expect-error Nothing to answer.
 watch();
 

@@ -7,9 +7,13 @@ const store: lembro.Store<session.Store> = new Lembro(options, () => {});
 session({ store, secret: "change me" });
 store.on("evict", (_sid: string, _rank: lembro.Rank) => {});
 
+const named: typeof lembro = lembro.lembro;
+const byDefault: typeof lembro = lembro.default;
+named(session) === byDefault(session);
+
 // @ts-expect-error There is no such option.
 new Lembro({ maxsize: "4M" });
-// @ts-expect-error A number or a text.
+// @ts-expect-error A number or a string.
 new Lembro({ maxSize: true });
 // @ts-expect-error There is no such type.
 type None = lembro.None;

@@ -1,7 +1,8 @@
 // What users write with `import`, in every module system.
 import session from "express-session";
 import lembro, { type LembroEvents, type LembroOptions, type LembroStats } from "express-lembro";
-import type { Options, Rank, Serializer, Store, StoreConstructor } from "express-lembro";
+import { lembro as named } from "express-lembro";
+import type { Rank, ResolvedOptions, Serializer, Store, StoreConstructor } from "express-lembro";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
   : false;
@@ -10,6 +11,7 @@ function same<A, B>(_same: Same<A, B>) {}
 
 const Lembro = lembro(session);
 same<typeof Lembro, StoreConstructor<session.Store>>(true);
+same<typeof named, typeof lembro>(true);
 lembro({ Store: session.Store });
 lembro({ session: { Store: session.Store } });
 // @ts-expect-error There is no Store on it.
@@ -23,6 +25,11 @@ const options: LembroOptions = {
   interval: 60_000,
   maxSize: "4M",
   ttl: (kept, sid) => sid === "" ? kept.cookie.maxAge ?? 1 : 1000,
+  idleTimeout: 60_000,
+  absoluteTimeout: (_kept, sid) => sid.length,
+  isActivity: (request) => request.path !== "/poll",
+  user: (kept) => kept.cookie.domain,
+  maxSessionsPerUser: 5,
   protect: (_kept, sid) => sid.startsWith("x"),
   serializer,
 };
@@ -34,15 +41,15 @@ new Lembro(null);
 new Lembro({ maxSize: 4096, ttl: Infinity, interval: undefined });
 // @ts-expect-error There is no such option.
 new Lembro({ maxsize: "4M" });
-// @ts-expect-error A number or a text.
+// @ts-expect-error A number or a string.
 new Lembro({ maxSize: true });
 // @ts-expect-error A number.
 new Lembro({ interval: "soon" });
-// @ts-expect-error A number, or a function that gives one.
+// @ts-expect-error A number, or a function that returns one.
 new Lembro({ ttl: "1d" });
-// @ts-expect-error A function that gives a number.
+// @ts-expect-error A function that returns a number.
 new Lembro({ ttl: () => "1d" });
-// @ts-expect-error A function that gives a boolean, at once.
+// @ts-expect-error A function that returns a boolean, and no promise.
 new Lembro({ protect: async () => true });
 // @ts-expect-error Both functions are needed.
 new Lembro({ serializer: { stringify: JSON.stringify } });
@@ -74,6 +81,12 @@ async function count() {
   return Object.keys(all).length + ids.length + await store.length();
 }
 const nothing: void = store.get("a", (_error: unknown, kept) => kept?.cookie.originalMaxAge);
+// As callbacks for MemoryStore are written.
+store.get("a", (error) => error.message);
+store.set("a", { cookie: new session.Cookie() }, (error) => error.message);
+store.destroy("a", (error) => error?.message);
+store.all((error) => error.message);
+const either: Promise<void> | void = store.touch("a", { cookie: new session.Cookie() }, undefined);
 store.set("a", { cookie: new session.Cookie() }, (_error?: unknown) => {});
 store.all((_error, all) => Object.values(all ?? {})[0]?.cookie);
 store.length((_error, length) => length?.toFixed());
@@ -84,11 +97,27 @@ store.set("a", {});
 // @ts-expect-error Not a callback.
 store.get("a", "b");
 
+// Users and their sessions.
+async function users(request: Parameters<session.Store["regenerate"]>[0]) {
+  const [device] = await store.sessionsOf(42);
+  same<typeof device.created, Date>(true);
+  same<typeof device.expires, Date | undefined>(true);
+  const info = await store.info("a");
+  const kept = await store.update("a", (kept) => void (kept.cookie.path = "/"));
+  const revoked: number = await store.revoke("ada", { except: request });
+  return [info?.rank, kept?.cookie.path, revoked];
+}
+store.revoke("ada", (_error, revoked) => revoked?.toFixed());
+// @ts-expect-error A user is a string or a number.
+store.sessionsOf({ id: 42 });
+// @ts-expect-error An id or a request.
+store.revoke("ada", { except: 42 });
+
 // What is at once.
 const stats: LembroStats = store.stats();
 same<LembroStats["evicted"], Record<Rank, number>>(true);
-same<typeof store.options, Options>(true);
-same<Options["maxSize"], number>(true);
+same<typeof store.options, ResolvedOptions>(true);
+same<ResolvedOptions["maxSize"], number>(true);
 for (const [sid, kept] of store.entries()) sid.length + kept.cookie.path!.length;
 // @ts-expect-error Read-only.
 store.options.maxSize = 1;
@@ -106,7 +135,9 @@ store.on("disconnect", () => {});
 store.on("evict", (_sid, rank) => rank === "admin");
 // @ts-expect-error There is no such number.
 store.on("purge", ({ purged }) => purged);
-same<LembroEvents["expire"], [sid: string]>(true);
+same<LembroEvents["expire"], [sid: string, kept: session.SessionData | undefined]>(true);
+store.on("destroy", (sid, kept) => sid + kept?.cookie.path).on("late", (sid) => sid.length);
+store.on("clear", () => {});
 
 // A class on top of it.
 class Audited extends Lembro {
@@ -141,4 +172,4 @@ bare.get("a").then((kept) => kept?.cookie);
 // @ts-expect-error It has no events.
 bare.on("evict", () => {});
 
-export { base, count, nothing, read, stats };
+export { base, count, either, nothing, read, stats, users };

@@ -4,6 +4,12 @@ import session from "@fastify/session";
 import lembro from "express-lembro";
 import fastify from "fastify";
 
+declare module "fastify" {
+  interface Session {
+    visits?: number;
+  }
+}
+
 const Lembro = lembro(session);
 const store = new Lembro({ maxSize: "16M" });
 const app = fastify();
@@ -29,4 +35,4 @@ app.post("/logout", async (request) => {
   return { left: await store.length() };
 });
 
-console.log(await app.listen({ port: process.env.PORT ?? 3000, host: "127.0.0.1" }));
+console.log(await app.listen({ port: Number(process.env.PORT ?? 3000), host: "127.0.0.1" }));

@@ -1,0 +1,111 @@
+/**
+ * How the model merges what two requests did: as plainly as it can be said.
+ *
+ * @module
+ */
+
+// deno-lint-ignore no-explicit-any
+type Any = any;
+
+/**
+ * The rules, of which the first that fits applies:
+ *
+ * - What is an object on both sides is merged key by key. If the base has
+ *   nothing there, its keys are all new.
+ * - Of an array that both sides only appended to, both appendices are kept, the
+ *   one saved first in front. Two arrays of which the base has none have what
+ *   they begin with in common.
+ * - Of an array that one side emptied or deleted and the other only appended
+ *   to, the appendix is kept.
+ * - What the saver left alone stays as it is kept.
+ * - Anything else is as the saver has it.
+ *
+ * `undefined` stands for what is not there.
+ */
+export function merge(base: Any, mine: Any, kept: Any): Any {
+  if (isTree(mine) && isTree(kept) && (base === undefined || isTree(base))) {
+    const keys = [...new Set([...Object.keys(kept), ...Object.keys(mine)])];
+    return treeOf(
+      keys.map((key) => [key, merge(own(base ?? {}, key), own(mine, key), own(kept, key))]),
+    );
+  }
+  if (base === undefined && Array.isArray(mine) && Array.isArray(kept)) {
+    let common = 0;
+    while (common < mine.length && common < kept.length && same(mine[common], kept[common])) {
+      common++;
+    }
+    return [...kept, ...mine.slice(common)];
+  }
+  const [byMe, byOthers] = [appendix(base, mine), appendix(base, kept)];
+  if (byMe && byOthers) return [...base, ...byOthers, ...byMe];
+  if (byOthers?.length && isEmptied(mine)) return byOthers;
+  if (byMe?.length && isEmptied(kept)) return byMe;
+  return same(base, mine) ? kept : mine;
+}
+
+/** What was appended to `base`, if nothing else was done to it. */
+function appendix(base: Any, now: Any): unknown[] | undefined {
+  if (!Array.isArray(base) || !Array.isArray(now)) return undefined;
+  return same(base, now.slice(0, base.length)) ? now.slice(base.length) : undefined;
+}
+
+function isEmptied(now: Any): boolean {
+  return now === undefined || Array.isArray(now) && now.length === 0;
+}
+
+/**
+ * The cookie: each field is as the saver has it, if it was changed there since
+ * it was loaded, else as it is kept. The lifetime is one thing, and a date that
+ * merely moved is no change of it. Without a base, it is the saver's.
+ */
+export function mergeCookies(base: Any, mine: Any, kept: Any): Any {
+  if (!isTree(base) || !isTree(mine) || !isTree(kept)) return mine;
+  const isKept = isSameLifetime(base, mine) && !isSameLifetime(base, kept);
+  const fields = [...new Set([...Object.keys(mine), ...Object.keys(kept)])];
+  return treeOf(fields.map((field) => {
+    const isOfKept = ["originalMaxAge", "expires", "maxAge"].includes(field)
+      ? isKept
+      : same(own(base, field), own(mine, field));
+    return [field, own(isOfKept ? kept : mine, field)];
+  }));
+}
+
+/** Express-session computes `originalMaxAge` anew at each touch, by two looks at the clock. */
+function isSameLifetime(one: Any, other: Any): boolean {
+  const hasDate = ({ expires, maxAge }: Any) =>
+    [expires, maxAge].some((date) => ![undefined, null, false, ""].includes(date));
+  const [before, after] = [one.originalMaxAge ?? null, other.originalMaxAge ?? null];
+  const isSame = typeof before === "number" && typeof after === "number"
+    ? Math.abs(before - after) <= 1_000 && Math.abs(before - after) <= before / 100
+    : before === after;
+  return isSame && hasDate(one) === hasDate(other);
+}
+
+export function isTree(value: unknown): value is Record<string, Any> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function own(tree: Any, key: string): unknown {
+  return Object.hasOwn(tree, key) ? tree[key] : undefined;
+}
+
+/** An object with these entries, whatever their names are. */
+function treeOf(entries: [string, unknown][]): Any {
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** Whether two JSON values are the same but for the order of keys. */
+export function same(one: unknown, other: unknown): boolean {
+  return sorted(one) === sorted(other);
+}
+
+function sorted(value: unknown): string | undefined {
+  return JSON.stringify(
+    value,
+    (_, value) => isTree(value) ? Object.entries(value).sort(byKey) : value,
+  );
+}
+
+function byKey([one]: [string, unknown], [other]: [string, unknown]): number {
+  return one < other ? -1 : 1;
+}

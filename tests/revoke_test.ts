@@ -1,0 +1,436 @@
+/** Signing a user out everywhere, in a way that sticks. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { HeldClock, MINUTE, SECOND, withSlowSteps } from "./support/clock.ts";
+import {
+  type FakeRequest,
+  keptData,
+  regenerate,
+  Requests,
+  save,
+  touch,
+} from "./support/requests.ts";
+import { Lembro, sessionOf, sessionOfSize, settled, sizeOfAll } from "./support/setup.ts";
+
+type Store = InstanceType<typeof Lembro>;
+
+const ada = { passport: { user: "ada" } };
+const eve = { passport: { user: "eve" } };
+
+/** A store in which Ada has two sessions and Eve one, each loaded by a request. */
+async function devices(options = {}) {
+  const store = new Lembro(options);
+  const requests = new Requests(store);
+  const load = async (data: Record<string, unknown>) =>
+    await requests.load((await requests.create(data)).sessionID);
+  const [phone, laptop, other] = [await load(ada), await load(ada), await load(eve)];
+  return { store, requests, phone, laptop, other };
+}
+
+/** Who is signed in, a user a session. */
+async function signedIn(store: Store): Promise<(string | undefined)[]> {
+  const users = [];
+  for (const sid of await store.ids()) users.push((await store.info(sid))?.user);
+  return users.sort();
+}
+
+describe("revoke", () => {
+  it("destroys every session of the user and returns how many", async () => {
+    const { store } = await devices();
+    using _ = store;
+    const destroyed: string[] = [];
+    store.on("destroy", (sid) => destroyed.push(sid));
+    assertEquals(await store.revoke("ada"), 2);
+    assertEquals(await signedIn(store), ["eve"]);
+    assertEquals([store.stats().revoked, store.stats().users, destroyed.length], [2, 1, 2]);
+    assertEquals(store.stats().bytes, sizeOfAll(store));
+    assertEquals(await store.revoke("ada"), 0);
+    assertEquals(await store.revoke("nobody"), 0);
+  });
+
+  it("spares the session whose id is given", async () => {
+    for (const kind of ["string", "number"] as const) {
+      using store = new Lembro();
+      for (const sid of ["1", "2", "3"]) await store.set(sid, sessionOf(ada));
+      const except = kind === "number" ? 2 as never : "2";
+      assertEquals(await store.revoke("ada", { except }), 2);
+      assertEquals(await store.ids(), ["2"]);
+      assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), ["2"]);
+    }
+  });
+
+  it("spares the session of the request that is given", async () => {
+    const { store, phone } = await devices();
+    using _ = store;
+    assertEquals(await store.revoke("ada", { except: phone as never }), 1);
+    assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), [phone.sessionID]);
+  });
+
+  it("spares nothing by an id that is not the user's, or is absent", async () => {
+    const { store, other } = await devices();
+    using _ = store;
+    assertEquals(await store.revoke("ada", { except: other.sessionID }), 2);
+    assertEquals(await store.revoke("eve", { except: "nobody" }), 1);
+    assertEquals(await store.length(), 0);
+  });
+
+  for (const options of [undefined, null, {}, { except: undefined }, { except: null }]) {
+    it(`spares nothing with the options ${JSON.stringify(options)}`, async () => {
+      const { store } = await devices();
+      using _ = store;
+      assertEquals(await store.revoke("ada", options), 2);
+    });
+  }
+
+  it("takes its callback second or third", async () => {
+    const { store } = await devices();
+    using _ = store;
+    const answers = [
+      await new Promise((resolve) => store.revoke("ada", (_error, count) => resolve(count))),
+      await new Promise((resolve) => store.revoke("eve", {}, (_error, count) => resolve(count))),
+    ];
+    assertEquals(answers, [2, 1]);
+  });
+
+  for (
+    const [options, message] of [
+      [{ except: true }, "except must be a session id or a request"],
+      [{ except: ["1"] }, "except must be a session id or a request"],
+      [{ exept: "1" }, "unknown option, use except"],
+      ["1", "options must be an object"],
+      [["1"], "options must be an object"],
+    ] as const
+  ) {
+    it(`refuses the options ${JSON.stringify(options)}, and revokes nobody`, async () => {
+      const { store } = await devices();
+      using _ = store;
+      await assertRejects(() => store.revoke("ada", options as never), TypeError, message);
+      assertEquals(await store.length(), 3);
+    });
+  }
+});
+
+/** How a request ends: with changes or `resave`, and without. */
+const ENDS: Record<string, (request: FakeRequest) => Promise<void>> = {
+  "a save": save,
+  "a save of what it changed": (request) => {
+    request.session.page = 1;
+    return save(request);
+  },
+  "a touch": touch,
+};
+
+describe("after revoke, nothing brings the user back:", () => {
+  for (const [how, end] of Object.entries(ENDS)) {
+    it(`not ${how} of a request that had loaded a session`, async () => {
+      const { store, phone, laptop, other } = await devices();
+      using _ = store;
+      await store.revoke("ada");
+      for (const request of [phone, laptop, other]) await end(request);
+      assertEquals(await signedIn(store), ["eve"]);
+      assertEquals(store.stats().lateWrites, how === "a touch" ? 0 : 2);
+    });
+  }
+
+  for (const order of ["before", "after"] as const) {
+    for (const how of ["evicted", "expired"] as const) {
+      it(`not a save of a session that was ${how} ${order} the revocation`, async () => {
+        using clock = new HeldClock();
+        const { store, phone, other } = await devices({ ttl: SECOND, maxSize: "16K" });
+        using _ = store;
+        const leave = async () => {
+          if (how === "expired") clock.tick(SECOND);
+          else {
+            for (let i = 0; i < 8; i++) {
+              await store.set(`big ${i}`, sessionOfSize(2_048, { passport: { user: i } }));
+            }
+          }
+          assertEquals(await store.info(phone.sessionID), undefined);
+        };
+        if (order === "before") await leave();
+        await store.revoke("ada");
+        if (order === "after") await leave();
+        await save(phone);
+        await save(other);
+        assertEquals(await store.info(phone.sessionID), undefined);
+        assert(await store.info(other.sessionID), "somebody else's session is created anew");
+        assertEquals(store.stats().lateWrites, 1);
+      });
+    }
+  }
+
+  it("not a sign-in under way that came without a session", async () => {
+    const { store, requests } = await devices();
+    using _ = store;
+    const signIn = requests.begin();
+    await store.revoke("ada");
+    Object.assign(signIn.session, ada);
+    await save(signIn);
+    assertEquals(await signedIn(store), ["eve"]);
+    assertEquals(store.stats().lateWrites, 1);
+  });
+
+  it("not a sign-in under way that had a session, nor by regenerate", async () => {
+    const { store, requests } = await devices();
+    using _ = store;
+    const { sessionID } = await requests.create({ visits: 1 });
+    for (const isRegenerating of [false, true]) {
+      const signIn = await requests.load(sessionID);
+      await store.revoke("ada");
+      if (isRegenerating) await regenerate(signIn);
+      Object.assign(signIn.session, ada);
+      await save(signIn);
+    }
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals(store.stats().lateWrites, 2);
+  });
+
+  it("not a sign-in under way that regenerates after the revocation", async () => {
+    const { store, requests } = await devices();
+    using _ = store;
+    const signIn = requests.begin();
+    await store.revoke("ada");
+    await regenerate(signIn);
+    Object.assign(signIn.session, ada);
+    await save(signIn);
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
+  it("not a sign-in whose session was loaded without a request", async () => {
+    const { store, requests } = await devices();
+    using _ = store;
+    const { sessionID } = await requests.create();
+    const loaded = (await store.get(sessionID))!;
+    await store.revoke("ada");
+    await store.set(sessionID, Object.assign(loaded, ada));
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
+  it("not a change of user within a session that was loaded before", async () => {
+    const { store, other } = await devices();
+    using _ = store;
+    await store.revoke("ada");
+    Object.assign(other.session, ada);
+    await save(other);
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
+  it("not the sign-in that came before it under the revoked session's own id", async () => {
+    const { store, phone } = await devices();
+    using _ = store;
+    await store.revoke("ada");
+    await store.set(phone.sessionID, phone.session);
+    await store.set("another id", phone.session);
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
+  it("but a sign-in that begins after it", async () => {
+    const { store, requests } = await devices();
+    using _ = store;
+    await store.revoke("ada");
+    await requests.create(ada);
+    const { sessionID } = await requests.create();
+    const request = await requests.load(sessionID);
+    await regenerate(request);
+    Object.assign(request.session, ada);
+    await save(request);
+    assertEquals(await signedIn(store), ["ada", "ada", "eve"]);
+    const [{ sid }] = await store.sessionsOf("ada");
+    await save(await requests.load(sid));
+    assertEquals(store.stats().lateWrites, 0);
+  });
+
+  it("but plain data of the app's own, which was never loaded", async () => {
+    const { store } = await devices();
+    using _ = store;
+    await store.revoke("ada");
+    await store.set("a", sessionOf(ada));
+    assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), ["a"]);
+  });
+
+  it("and everybody else is untouched", async () => {
+    const { store, requests, other } = await devices();
+    using _ = store;
+    const signIn = requests.begin();
+    await store.revoke("ada");
+    other.session.page = 1;
+    await save(other);
+    Object.assign(signIn.session, { passport: { user: "bob" } });
+    await save(signIn);
+    assertEquals(await signedIn(store), ["bob", "eve"]);
+    assertEquals(store.stats().lateWrites, 0);
+  });
+});
+
+describe("the request that revoke spares", () => {
+  it("may save its session", async () => {
+    const { store, phone, laptop } = await devices();
+    using _ = store;
+    await store.revoke("ada", { except: phone as never });
+    phone.session.password = "changed";
+    await save(phone);
+    laptop.session.page = 1;
+    await save(laptop);
+    assertEquals(await signedIn(store), ["ada", "eve"]);
+    assertEquals((await keptData(store, phone.sessionID))?.password, "changed");
+  });
+
+  for (const when of ["before", "after"] as const) {
+    it(`may regenerate its session ${when} the revocation`, async () => {
+      const { store, phone } = await devices();
+      using _ = store;
+      if (when === "before") await regenerate(phone);
+      await store.revoke("ada", { except: phone as never });
+      if (when === "after") await regenerate(phone);
+      Object.assign(phone.session, ada);
+      await save(phone);
+      assertEquals(await signedIn(store), ["ada", "eve"]);
+      assertEquals((await store.sessionsOf("ada"))[0].sid, phone.sessionID);
+    });
+  }
+
+  it("does not spare other requests of its session from being late by its own id", async () => {
+    const { store, requests, phone } = await devices();
+    using _ = store;
+    const tab = await requests.load(phone.sessionID);
+    await store.revoke("ada", { except: phone as never });
+    await regenerate(phone);
+    Object.assign(phone.session, ada);
+    await save(phone);
+    tab.session.page = 1;
+    await save(tab);
+    assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), [phone.sessionID]);
+  });
+
+  it("by an id: its other requests go on, and a regenerate under way does not", async () => {
+    const { store, requests, phone } = await devices();
+    using _ = store;
+    const tab = await requests.load(phone.sessionID);
+    await store.revoke("ada", { except: phone.sessionID });
+    for (const [n, request] of [phone, tab].entries()) {
+      request.session[`request ${n}`] = true;
+      await save(request);
+    }
+    const kept = (await keptData(store, phone.sessionID))!;
+    assertEquals([kept["request 0"], kept["request 1"]], [true, true]);
+    const { sessionID } = phone;
+    await regenerate(phone);
+    Object.assign(phone.session, ada);
+    await save(phone);
+    assert(phone.sessionID !== sessionID);
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
+  it("is not spared by the next revocation", async () => {
+    const { store, phone } = await devices();
+    using _ = store;
+    await store.revoke("ada", { except: phone as never });
+    await store.revoke("ada");
+    await save(phone);
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+});
+
+describe("the memory of revocations", () => {
+  it("lasts at least ten minutes for a request under way", async () => {
+    using clock = new HeldClock();
+    const { store, requests } = await devices();
+    using _ = store;
+    const signIn = requests.begin();
+    await store.revoke("ada");
+    clock.tick(10 * MINUTE - 1);
+    await store.revoke("somebody else");
+    Object.assign(signIn.session, ada);
+    await save(signIn);
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
+  it("holds for 12,000 users at once: no sign-in under way comes through", async () => {
+    const { store, requests, other } = await devices();
+    using _ = store;
+    const names = Array.from({ length: 12_000 }, (_, i) => `user ${i}`);
+    const signIns = [0, 1, 6_000, 11_999].map((i) => ({
+      request: requests.begin(),
+      user: names[i],
+    }));
+    for (const name of names) store.revoke(name, undefined, () => {});
+    await settled();
+    for (const { request, user } of signIns) {
+      Object.assign(request.session, { passport: { user } });
+      await save(request);
+    }
+    assertEquals(store.stats().lateWrites, signIns.length);
+    // Sessions that are kept go on; new sign-ins come in.
+    await save(other);
+    await requests.create({ passport: { user: names[0] } });
+    assertEquals(await signedIn(store), ["ada", "ada", "eve", "user 0"]);
+  });
+
+  it("is gone ten minutes later, and a sign-in as old as that comes through", async () => {
+    using clock = new HeldClock();
+    const { store, requests } = await devices();
+    using _ = store;
+    const signIn = requests.begin();
+    for (let i = 0; i < 12_000; i++) store.revoke(`user ${i}`, undefined, () => {});
+    clock.tick(10 * MINUTE + 1);
+    await store.revoke("ada");
+    Object.assign(signIn.session, { passport: { user: "user 0" } });
+    await save(signIn);
+    assertEquals((await store.sessionsOf("user 0")).length, 1);
+  });
+});
+
+describe("revoke of 10,000 sessions", () => {
+  /** A store with that many sessions of Ada, and one of Eve. */
+  async function full(): Promise<Store> {
+    const store = new Lembro({ maxSize: Infinity, maxSessionsPerUser: Infinity });
+    for (let i = 0; i < 10_000; i++) store.set(`${i}`, sessionOf(ada), () => {});
+    await store.set("eve", sessionOf(eve));
+    return store;
+  }
+
+  it("goes in slices, and the sessions are invisible at once", () =>
+    withSlowSteps(async () => {
+      using store = await full();
+      const revoked = store.revoke("ada");
+      assert(store.stats().sessions > 9_000, "they leave in slices");
+      assertEquals(store.stats().users, 1);
+      assertEquals([await store.get("9999"), await store.info("5000")], [undefined, undefined]);
+      assertEquals(await store.sessionsOf("ada"), []);
+      assertEquals([...store.entries()].map(([sid]) => sid), ["eve"]);
+      let before = store.stats().sessions;
+      while (store.stats().sessions > 1) {
+        await settled();
+        // A few steps of 64 entries.
+        assert(before - store.stats().sessions <= 4 * 64, "too much for a turn");
+        before = store.stats().sessions;
+      }
+      assertEquals(await revoked, 10_000);
+      assertEquals(store.stats().revoked, 10_000);
+      assertEquals(store.stats().bytes, sizeOfAll(store));
+    }));
+
+  it("lets the user sign in again while it goes on", () =>
+    withSlowSteps(async () => {
+      using store = await full();
+      const requests = new Requests(store);
+      const revoked = store.revoke("ada");
+      const { sessionID } = await requests.create(ada);
+      await store.set("5", sessionOf(ada));
+      assertEquals(await revoked, 10_000);
+      const sids = (await store.sessionsOf("ada")).map(({ sid }) => sid);
+      assertEquals(sids.sort(), ["5", sessionID].sort());
+      assertEquals(store.stats().users, 2);
+    }));
+
+  it("ends cleanly when the store is cleared, or the user is revoked again, meanwhile", () =>
+    withSlowSteps(async () => {
+      using store = await full();
+      const counts = [store.revoke("ada"), store.revoke("ada"), store.revoke("eve")];
+      await store.clear();
+      await store.set("a", sessionOf(ada));
+      await Promise.all(counts);
+      assertEquals(await signedIn(store), ["ada"]);
+      assertEquals(store.stats().bytes, sizeOfAll(store));
+    }));
+});

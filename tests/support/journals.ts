@@ -1,0 +1,38 @@
+/**
+ * What the tests of journals share.
+ *
+ * @module
+ */
+import { JournalWriter } from "../../src/persistence/journal_writer.ts";
+import type { Disk } from "../../src/persistence/disk.ts";
+import { portOf, type Store } from "../snapshot/setup.ts";
+
+/** A journal on a file system of the test, as `openJournal` opens it on the real one. */
+export async function openOn(
+  disk: Disk,
+  store: Store,
+  path: string,
+  { interval = 60_000, secrets = [] as string[] } = {},
+): Promise<JournalWriter> {
+  const events = store as unknown as Parameters<typeof JournalWriter.open>[1];
+  return await JournalWriter.open(disk, events, portOf(store), path, { interval, secrets });
+}
+
+/** Waits until `holds` returns `true`. */
+export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
+  for (const end = Date.now() + ms; !holds();) {
+    if (Date.now() > end) throw new Error(`it did not come true within ${ms} ms: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Numbers from 0 to 1, the same for the same seed. */
+export function chances(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
