@@ -417,8 +417,9 @@ export class Sessions {
     const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
-    const asked = this.#asksSession ? sessionOf(entry, this.options) : session;
-    if (this.#asksSession) asked.cookie = cookie;
+    const mustRead = this.#asksSession || mergedCookie !== undefined;
+    const asked = mustRead ? sessionOf(entry, this.options) : session;
+    if (mustRead) asked.cookie = cookie;
     const expires = expiryOf(asked, sid, date, now, entry.created, this.options);
     if (expires <= now) return this.destroy(sid);
     const record = touched(entry, cookie, expires, date, this.options, this.#templates);
