@@ -371,7 +371,9 @@ export class Sessions {
     const found = this.vault.find(sid, now);
     if (user !== undefined) {
       const isSignIn = found?.user !== user;
-      if (this.#revocations.isStale(user, sid, session, origin, isSignIn, now)) {
+      // What was loaded under another id began when it was loaded.
+      const from = origin ?? this.#lineage.originOf(session);
+      if (this.#revocations.isStale(user, sid, session, from, isSignIn, now)) {
         return this.#late(sid);
       }
     }
