@@ -167,6 +167,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(2, "visit", { count: fc.integer({ min: 1, max: 9 }) }),
     command(2, "destroy", { sid }),
     command(2, ["all", "length", "ids"], {}),
+    command(2, ["backup", "restore"], {}),
     command(2, ["reduce", "purge"], {}),
     command(1, ["clear", "close"], {}),
     command(2, "iterate", { iterator }),
