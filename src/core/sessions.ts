@@ -497,9 +497,10 @@ export class Sessions {
     // An expired one is none: it must not cost a live one its place.
     for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
     while (owner.entries.size > this.options.maxSessionsPerUser) {
-      const [oldest] = this.vault.entriesOf(user);
+      const [oldest, next] = this.vault.entriesOf(user);
       this.#counters.revoked++;
-      this.vault.remove(oldest, "destroy");
+      // An update leaves a session in its place: what was just saved stays all the same.
+      this.vault.remove(oldest === entry ? next : oldest, "destroy");
     }
   }
 
