@@ -272,7 +272,7 @@ export class Model {
     if (origin && !from.kept) this.seen.createdAgain++;
     if (isOvertaken) this.counters.merges++;
     const after = this.#originOf(kept, mine, origin?.began ?? began);
-    this.#limitUser(user);
+    this.#limitUser(kept);
     this.#limit(kept);
     return { origin: after };
   }
@@ -570,14 +570,16 @@ export class Model {
     return sizeomatic.getSize(text) > this.#settings.maxSize / 8;
   }
 
-  #limitUser(user: string | undefined): void {
+  #limitUser(saved: Kept): void {
+    const { user } = saved;
     if (user === undefined) return;
     const ofUser = () => this.kept.filter((kept) => kept.user === user);
     if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
     for (const { sid } of ofUser()) this.#meet(sid);
     while (ofUser().length > this.#settings.maxSessionsPerUser) {
       this.seen.capped++;
-      this.#revoke(ofUser().sort((a, b) => a.used - b.used)[0]);
+      const others = ofUser().filter((kept) => kept !== saved);
+      this.#revoke(others.sort((a, b) => a.used - b.used)[0]);
     }
   }
 
