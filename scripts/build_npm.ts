@@ -10,6 +10,7 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import config from "../deno.json" with { type: "json" };
 import { bundle } from "./cdn/bundle.ts";
+import { removePolyfills } from "./polyfills.ts";
 
 /** The compiler's complaint about `import … from "@types/…"`; see {@linkcode importTypesByName}. */
 const IMPORTS_TYPES_PACKAGE = 6137;
@@ -79,7 +80,7 @@ await build({
   declaration: "inline",
   declarationMap: false,
   skipSourceOutput: true,
-  // Any other target brings polyfills, which would change the globals of the user.
+  // Any other target brings more polyfills than removePolyfills knows.
   compilerOptions: { target: "Latest", lib: ["ES2022", "DOM", "ESNext.Disposable"] },
   filterDiagnostic: ({ code }) => code !== IMPORTS_TYPES_PACKAGE,
   package: {
@@ -92,6 +93,7 @@ await build({
     },
   },
 });
+for (const format of ["esm", "script"]) await removePolyfills(join(outDir, format));
 await importTypesByName();
 await makeRequireCallable();
 await writeCdnFile();

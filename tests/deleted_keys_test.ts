@@ -53,7 +53,8 @@ for (const [how, remove] of Object.entries(DELETIONS)) {
       const requests = new Requests(store);
       const { sessionID } = await requests.create({ user: "Ada" });
       const [one, other] = [await requests.load(sessionID), await requests.load(sessionID)];
-      await save(Object.assign(other, { session: Object.assign(other.session, { page: 1 }) }));
+      other.session.page = 1;
+      await save(other);
       remove(one.session, "user");
       await save(one);
       Object.defineProperty(one.session, "user", {

@@ -40,6 +40,7 @@ const SCRIPTS = {
     "keeps sessions in a journal, whichever way store and journal come in",
     "4 visits\n",
   ],
+  "journal_killed.mjs": ["comes back with every answered logout when it is killed", "survived\n"],
   "snapshot.mjs": ["carries sessions over, whichever way store and snapshot come in", "carried\n"],
   "snapshot_killed.mjs": ["leaves a whole snapshot when it is killed in a save", "whole\n"],
   "transfer.mjs": ["transfers sessions between its two builds, by either of them", "4 times\n"],

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { createHash } from "node:crypto";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
 import { BlockReader, BlockWriter } from "../src/persistence/block_file.ts";
@@ -17,6 +18,7 @@ import {
   settled,
   type Store,
 } from "./snapshot/setup.ts";
+import { chances } from "./support/journals.ts";
 
 /** How many sessions there are in a block of a file that is to be damaged. */
 const IN_A_BLOCK = 2;
@@ -143,6 +145,53 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
       if (tail.length > 0) await refused(joined(head, tail.slice(1)), `one less at ${i}`);
     }
     await asItWas();
+  });
+
+  it("sealed, altered or cut at many places", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    const secret = "a secret";
+    await saveSnapshot(store, folder.snapshot, { secret });
+    const bytes = await Deno.readFile(folder.snapshot);
+    using other = await smallStore();
+    const before = sessionsIn(other);
+    const chance = chances(bytes.length);
+    for (let i = 0; i < 40; i++) {
+      const at = Math.floor(chance() * bytes.length);
+      const altered = bytes.slice();
+      altered[at] ^= 1 << i % 8;
+      for (const wrong of [altered, bytes.slice(0, at)]) {
+        await Deno.writeFile(folder.snapshot, wrong);
+        const error = await errorOf(loadSnapshot(other, folder.snapshot, { secret }));
+        assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT", error.message);
+      }
+    }
+    assertEquals(sessionsIn(other), before);
+  });
+
+  it("sealed, and of which somebody without the secret has made the digests right", async () => {
+    using folder = new Folder();
+    using store = await smallStore();
+    const secret = "a secret";
+    await saveSnapshot(store, folder.snapshot, { secret });
+    const bytes = await Deno.readFile(folder.snapshot);
+    const text = new TextDecoder("latin1").decode(bytes);
+    const [, identity] = /"file":"([^"]+)"/.exec(text)!;
+    // The block of rows, with another first byte of what is sealed.
+    const header = /rows (\d{10} ){3}[\da-f]{64} /.exec(text)!;
+    const start = header[0].slice(0, -1);
+    const from = header.index + start.length + 1 + 64 + 1;
+    const end = from + Number(start.split(" ")[3]);
+    bytes[from + 20] ^= 1;
+    const digest = createHash("sha256").update(identity).update(start)
+      .update(bytes.subarray(from, end)).digest("hex");
+    bytes.set(new TextEncoder().encode(digest), from - 65);
+    await Deno.writeFile(folder.snapshot, bytes);
+    using loaded = new Lembro();
+    const error = await errorOf(loadSnapshot(loaded, folder.snapshot, { secret }));
+    assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT");
+    assertMatch(error.message, new RegExp(`a block was altered at byte ${header.index}$`));
+    assertEquals(await loaded.length(), 0);
   });
 
   it("with blocks swapped, doubled, left out, or from another snapshot", async () => {
@@ -477,14 +526,3 @@ describe("a process that is killed while it saves", () => {
     assert(found.A > 0 && found.B > 0);
   });
 });
-
-/** Numbers from 0 to 1, the same for the same seed. */
-function chances(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

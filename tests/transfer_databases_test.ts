@@ -6,7 +6,7 @@ import { PGlite } from "@electric-sql/pglite";
 import connectPgSimple from "connect-pg-simple";
 import { RedisStore } from "connect-redis";
 import { transferSessions } from "express-lembro/transfer";
-import { contentsOf } from "../src/core/port.ts";
+import { portOf } from "../src/core/port.ts";
 import { Site } from "./support/http.ts";
 import { hasRedis, RedisSite } from "./support/redis.ts";
 import { called, Lembro, session, sessionOf } from "./support/setup.ts";
@@ -30,7 +30,7 @@ async function filledStore(): Promise<Store> {
 
 /** When each session expires, in milliseconds since the epoch. */
 function expiriesOf(store: Store): Record<string, number> {
-  const entries = [...contentsOf(store)!.vault.walk()];
+  const entries = [...portOf(store)!.walk()];
   return Object.fromEntries(entries.map((entry) => [entry!.sid, entry!.expires]));
 }
 

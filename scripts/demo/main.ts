@@ -46,7 +46,7 @@ function start(): Deno.ChildProcess {
   }).spawn();
 }
 
-console.log("Starting the demo. The first start downloads Express and what it needs.");
+console.log("Starting the demo. The first start downloads its packages from npm.");
 let app = start();
 let isEnding = false;
 

@@ -139,9 +139,8 @@ export class Lineage {
       ringSize: 0,
     };
     const { revision, cookie } = entry;
-    let other = origins.get(session);
     // Of this store, only the latest origin counts.
-    if (other?.lineage === this) other = other.other;
+    const other = without(origins.get(session), this);
     origins.set(session, {
       lineage: this,
       life,
@@ -154,6 +153,13 @@ export class Lineage {
       other,
     });
   }
+}
+
+/** Returns the origins of a session in other stores than that of `lineage`, which comes at most once. */
+function without(origin: Origin | undefined, lineage: Lineage): Origin | undefined {
+  if (!origin || origin.lineage === lineage) return origin?.other;
+  const other = without(origin.other, lineage);
+  return other === origin.other ? origin : { ...origin, other };
 }
 
 const isEnumerable = Object.prototype.propertyIsEnumerable;

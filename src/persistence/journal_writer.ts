@@ -369,12 +369,15 @@ export class JournalWriter {
     try {
       await this.#repair();
       const writer = this.#writer!;
+      await this.#checkPath();
       this.#oldestWriting = this.#oldest;
       this.#oldest = undefined;
       taken = this.#changes.take();
       await writeRows(writer, taken.rows(this.#port));
       await writer.sync();
       await this.#checkPath();
+      // While it was written, more has changed than is kept.
+      if (this.#isLost) throw new Error("the file has to be written anew");
     } catch (error) {
       this.#isTorn = true;
       if (taken) this.#takeBack(taken);
@@ -393,15 +396,16 @@ export class JournalWriter {
     this.#oldest = this.#oldestWriting ?? this.#oldest;
   }
 
-  /** Somebody may have removed the file, or put another one in its place. */
+  /** Somebody may have removed the file, cut it off, or put another one in its place. */
   async #checkPath(): Promise<void> {
-    const { ino, dev } = await this.#disk.stat(this.#path).catch((error) => {
+    const { ino, dev, size } = await this.#disk.stat(this.#path).catch((error) => {
       this.#isLost ||= codeOf(error) === "ENOENT";
       throw error;
     });
-    if (ino === this.#ino && dev === this.#dev) return;
+    const isOurs = ino === this.#ino && dev === this.#dev;
+    if (isOurs && size === this.#writer!.bytes) return;
     this.#isLost = true;
-    throw new Error(`${this.#path} was replaced by another file`);
+    throw new Error(`${this.#path} was changed by somebody else`);
   }
 
   /** Makes the file one that can be written to, after the disk has failed. */

@@ -26,8 +26,10 @@ export class HookedDisk {
       this.calls.push(method);
       await this.hook(method, path);
     };
-    const hooked = { ...disk } as unknown as Record<string, unknown>;
-    for (const [name, method] of Object.entries(disk)) {
+    const hooked: Record<string, unknown> = {};
+    for (const name of Object.keys(nodeDisk) as (keyof Disk)[]) {
+      // deno-lint-ignore no-explicit-any
+      const method = (disk[name] as (...args: any[]) => any).bind(disk);
       hooked[name] = name === "renameSync"
         ? (from: string, to: string) => {
           this.calls.push(name);
@@ -117,6 +119,14 @@ export class MemoryDisk implements Disk {
   /** The bytes of a file. */
   bytes(path: string): Uint8Array {
     return this.#find(path).now;
+  }
+
+  /** Puts a file there, as if it had always been there. */
+  put(path: string, bytes: Uint8Array): void {
+    const inode = new Inode(++this.#inodes);
+    inode.now = inode.synced = bytes.slice();
+    this.#names.set(path, inode);
+    this.#syncedNames.set(path, inode);
   }
 
   // deno-lint-ignore require-await

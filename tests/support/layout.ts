@@ -31,6 +31,9 @@ const FIND_FAULTS = `(() => {
   if (page.scrollWidth > page.clientWidth) {
     faults.push("the page is " + page.scrollWidth + " wide in " + page.clientWidth);
   }
+  if (window !== parent && page.scrollHeight > page.clientHeight) {
+    faults.push("the page is " + page.scrollHeight + " high in a frame of " + page.clientHeight);
+  }
   for (const element of document.querySelectorAll("body, body *")) {
     if (!isShown(element) || element.closest("svg")) continue;
     // Inline elements have no box of their own: clientWidth is 0.

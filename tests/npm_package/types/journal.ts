@@ -1,24 +1,33 @@
 // Sessions over a crash, in every module system.
 import session from "express-session";
 import lembro from "express-lembro";
-import { type Journal, type JournalOptions, openJournal } from "express-lembro/journal";
+import {
+  type Journal,
+  type JournalOptions,
+  type JournalStats,
+  openJournal,
+} from "express-lembro/journal";
 
 const store = new (lembro(session))();
-const options: JournalOptions = { interval: 500, secret: ["new", "old"] };
 
-async function start(path: string) {
+async function keep(path: string) {
+  const options: JournalOptions = { interval: 500, secret: ["new", "old"] as const };
   const journal: Journal = await openJournal(store, path, options);
-  await openJournal(new (lembro({ Store: class {} }))(), new URL("file:///sessions"));
+  const bare = new (lembro({ Store: class {} }))();
+  const other = await openJournal(bare, new URL(`file:${path}.other`));
   await journal.flush();
-  await journal.close();
-  const { bytes, lag, lastSync, errors } = journal.stats();
-  return [bytes, lag, lastSync?.getTime(), errors];
+  const { bytes, lag, lastSync, lastError }: JournalStats = journal.stats();
+  await Promise.all([journal.close(), other.close()]);
+  const numbers: number[] = [bytes, lag];
+  return [...numbers, lastSync?.getTime(), lastError?.message];
 }
 // @ts-expect-error It has to be a store of this package.
 openJournal(new session.MemoryStore(), "sessions");
 // @ts-expect-error A path is needed.
 openJournal(store);
-// @ts-expect-error A number.
-openJournal(store, "sessions", { interval: "1s" });
+// @ts-expect-error A secret is a string.
+openJournal(store, "sessions", { secret: 1 });
+// @ts-expect-error There is no such option.
+openJournal(store, "sessions", { intervall: 1 });
 
-export { start };
+export { keep };

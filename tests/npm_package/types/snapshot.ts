@@ -1,4 +1,4 @@
-// Sessions over a restart, in every module system.
+// Sessions in a file, in every module system.
 import session from "express-session";
 import lembro from "express-lembro";
 import {
@@ -6,13 +6,15 @@ import {
   loadSnapshot,
   type SavedSnapshot,
   saveSnapshot,
+  type SnapshotOptions,
 } from "express-lembro/snapshot";
 
 const store = new (lembro(session))();
 
 async function restart(path: string) {
-  const saved: SavedSnapshot = await saveSnapshot(store, path);
-  const loaded: LoadedSnapshot = await loadSnapshot(store, path);
+  const options: SnapshotOptions = { secret: ["new", "old"] as const };
+  const saved: SavedSnapshot = await saveSnapshot(store, path, options);
+  const loaded: LoadedSnapshot = await loadSnapshot(store, new URL(`file:${path}`), options);
   const bare = new (lembro({ Store: class {} }))();
   const again: { sessions: number } = await loadSnapshot(bare, path);
   return [saved.sessions, saved.bytes, loaded.sessions, loaded.expired, loaded.omitted]
@@ -22,6 +24,8 @@ async function restart(path: string) {
 saveSnapshot(new session.MemoryStore(), "sessions");
 // @ts-expect-error A path is needed.
 loadSnapshot(store);
+// @ts-expect-error A secret is a string.
+saveSnapshot(store, "sessions", { secret: 1 });
 // @ts-expect-error There is no such number.
 loadSnapshot(store, "sessions").then(({ evicted }) => evicted);
 

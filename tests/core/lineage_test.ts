@@ -1,0 +1,125 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { Lineage, requestOf } from "../../src/core/lineage.ts";
+import { entryOf } from "../support/core.ts";
+import { session, sessionOf } from "../support/setup.ts";
+
+describe("Lineage", () => {
+  it("of: knows a loaded session under its own id only", () => {
+    const lineage = new Lineage();
+    const loaded = sessionOf();
+    lineage.loaded(loaded, entryOf("a"), 0);
+    assert(lineage.of(loaded, "a"));
+    assertEquals(lineage.of(loaded, "b"), undefined);
+    assertEquals(lineage.of({ ...loaded }, "a"), undefined, "a copy is plain data");
+    assertEquals(new Lineage().of(loaded, "a"), undefined, "another store knows nothing of it");
+  });
+
+  it("leaves no trace on a session that anybody could see", () => {
+    const lineage = new Lineage();
+    const loaded = sessionOf({ n: 1 }, {});
+    lineage.loaded(loaded, entryOf("a"), 0);
+    assertEquals(Reflect.ownKeys(loaded), ["cookie", "n"]);
+    assertEquals(JSON.stringify(loaded), '{"cookie":{},"n":1}');
+    assertEquals(Object.getPrototypeOf(loaded), Object.prototype);
+  });
+
+  it("does without an origin for a session that is frozen", () => {
+    const lineage = new Lineage();
+    const frozen = Object.freeze(sessionOf());
+    lineage.loaded(frozen, entryOf("a"), 0);
+    assertEquals(lineage.of(frozen, "a"), undefined);
+  });
+
+  it("keeps the latest origin in each of several stores", () => {
+    const [here, there] = [new Lineage(), new Lineage()];
+    const loaded = sessionOf();
+    const entry = entryOf("a");
+    here.loaded(loaded, entry, 0);
+    there.loaded(loaded, entryOf("b"), 0);
+    for (let i = 0; i < 5; i++) {
+      here.loaded(loaded, entry, i);
+      there.loaded(loaded, entryOf("c"), i);
+    }
+    assertEquals([here.originOf(loaded)?.life.sid, there.originOf(loaded)?.life.sid], ["a", "c"]);
+    assertEquals(here.originOf(loaded)?.moment, 4);
+    let length = 0;
+    for (let origin = there.originOf(loaded); origin; origin = origin.other) length++;
+    assertEquals(length, 2, "it does not grow by each save");
+  });
+
+  it("copied: gives a Session the origin of the data that it was made of", () => {
+    const lineage = new Lineage();
+    const [loaded, made] = [sessionOf(), sessionOf()];
+    lineage.loaded(loaded, entryOf("a"), 0);
+    lineage.copied(loaded, made);
+    assert(lineage.of(made, "a") === lineage.of(loaded, "a"));
+    lineage.copied(sessionOf(), sessionOf());
+  });
+
+  it("end and endAll: are over for all that was ever loaded", () => {
+    const lineage = new Lineage();
+    const [a, b] = [entryOf("a"), entryOf("b")];
+    const loads = [a, a, b].map((entry) => {
+      const loaded = sessionOf();
+      lineage.loaded(loaded, entry, 0);
+      return lineage.originOf(loaded)!;
+    });
+    const over = () => loads.map((origin) => lineage.isOver(origin));
+    assertEquals(over(), [false, false, false]);
+    lineage.end("a", a);
+    assertEquals(over(), [true, true, false]);
+    lineage.endAll();
+    assertEquals(over(), [true, true, true]);
+    const after = sessionOf();
+    lineage.loaded(after, entryOf("c"), 0);
+    assertEquals(lineage.isOver(lineage.originOf(after)!), false);
+  });
+
+  it("takeDeparted: returns the life of what was evicted, with its time of creation, once", () => {
+    const lineage = new Lineage();
+    const entry = entryOf("a");
+    lineage.departed(entry);
+    assertEquals(lineage.takeDeparted("a"), undefined, "no request holds it");
+    lineage.loaded(sessionOf(), entry, 0);
+    lineage.departed(entry);
+    const life = lineage.takeDeparted("a")!;
+    assertEquals([life === entry.life, life.created], [true, entry.created]);
+    assertEquals(lineage.takeDeparted("a"), undefined);
+    lineage.returnDeparted(life);
+    assert(lineage.takeDeparted("a") === life);
+  });
+
+  it("end: reaches requests of a session that had been evicted", () => {
+    const lineage = new Lineage();
+    const [entry, loaded] = [entryOf("a"), sessionOf()];
+    lineage.loaded(loaded, entry, 0);
+    lineage.departed(entry);
+    lineage.end("a", undefined);
+    assertEquals(lineage.isOver(lineage.originOf(loaded)!), true);
+  });
+
+  it("follows: a Session of a request without a past, and no plain data", () => {
+    const lineage = new Lineage();
+    const { Session } = session as unknown as {
+      Session: new (req: object) => ReturnType<typeof sessionOf>;
+    };
+    const made = new Session({ sessionID: "a" });
+    assertEquals([lineage.follows(made), lineage.follows(sessionOf())], [true, false]);
+    lineage.loaded(made, entryOf("a"), 0);
+    assertEquals(lineage.follows(made), false);
+  });
+});
+
+describe("requestOf", () => {
+  it("is the request of a Session, and nothing of plain data with a key req", () => {
+    const { Session } = session as unknown as {
+      Session: new (req: object) => ReturnType<typeof sessionOf>;
+    };
+    const request = { sessionID: "a" };
+    assert(requestOf(new Session(request)) === request);
+    for (const req of [request, 5, null, undefined, "req"]) {
+      assertEquals(requestOf(sessionOf({ req })), undefined);
+    }
+  });
+});

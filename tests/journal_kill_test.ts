@@ -1,0 +1,144 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { fileURLToPath } from "node:url";
+import { openJournal } from "express-lembro/journal";
+import { Folder, Lembro } from "./snapshot/setup.ts";
+import { chances } from "./support/journals.ts";
+
+/** How often a process is killed; a thousand take some twenty minutes. */
+const KILLS = Number(Deno.env.get("KILLS") ?? 24);
+
+/** At most so much may be lost, in milliseconds. */
+const INTERVAL = 100;
+
+/** And so late a busy machine may be, in milliseconds. */
+const LATE = Number(Deno.env.get("LATE") ?? 1_000);
+
+const config = fileURLToPath(new URL("../deno.json", import.meta.url));
+const worker = fileURLToPath(new URL("./journal/worker.ts", import.meta.url));
+
+/** What a process has said of a session: its versions in their order, with the time of each. */
+interface Step {
+  what: string;
+  n: number;
+  time: number;
+}
+
+/** Lets a process work on a journal, kills it, and returns what it has said of each session. */
+async function killed(path: string, secret: string, first: number, after: number) {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--quiet", worker, path, `${INTERVAL}`, secret, `${first}`],
+    stdout: "piped",
+  }).spawn();
+  let kill: { time: number } | undefined;
+  let text = "";
+  for await (const part of process.stdout.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (kill) continue;
+    kill = { time: Infinity };
+    setTimeout(() => {
+      kill!.time = Date.now();
+      process.kill("SIGKILL");
+    }, after);
+  }
+  await process.status;
+  assert(kill, "it has never opened the journal");
+  const steps = new Map<string, Step[]>();
+  let last = first;
+  // The last line may be torn.
+  for (const line of text.split("\n").slice(0, -1)) {
+    const [what, sid, n, time] = line.split(" ");
+    last = Math.max(last, Number(n));
+    steps.set(sid, [...steps.get(sid) ?? [], { what, n: Number(n), time: Number(time) }]);
+  }
+  return { steps, last, time: kill.time };
+}
+
+describe("a process that is killed while it uses its journal", () => {
+  it("comes back with all that was answered, and no older than promised", async () => {
+    const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
+    const chance = chances(seed);
+    using folder = new Folder();
+    const files = ["", "a secret"].map((secret) => ({
+      secret,
+      path: `${folder.path}/${secret ? "sealed" : "open"}`,
+      found: new Map<string, number>(),
+    }));
+    let first = 0;
+    let [answered, oldest, compacting] = [0, 0, 0];
+    for (let round = 0; round < KILLS; round++) {
+      const file = files[round % 2];
+      const { steps, last, time } = await killed(file.path, file.secret, first, chance() * 600);
+      // The number after the last that it has said may be in the file.
+      first = last + 1;
+      compacting += folder.names().filter((name) => name.endsWith(".tmp")).length;
+
+      using store = new Lembro({ maxSize: Infinity });
+      const journal = await openJournal(store, file.path, { secret: file.secret || undefined });
+      const found = new Map<string, number>();
+      for (const [sid, session] of store.entries()) {
+        found.set(sid, (session as unknown as { n: number }).n);
+      }
+      await journal.close();
+      for (const sid of new Set([...steps.keys(), ...found.keys(), ...file.found.keys()])) {
+        const version = found.get(sid);
+        const of = steps.get(sid) ?? [];
+        const what = `SEED=${seed}, round ${round}, ${sid}: ${version} was found, of ` +
+          `${JSON.stringify(of)}, killed at ${time}`;
+        // An answer holds.
+        const gone = of.filter(({ what }) => what === "destroyed").map(({ n }) => n);
+        answered += gone.length;
+        assert(version === undefined || version > Math.max(0, ...gone), what);
+        // It is one of those that there were, and none from before the interval.
+        const changes = of.filter(({ what }) => what === "set" || what === "destroying");
+        const before = { what: file.found.has(sid) ? "set" : "none", n: file.found.get(sid) ?? 0 };
+        const [old, ...recent] = [before, ...changes]
+          .filter((_, i) => !(changes[i]?.time <= time - INTERVAL - LATE));
+        const possible = [old, ...recent].map(({ what, n }) => what === "set" ? n : undefined);
+        assert([...possible, last + 1].includes(version), what);
+        const newest = [before, ...changes].at(-1)!;
+        if (newest !== old && possible[0] === version) {
+          const next = changes.find(({ n }) => n > old.n);
+          if (next) oldest = Math.max(oldest, time - next.time);
+        }
+      }
+      file.found = found;
+    }
+    console.log(
+      `      ${KILLS} kills, SEED=${seed}: ${answered} logouts were answered; the oldest change ` +
+        `lost was ${oldest} ms old; ${compacting} came while a file was compacted`,
+    );
+    assert(answered > KILLS);
+    assertEquals(folder.names(), ["open", "sealed"]);
+  });
+});
+
+describe("a process that ends by itself", () => {
+  for (
+    const [how, end] of [["without a word", ""], ["after it has closed", "await journal.close();"]]
+  ) {
+    it(`${how} loses nothing, and is not kept alive by its journal`, async () => {
+      using folder = new Folder();
+      const setup = new URL("./support/setup.ts", import.meta.url).href;
+      const script = `
+        import { openJournal } from "express-lembro/journal";
+        import { Lembro, sessionOf } from "${setup}";
+        const store = new Lembro();
+        const journal = await openJournal(store, Deno.args[0], { interval: 60_000 });
+        store.set("a", sessionOf(), () => {});
+        ${end}
+      `;
+      const path = `${folder.path}/app.ts`;
+      await Deno.writeTextFile(path, script);
+      const start = performance.now();
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", "--quiet", `--config=${config}`, path, folder.snapshot],
+      }).output();
+      assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+      assert(performance.now() - start < 20_000);
+      using after = new Lembro();
+      await (await openJournal(after, folder.snapshot)).close();
+      assertEquals(await after.ids(), ["a"]);
+    });
+  }
+});

@@ -1,0 +1,86 @@
+/**
+ * Parts of the core, without a store around them.
+ *
+ * @module
+ */
+import { Entry, Queue, type Rank, type Reason } from "../../src/core/entry.ts";
+import { type Candidate, Vault } from "../../src/core/vault.ts";
+
+let last = 0;
+
+/** An entry that no vault keeps. */
+export function entryOf(
+  sid: string,
+  { user, lastUsed = 0 }: { user?: string; lastUsed?: number } = {},
+) {
+  const record = { text: "{}", cookie: undefined, size: 4, expires: Infinity, dateOffset: 0 };
+  const number = ++last;
+  const entry = new Entry(
+    sid,
+    number,
+    number,
+    new Queue("newcomers"),
+    record,
+    0,
+    lastUsed,
+    undefined,
+  );
+  entry.owner = user;
+  return entry;
+}
+
+/** What a vault takes, of `size` bytes. */
+export function candidateOf(sid: string, size: number, more: Partial<Candidate> = {}): Candidate {
+  const record = { text: sid, cookie: undefined, size, expires: Infinity, dateOffset: 0 };
+  return {
+    sid,
+    record,
+    isProtected: false,
+    user: undefined,
+    address: "",
+    created: 0,
+    lastUsed: 0,
+    life: undefined,
+    ...more,
+  };
+}
+
+/** A vault, with a clock that the test sets, and what has left it. */
+export class TestVault extends Vault {
+  time = 0;
+  readonly gone: [sid: string, reason: Reason][];
+
+  constructor(maxSize: number) {
+    const gone: [string, Reason][] = [];
+    super(maxSize, () => this.time, ({ sid }, reason) => gone.push([sid, reason]));
+    this.gone = gone;
+  }
+
+  /** Adds entries of 100 bytes. Returning ones are asked for once. */
+  fill(rank: Rank, ...sids: string[]): Entry[] {
+    return sids.map((sid) => {
+      const entry = this.add(candidateOf(sid, 100, { isProtected: rank === "protected" }));
+      if (rank === "returning") this.use(entry, this.time);
+      return entry;
+    });
+  }
+
+  /** The ids of a rank, from the next to be evicted on, and the other way round. */
+  sids(rank: Rank): string[] {
+    const forth: string[] = [];
+    const back: string[] = [];
+    const { first, last } = this.queue(rank);
+    for (let entry = first; entry; entry = entry.newer) forth.push(entry.sid);
+    for (let entry = last; entry; entry = entry.older) back.push(entry.sid);
+    if (forth.join() !== back.reverse().join()) throw new Error(`${forth} is not ${back}`);
+    return forth;
+  }
+}
+
+/** Runs all steps of long work, and counts them. */
+export function finish<Result>(work: Generator<void, Result>): { result: Result; steps: number } {
+  for (let steps = 0;; steps++) {
+    const { done, value } = work.next();
+    if (done) return { result: value, steps };
+  }
+}
