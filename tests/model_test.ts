@@ -1,5 +1,5 @@
 /**
- * Random sequences of commands to the store and to the model of the contract:
+ * Random sequences of commands to the store and to a model of it:
  * same answers, same ledger, same order of eviction.
  *
  *     deno task test:model 50000        as many sequences as asked for
@@ -344,7 +344,7 @@ async function unhurried<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-describe("the store and a model of the contract", () => {
+describe("the store and a model of it", () => {
   const numRuns = Number(Deno.args[0] ?? RUNS);
   const [, seed, path] = Deno.env.get("LEMBRO_REPLAY")?.match(/^(-?\d+):(.+)$/) ?? [];
 
