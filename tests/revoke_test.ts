@@ -67,6 +67,15 @@ describe("revoke", () => {
     assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), [phone.sessionID]);
   });
 
+  it("spares the session of a request of Fastify", async () => {
+    for (const request of [{ session: { sessionId: "1" } }, { session: { id: "1" } }]) {
+      using store = new Lembro();
+      for (const sid of ["1", "2"]) await store.set(sid, sessionOf(ada));
+      assertEquals(await store.revoke("ada", { except: request as never }), 1);
+      assertEquals(await store.ids(), ["1"]);
+    }
+  });
+
   it("spares nothing by an id that is not the user's, or is absent", async () => {
     const { store, other } = await devices();
     using _ = store;
@@ -201,10 +210,13 @@ describe("after revoke, nothing brings the user back:", () => {
     const { store, requests } = await devices();
     using _ = store;
     const { sessionID } = await requests.create();
-    const loaded = (await store.get(sessionID))!;
-    await store.revoke("ada");
-    await store.set(sessionID, Object.assign(loaded, ada));
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    for (const isSavedBetween of [false, true]) {
+      const loaded = (await store.get(sessionID))!;
+      await store.revoke("ada");
+      if (isSavedBetween) await store.set(sessionID, loaded);
+      await store.set(sessionID, Object.assign(loaded, ada));
+      assertEquals((await store.sessionsOf("ada")).length, 0);
+    }
   });
 
   it("not a change of user within a session that was loaded before", async () => {
