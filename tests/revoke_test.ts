@@ -1,7 +1,7 @@
 /** Signing a user out everywhere, in a way that sticks. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { HeldClock, MINUTE, SECOND, withSlowSteps } from "./support/clock.ts";
+import { HeldClock, HOUR, MINUTE, SECOND, withSlowSteps } from "./support/clock.ts";
 import {
   type FakeRequest,
   keptData,
@@ -321,6 +321,20 @@ describe("the request that revoke spares", () => {
     assertEquals((await store.sessionsOf("ada")).length, 0);
   });
 
+  it("is stopped by a revocation that another request made while it was under way", async () => {
+    const { store, phone, laptop } = await devices();
+    using _ = store;
+    // Both change the password; the phone is faster.
+    await store.revoke("ada", { except: phone as never });
+    await store.revoke("ada", { except: laptop as never });
+    await regenerate(laptop);
+    for (const request of [phone, laptop]) {
+      Object.assign(request.session, ada);
+      await save(request);
+    }
+    assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
   it("is not spared by the next revocation", async () => {
     const { store, phone } = await devices();
     using _ = store;
@@ -343,6 +357,16 @@ describe("the memory of revocations", () => {
     Object.assign(signIn.session, ada);
     await save(signIn);
     assertEquals((await store.sessionsOf("ada")).length, 0);
+  });
+
+  it("is not needed for a session that was destroyed: its late save is dropped at any time", async () => {
+    using clock = new HeldClock();
+    const { store, phone } = await devices({ ttl: HOUR });
+    using _ = store;
+    await store.revoke("ada");
+    clock.tick(30 * MINUTE);
+    await save(phone);
+    assertEquals([(await store.sessionsOf("ada")).length, store.stats().lateWrites], [0, 1]);
   });
 
   it("holds for 12,000 users at once: no sign-in under way comes through", async () => {
