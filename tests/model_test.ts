@@ -125,7 +125,8 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(2, "setCookie", { request, cookie }),
     command(8, "signIn", { request, user }),
     command(26, "save", { request }),
-    command(1, ["saveAs", "regenerateOwn"], { request, sid }),
+    command(3, ["saveAs", "regenerateOwn"], { request, sid }),
+    command(2, "reload", { request }),
     command(3, "update", {
       sid,
       edits,
@@ -217,6 +218,12 @@ const HERE: From = { address: "192.0.2.1", isPoll: false };
 const ADA: Data[number] = ["passport", { user: "ada" }];
 const ADA_EDIT: [string[], object] = [["passport"], { user: "ada" }];
 
+const signingIn: Command[] = [
+  { do: "set", sid: "a", data: [], cookie: ["none", 0] },
+  { do: "open", sid: "a", request: 0, from: HERE },
+  { do: "signIn", request: 0, user: "ada" },
+];
+
 /** What chance finds too seldom, or found once. */
 const examples: [Options, Command[]][] = [
   // Newcomers that hold an eighth to the byte are the next to go.
@@ -280,11 +287,63 @@ const examples: [Options, Command[]][] = [
   [
     OPTIONS,
     [
-      { do: "set", sid: "a", data: [], cookie: ["none", 0] },
-      { do: "open", sid: "a", request: 0, from: HERE },
-      { do: "signIn", request: 0, user: "ada" },
+      ...signingIn,
       { do: "revoke", user: "ada", except: { sid: "b" } },
       { do: "revoke", user: "ada", except: { request: 0 } },
+      { do: "save", request: 0 },
+    ],
+  ],
+  [
+    OPTIONS,
+    [
+      ...signingIn,
+      { do: "revoke", user: "ada", except: { sid: "b" } },
+      { do: "revoke", user: "ada", except: { sid: "a" } },
+      { do: "save", request: 0 },
+    ],
+  ],
+  [
+    OPTIONS,
+    [
+      ...signingIn,
+      { do: "revoke", user: "ada", except: { sid: "a" } },
+      { do: "revoke", user: "ada", except: { request: 0 } },
+      { do: "regenerateOwn", request: 0, sid: "b" },
+      { do: "signIn", request: 0, user: "ada" },
+      { do: "save", request: 0 },
+    ],
+  ],
+  // It does spare what that request saves under a new id.
+  [
+    OPTIONS,
+    [
+      ...signingIn,
+      { do: "revoke", user: "ada", except: { request: 0 } },
+      { do: "regenerateOwn", request: 0, sid: "b" },
+      { do: "signIn", request: 0, user: "ada" },
+      { do: "save", request: 0 },
+    ],
+  ],
+  // After ten minutes it is forgotten, though there was another one since.
+  [
+    { ...OPTIONS, ttl: Infinity, interval: 360_000 },
+    [
+      ...signingIn,
+      { do: "revoke", user: "ada", except: null },
+      { do: "wait", ms: 400_000 },
+      { do: "revoke", user: "ada", except: { sid: "a" } },
+      { do: "wait", ms: 400_000 },
+      { do: "save", request: 0 },
+    ],
+  ],
+  // A request that began before a revocation and reloads its session after it began before it.
+  [
+    OPTIONS,
+    [
+      ...signingIn,
+      { do: "revoke", user: "ada", except: null },
+      { do: "reload", request: 0 },
+      { do: "signIn", request: 0, user: "ada" },
       { do: "save", request: 0 },
     ],
   ],

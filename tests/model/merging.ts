@@ -102,7 +102,7 @@ export function same(one: unknown, other: unknown): boolean {
 function sorted(value: unknown): string | undefined {
   return JSON.stringify(
     value,
-    (_, value) => isTree(value) ? Object.entries(value).sort(byKey) : value,
+    (_, value) => isTree(value) ? Object.fromEntries(Object.entries(value).sort(byKey)) : value,
   );
 }
 

@@ -74,7 +74,7 @@ export type Command =
   | { do: "editCookie"; request: number; edit: CookieEdit }
   | { do: "setCookie"; request: number; cookie: Cookie }
   | { do: "signIn"; request: number; user: Value }
-  | { do: "save" | "touchOwn"; request: number }
+  | { do: "save" | "touchOwn" | "reload"; request: number }
   | { do: "saveAs" | "regenerateOwn"; request: number; sid: string }
   | { do: "set" | "regenerate"; sid: string; data: Data; cookie: Cookie }
   | { do: "update"; sid: string; edits: Edit[]; how: "edit" | "throw" | "promise" }
@@ -340,6 +340,18 @@ export async function play(
         if (!request) return;
         const { sid, live, origin, visit } = request;
         return ask(model.touch(sid, live, origin, visit), store.touch, sid, live);
+      }
+      case "reload": {
+        const request = requests[command.request];
+        if (!request?.req) return;
+        const { sid, req, visit } = request;
+        const answer = model.get(sid);
+        ask(answer, store.get, sid);
+        const loaded = await settle() as Session;
+        if (!isTree(loaded?.cookie)) return;
+        const live = store.createSession(req, loaded as never);
+        requests[command.request] = { sid, live, origin: answer.origin, req, visit: visit! };
+        return;
       }
       case "regenerateOwn": {
         const request = requests[command.request];
