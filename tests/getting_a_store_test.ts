@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { HeldClock } from "./support/clock.ts";
 import { Lembro, lembro, session, sessionOf, settled } from "./support/setup.ts";
 
 describe("lembro(session)", () => {
@@ -117,12 +118,13 @@ describe("the constructor", () => {
 
 describe("a Store that is not an EventEmitter", () => {
   it("does not make the store throw", async () => {
+    using clock = new HeldClock();
     class Store {}
     using store = new (lembro({ Store }))({ maxSize: "2K" });
     for (const sid of "abcdefghijklmnop") await store.set(sid, sessionOf());
     assert(store.stats().evicted.newcomers > 0);
     await store.set("a", sessionOf({}, { maxAge: 1 }));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    clock.tick(1);
     await store.purge();
     await store.clear();
     assertEquals(store.stats().expired, 1);

@@ -1,8 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { Visitor } from "./support/http.ts";
-import { root } from "./support/installed.ts";
+import { App, firstProgram, inserted, snippetOf } from "./support/readme.ts";
 import { hasRedis, RedisSite } from "./support/redis.ts";
 
 /** Another one than that of connect-redis, in milliseconds. */
@@ -11,6 +13,9 @@ const TTL = 1_000_000;
 /** How long nobody asks before the move, in milliseconds: the sessions have that much less left. */
 const PAUSE = 3_000;
 
+/** How long a slow request takes, in milliseconds: longer than a silent Redis is waited for. */
+const SLOW = 7_000;
+
 /** What the app does, whatever its store. */
 const ROUTES = `
 app.get("/sign-in/:user", (request, response) => {
@@ -18,92 +23,34 @@ app.get("/sign-in/:user", (request, response) => {
   if (request.query.remember) request.session.cookie.maxAge = Number(request.query.remember);
   response.json("welcome");
 });
+app.get("/slow-sign-in/:user", async (request, response) => {
+  await new Promise((resolve) => setTimeout(resolve, ${SLOW}));
+  request.session.user = request.params.user;
+  response.json("welcome");
+});
 app.get("/who", (request, response) => response.json(request.session.user ?? null));
 app.get("/sign-out", (request, response) => {
   request.session.destroy(() => response.json("bye"));
 });
-const server = app.listen(0, "127.0.0.1", () => {
-  console.log("http://127.0.0.1:" + server.address().port);
-});
 `;
 
-/** The app as it is, with the README's first step in it. */
-const onLembro = (step: string) => `
-import express from "express";
-import session from "express-session";
-import lembro from "express-lembro";
-const app = express();
-const store = new (lembro(session))({ ttl: ${TTL} });
-app.use(session({ store, secret: "change me", resave: false, saveUninitialized: false }));
-${ROUTES}
-${step}`;
-
-/** The same app with the sessions of the README's third step. */
-const onRedis = (step: string) => `
-import express from "express";
-const app = express();
-${step}
-${ROUTES}`;
-
-/** The code of a step, as README.md has it. */
-async function stepOf(number: number): Promise<string> {
-  const readme = await Deno.readTextFile(join(root, "README.md"));
-  const marked = `^<!-- leaving: step ${number} -->\n+\`\`\`js ignore\n([^]*?)^\`\`\`$`;
-  const [, step] = new RegExp(marked, "m").exec(readme) ?? [];
-  assert(step, `README.md has no code marked as step ${number} of leaving`);
-  return step;
+/** The README's first program with its journal, and what the first step of the move adds. */
+async function onLembro(): Promise<string> {
+  const program = await firstProgram(await snippetOf("journal"));
+  const withRoutes = inserted(program, /^app\.use\(.*\n/m, ROUTES);
+  return withRoutes.replace('maxSize: "16M"', `$&, ttl: ${TTL}`) +
+    await snippetOf("leaving: step 1");
 }
 
-/** A process that runs an app. */
-class App implements AsyncDisposable {
-  readonly url: string;
-  readonly #process: Deno.ChildProcess;
-  readonly #output: ReadableStreamDefaultReader<string>;
-
-  private constructor(
-    url: string,
-    process: Deno.ChildProcess,
-    output: ReadableStreamDefaultReader<string>,
-  ) {
-    this.url = url;
-    this.#process = process;
-    this.#output = output;
-  }
-
-  static async start(file: string, code: string, redis: string): Promise<App> {
-    await Deno.writeTextFile(file, code);
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-lock", "--config", join(root, "deno.json"), file],
-      env: { REDIS_URL: redis },
-      stdout: "piped",
-    }).spawn();
-    const output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const { value = "" } = await output.read();
-    return new App(value.trim(), process, output);
-  }
-
-  /** Stops it as a process manager does, and gives what it says until it has ended. */
-  async stop(): Promise<string> {
-    this.#process.kill("SIGTERM");
-    let said = "";
-    for (;;) {
-      const { value, done } = await this.#output.read();
-      if (done) break;
-      said += value;
-    }
-    assertEquals((await this.#process.status).code, 0);
-    return said;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.#output.cancel();
-    await this.#process.status;
-  }
+/** The same app with the sessions of the README's third step. */
+async function onRedis(): Promise<string> {
+  const step = await snippetOf("leaving: step 3");
+  return `import express from "express";
+const app = express();
+${step}
+${ROUTES}
+app.listen(3000);
+`;
 }
 
 if (hasRedis()) {
@@ -112,20 +59,36 @@ if (hasRedis()) {
     let folder: string;
     beforeAll(async () => {
       redis = await RedisSite.start();
+    });
+    beforeEach(async () => {
       folder = await Deno.makeTempDir({ prefix: "express-lembro-" });
+      await redis.client.flushDb();
     });
-    afterAll(async () => {
-      await Deno.remove(folder, { recursive: true });
-      await redis[Symbol.asyncDispose]();
-    });
+    afterEach(() => Deno.remove(folder, { recursive: true }));
+    afterAll(() => redis[Symbol.asyncDispose]());
+
+    /** Signs Ada in, stops the app, and returns what it says and what Redis has then. */
+    async function move(to: string | undefined) {
+      await using app = await App.start(folder, await onLembro());
+      const ada = new Visitor(app.url);
+      await ada.get("/sign-in/Ada");
+      if (to !== undefined) await Deno.writeTextFile(join(folder, "move-to-redis"), `${to}\n`);
+      const { said, code } = await app.stop();
+      assertEquals(code, 0);
+      return { said, moved: await redis.client.dbSize(), ada };
+    }
+
+    /** Whether the app, started again as it was, still knows a visitor. */
+    async function stillKnows({ cookie }: Visitor): Promise<boolean> {
+      await using app = await App.start(folder, await onLembro());
+      const visitor = new Visitor(app.url);
+      visitor.cookie = cookie;
+      return await visitor.get("/who") === "Ada";
+    }
 
     it("sign nobody out, and nobody in", async () => {
       const { client, url } = redis;
-      await using before = await App.start(
-        join(folder, "before.mjs"),
-        onLembro(await stepOf(1)),
-        url,
-      );
+      await using before = await App.start(folder, await onLembro());
       const [ada, eve, bob] = [1, 2, 3].map(() => new Visitor(before.url));
       await ada.get("/sign-in/Ada");
       await eve.get(`/sign-in/Eve?remember=${2 * TTL}`);
@@ -138,7 +101,8 @@ if (hasRedis()) {
 
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
       const stopping = Date.now();
-      assertEquals(await before.stop(), "2 sessions moved, 0 failed\n");
+      await Deno.writeTextFile(join(folder, "move-to-redis"), `${url}\n`);
+      assertEquals(await before.stop(), { said: "2 sessions moved, 0 failed\n", code: 0 });
       const took = Date.now() - stopping;
       const lives: Record<string, number> = {};
       for (const key of await client.keys("sess:*")) {
@@ -153,7 +117,7 @@ if (hasRedis()) {
         assert(isLeft, `${user} has ${lived} ms from the last visit on`);
       }
 
-      await using after = await App.start(join(folder, "after.mjs"), onRedis(await stepOf(3)), url);
+      await using after = await App.start(folder, await onRedis(), { env: { REDIS_URL: url } });
       const [laterAda, laterEve, laterBob] = [ada, eve, bob].map(({ cookie }) => {
         const visitor = new Visitor(after.url);
         visitor.cookie = cookie;
@@ -165,6 +129,44 @@ if (hasRedis()) {
       await laterAda.get("/sign-out");
       assertEquals(await laterAda.get("/who"), null);
       assertEquals(await client.dbSize(), 1);
+    });
+
+    it("wait for a request that is under way", async () => {
+      await using app = await App.start(folder, await onLembro());
+      await Deno.writeTextFile(join(folder, "move-to-redis"), redis.url);
+      const ada = new Visitor(app.url);
+      const slow = ada.get("/slow-sign-in/Ada");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assertEquals(await app.stop(), { said: "1 sessions moved, 0 failed\n", code: 0 });
+      assertEquals([await slow, await redis.client.dbSize()], ["welcome", 1]);
+    });
+
+    it("move nothing at a restart before the day", async () => {
+      const { said, moved, ada } = await move(undefined);
+      assertEquals([said, moved], ["", 0]);
+      assert(await stillKnows(ada));
+    });
+
+    it("keep all sessions if nothing listens where Redis should", async () => {
+      const { said, moved, ada } = await move("redis://127.0.0.1:1");
+      assertEquals([said, moved], ["", 0]);
+      assert(await stillKnows(ada));
+    });
+
+    it("keep all sessions if Redis does not answer", async () => {
+      const silent = createServer().listen(0, "127.0.0.1");
+      const sockets: Socket[] = [];
+      silent.on("connection", (socket) => sockets.push(socket.on("error", () => {})));
+      await once(silent, "listening");
+      const { port } = silent.address() as AddressInfo;
+      try {
+        const { said, moved, ada } = await move(`redis://127.0.0.1:${port}`);
+        assertEquals([said, moved], ["", 0]);
+        assert(await stillKnows(ada));
+      } finally {
+        for (const socket of sockets) socket.destroy();
+        silent.close();
+      }
     });
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Random sequences of commands to the store and to the model of the contract:
+ * Random sequences of commands to the store and to a model of it:
  * same answers, same ledger, same order of eviction.
  *
  *     deno task test:model 50000        as many sequences as asked for
@@ -22,7 +22,7 @@ import {
   play,
 } from "./model/play.ts";
 
-const RUNS = 6_000;
+const RUNS = 3_000;
 const MOST_COMMANDS = 60;
 
 // Few ids, and most of one, so that requests meet.
@@ -167,6 +167,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(2, "visit", { count: fc.integer({ min: 1, max: 9 }) }),
     command(2, "destroy", { sid }),
     command(2, ["all", "length", "ids"], {}),
+    command(2, ["backup", "restore"], {}),
     command(2, ["reduce", "purge"], {}),
     command(1, ["clear", "close"], {}),
     command(2, "iterate", { iterator }),
@@ -199,7 +200,7 @@ const options: fc.Arbitrary<Options> = fc.record({
 });
 
 const OPTIONS: Options = {
-  maxSize: "1K",
+  maxSize: 4000,
   interval: 1000,
   ttl: 1000,
   idleTimeout: Infinity,
@@ -212,11 +213,15 @@ const OPTIONS: Options = {
   looks: true,
 };
 
+const HERE: From = { address: "192.0.2.1", isPoll: false };
+const ADA: Data[number] = ["passport", { user: "ada" }];
+const ADA_EDIT: [string[], object] = [["passport"], { user: "ada" }];
+
 /** What chance finds too seldom, or found once. */
 const examples: [Options, Command[]][] = [
   // Newcomers that hold an eighth to the byte are the next to go.
   [
-    { ...OPTIONS, maxSize: 400 },
+    { ...OPTIONS, maxSize: 400, ttl: Infinity },
     [
       { do: "set", sid: "a", data: [["a", { pad: 20 }]], cookie: null },
       { do: "set", sid: "b", data: [["a", { pad: 20 }]], cookie: null },
@@ -234,6 +239,83 @@ const examples: [Options, Command[]][] = [
       { do: "saveAs", request: 0, sid: "b" },
       { do: "destroy", sid: "a" },
       { do: "save", request: 0 },
+    ],
+  ],
+  // A request that saves twice does not take back the lifetime that another one has set.
+  [
+    OPTIONS,
+    [
+      { do: "set", sid: "a", data: [], cookie: ["date", 100] },
+      { do: "get", sid: "a", request: 0 },
+      { do: "touch", sid: "a", cookie: ["none", 0] },
+      { do: "save", request: 0 },
+      { do: "save", request: 0 },
+      { do: "touchOwn", request: 0 },
+      { do: "info", sid: "a" },
+    ],
+  ],
+  // A touch with a merged cookie extends the life by that one.
+  [
+    { ...OPTIONS, idleTimeout: 1500 },
+    [
+      { do: "set", sid: "a", data: [], cookie: ["date", 100] },
+      { do: "open", sid: "a", request: 0, from: HERE },
+      { do: "set", sid: "a", data: [], cookie: ["none", 0] },
+      { do: "save", request: 0 },
+      { do: "touchOwn", request: 0 },
+      { do: "info", sid: "a" },
+    ],
+  ],
+  // A poll does not bring back what has expired since it was loaded.
+  [
+    { ...OPTIONS, polls: true },
+    [
+      { do: "set", sid: "a", data: [], cookie: ["date", 100] },
+      { do: "open", sid: "a", request: 0, from: { ...HERE, isPoll: true } },
+      { do: "wait", ms: 1000 },
+      { do: "save", request: 0 },
+    ],
+  ],
+  // A revocation that spares a request does not lift an earlier one.
+  [
+    OPTIONS,
+    [
+      { do: "set", sid: "a", data: [], cookie: ["none", 0] },
+      { do: "open", sid: "a", request: 0, from: HERE },
+      { do: "signIn", request: 0, user: "ada" },
+      { do: "revoke", user: "ada", except: { sid: "b" } },
+      { do: "revoke", user: "ada", except: { request: 0 } },
+      { do: "save", request: 0 },
+    ],
+  ],
+  // What was loaded before a revocation is stale under another id too.
+  [
+    OPTIONS,
+    [
+      { do: "set", sid: "a", data: [], cookie: null },
+      { do: "get", sid: "a", request: 0 },
+      { do: "revoke", user: "ada", except: null },
+      { do: "signIn", request: 0, user: "ada" },
+      { do: "saveAs", request: 0, sid: "b" },
+    ],
+  ],
+  // An expired session costs no live one its place among those of its user.
+  [
+    { ...OPTIONS, interval: 10_000, maxSessionsPerUser: 2, ttl: 30_000 },
+    [
+      { do: "set", sid: "a", data: [ADA], cookie: null },
+      { do: "set", sid: "b", data: [ADA], cookie: ["date", 100] },
+      { do: "wait", ms: 1000 },
+      { do: "set", sid: "c", data: [ADA], cookie: null },
+    ],
+  ],
+  // An update makes a session that of another user, and not its most recently used one.
+  [
+    { ...OPTIONS, maxSessionsPerUser: 1 },
+    [
+      { do: "set", sid: "a", data: [], cookie: null },
+      { do: "set", sid: "b", data: [ADA], cookie: null },
+      { do: "update", sid: "a", edits: [["set", ...ADA_EDIT]], how: "edit" },
     ],
   ],
 ];
@@ -262,7 +344,7 @@ async function unhurried<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-describe("the store and a model of the contract", () => {
+describe("the store and a model of it", () => {
   const numRuns = Number(Deno.args[0] ?? RUNS);
   const [, seed, path] = Deno.env.get("LEMBRO_REPLAY")?.match(/^(-?\d+):(.+)$/) ?? [];
 
@@ -282,7 +364,7 @@ describe("the store and a model of the contract", () => {
     // Sequences in which nothing happens would prove nothing.
     for (const [name, count] of Object.entries(seen)) {
       assert(
-        count * 100 >= numRuns || numRuns < RUNS,
+        count * 400 >= numRuns || numRuns < RUNS,
         `Only ${count} ${name} in ${numRuns} sequences`,
       );
     }

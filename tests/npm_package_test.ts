@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { build, stop } from "esbuild";
 import type { LembroStats } from "express-lembro";
@@ -17,6 +17,7 @@ import config from "../deno.json" with { type: "json" };
 import { hasChromium, launch, serve } from "./support/chromium.ts";
 import { FRAMEWORKS, whileRunning } from "./support/frameworks.ts";
 import { Installed, root, succeeds } from "./support/installed.ts";
+import { firstProgram, snippetOf, snippetsOf } from "./support/readme.ts";
 import { runtimes } from "./support/runtimes.ts";
 
 /** Long enough for a slow machine, and short enough to notice a process that never ends. */
@@ -166,6 +167,18 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       ]);
     });
 
+    it("compiles the README's first program with its file of types, and not without", async () => {
+      const folder = join(project, "readme");
+      await Deno.mkdir(folder);
+      const [app, types] = ["app.ts", "session.d.ts"].map((name) => join(folder, name));
+      await Deno.writeTextFile(app, await firstProgram());
+      await Deno.writeTextFile(types, await snippetOf("session.d.ts"));
+      const options = ["--module", "nodenext"];
+      await compiles("typescript", [...options, app, types]);
+      await compiles("typescript-newest", [...options, "--types", "node", app, types]);
+      await assertRejects(() => compiles("typescript", [...options, app]), Error, "'visits'");
+    });
+
     for (const { name, command: [binary, ...args] } of everywhere) {
       describe(`in ${name}`, () => {
         const run = (...script: string[]) =>
@@ -185,21 +198,19 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
 
         if (!name.startsWith("Node")) return;
         it("runs the snippets of the README that say so", async () => {
-          const readme = await Deno.readTextFile(join(root, "README.md"));
-          const snippets = [
-            ...readme.matchAll(/^<!-- run in node -->\n+```js ignore\n([^]*?)^```$/gm),
-          ];
-          assert(
-            snippets.length > 0,
-            "README.md has no snippet with <!-- run in node --> before it",
-          );
-          for (const [index, [, snippet]] of snippets.entries()) {
+          for (const [index, snippet] of (await snippetsOf("run in node")).entries()) {
             const file = `readme_${index + 1}.${/^import /m.test(snippet) ? "mjs" : "cjs"}`;
             // What the snippet leaves running, a server above all, ends with it.
             const ending = "\nsetTimeout(() => process.exit(0), 200);\n";
             await Deno.writeTextFile(join(project, "run", file), snippet + ending);
             await run("--require", "./any_port.cjs", file);
           }
+        });
+
+        it("runs the README's test", async () => {
+          const file = join(project, "run", "readme.test.mjs");
+          await Deno.writeTextFile(file, await snippetOf("run as a test"));
+          assert((await run("--test", file)).includes("# pass 1\n"));
         });
       });
     }
@@ -251,6 +262,25 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
 
         it("keeps them from the ES modules too, as esm.sh and skypack serve them", async () => {
           assertKept(await found("modules.html"), []);
+        });
+
+        it("runs the README's page", async () => {
+          const page = await browser.newPage();
+          try {
+            await page.route(
+              "https://cdn.jsdelivr.net/npm/express-lembro@2",
+              (route) =>
+                route.fulfill({
+                  path: join(project, PACKAGE, CDN_FILE),
+                  contentType: "text/javascript",
+                  headers: { "access-control-allow-origin": "*" },
+                }),
+            );
+            await page.setContent(`<body></body>${await snippetOf("run in a browser")}`);
+            await page.waitForFunction("document.body.textContent === 'Ada'");
+          } finally {
+            await page.close();
+          }
         });
 
         /** What the page found. */

@@ -16,7 +16,7 @@ async function add(store: ReturnType<typeof storeForTen>, ...sids: string[]): Pr
   }
 }
 
-/** Makes room, and tells who went, in order. */
+/** Returns the ids of the sessions that `work` evicts, in order. */
 async function evictedBy(
   store: ReturnType<typeof storeForTen>,
   work: () => Promise<unknown>,

@@ -99,7 +99,7 @@ describe("long work on a large store", () => {
       await purged;
     }));
 
-  it("purge: forgets what was there at the call, and tells how many had expired", () =>
+  it("purge: forgets what was there at the call, and counts how many had expired", () =>
     withSlowSteps(async () => {
       using clock = new HeldClock();
       using store = await fullStore({ ttl: 10, maxSize: Infinity });

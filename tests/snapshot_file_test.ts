@@ -194,6 +194,48 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     assertEquals(await loaded.length(), 0);
   });
 
+  it("sealed, and of which somebody without the secret has swapped two blocks", async () => {
+    using folder = new Folder();
+    using store = new Lembro({ maxSize: Infinity });
+    // Rows of the same length, so that whole blocks can change places.
+    for (let i = 0; i < 400; i++) await store.set(`${1000 + i}`, sessionOf({ n: 1000 + i }));
+    for (let i = 0; i < 400; i++) await store.touch(`${1000 + i}`, sessionOf());
+    const secret = "a secret";
+    await saveSnapshot(store, folder.snapshot, { secret });
+    const bytes = await Deno.readFile(folder.snapshot);
+    const text = new TextDecoder("latin1").decode(bytes);
+    const [, identity] = /"file":"([^"]+)"/.exec(text)!;
+    const blocks = [
+      ...text.matchAll(/(?:head|test|rows|ends) (?:\d{10} ){2}(\d{10}) [\da-f]{64} [\da-f]{64}\n/g),
+    ]
+      .map(({ index, 0: header, 1: length }) => ({
+        header,
+        content: bytes.slice(index + header.length, index + header.length + Number(length)),
+      }));
+    const [one, two] = blocks.flatMap(({ header }, i) => header.startsWith("rows") ? [i] : []);
+    const rewritten = async (order: number[]) => {
+      const parts: Uint8Array[] = [bytes.slice(0, text.indexOf("\n") + 1)];
+      let before = blocks[0].header.split(" ")[4];
+      for (const [i, { header }] of blocks.entries()) {
+        const { content } = blocks[order[i]];
+        const [kind, number, synced] = header.split(" ");
+        const length = String(content.length).padStart(10, "0");
+        const start = `${kind} ${number} ${synced} ${length} ${before}`;
+        before = createHash("sha256").update(i === 0 ? "" : identity).update(start).update(content)
+          .digest("hex");
+        parts.push(new TextEncoder().encode(`${start} ${before}\n`), content);
+      }
+      await Deno.writeFile(folder.snapshot, joined(...parts));
+      using loaded = new Lembro({ maxSize: Infinity });
+      return await loadSnapshot(loaded, folder.snapshot, { secret });
+    };
+    const order = blocks.map((_, i) => i);
+    assertEquals((await rewritten(order)).sessions, 400, "it is written as we write it");
+    [order[one], order[two]] = [two, one];
+    const error = await errorOf(rewritten(order));
+    assertMatch(error.message, /a block was altered at byte \d+$/);
+  });
+
   it("with blocks swapped, doubled, left out, or from another snapshot", async () => {
     using folder = new Folder();
     const bytes = await smallSnapshot(folder);

@@ -4,7 +4,7 @@ import { Lembro, session, type SessionData, sessionOf } from "./support/setup.ts
 
 type AnyStore = InstanceType<typeof session.MemoryStore>;
 
-/** Calls methods one after the other, and tells the arguments of every callback. */
+/** Calls methods one after the other, and returns what each has passed to its callback. */
 async function answersOf(store: AnyStore, script: [method: string, ...args: unknown[]][]) {
   const answers: unknown[] = [];
   for (const [method, ...args] of script) {

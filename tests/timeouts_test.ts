@@ -236,6 +236,34 @@ describe("a request that is no activity", () => {
     });
   }
 
+  it("does not extend the life of a session that was evicted meanwhile", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ ...options, maxSize: "16K" });
+    const requests = new Requests(store);
+    const { sessionID } = await requests.create();
+    const poll = await requests.load(sessionID, { path: "/poll" });
+    const { expires } = (await store.info(sessionID))!;
+    for (let i = 0; i < 8; i++) {
+      await store.set(`${i}`, sessionOfSize(2_048, { passport: { user: i } }));
+    }
+    assertEquals(await store.info(sessionID), undefined);
+    clock.tick(MINUTE);
+    await save(poll);
+    assertEquals((await store.info(sessionID))!.expires, expires);
+  });
+
+  it("does not bring back a session that has expired meanwhile", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro(options);
+    const requests = new Requests(store);
+    const { sessionID } = await requests.create();
+    const poll = await requests.load(sessionID, { path: "/poll" });
+    clock.tick(10 * MINUTE);
+    await store.purge();
+    await save(poll);
+    assertEquals(await store.length(), 0);
+  });
+
   it("can read and save the session", async () => {
     using store = new Lembro(options);
     const requests = new Requests(store);

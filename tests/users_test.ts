@@ -428,6 +428,18 @@ describe("maxSessionsPerUser", () => {
     assertEquals([store.stats().revoked, store.stats().expired], [0, 1]);
   });
 
+  it("does not destroy a live session in place of an expired one", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ maxSessionsPerUser: 2 });
+    const passport = { user: 1 };
+    await store.set("a", sessionOf({ passport }));
+    await store.set("b", sessionOf({ passport }, { maxAge: SECOND }));
+    clock.tick(SECOND);
+    await store.set("c", sessionOf({ passport }));
+    assertEquals(await sidsOf(store, 1), ["c", "a"]);
+    assertEquals([store.stats().revoked, store.stats().expired], [0, 1]);
+  });
+
   it("may be Infinity", async () => {
     using store = new Lembro({ maxSessionsPerUser: Infinity });
     for (let i = 0; i < 300; i++) store.set(`${i}`, by("ada"), () => {});

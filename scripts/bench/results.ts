@@ -282,7 +282,8 @@ function mergeTable({ merge }: Found): string {
   ], rows);
 }
 
-function journalTables({ web, times: byCount }: NonNullable<Found["journal"]>): string {
+/** What the journal costs, as tables. */
+export function journalTables({ web, times: byCount }: NonNullable<Found["journal"]>): string {
   const names = Object.keys(web);
   const [without] = names;
   const served = mapValues(web, (rounds) => rounds.map(({ perSecond }) => perSecond));

@@ -261,7 +261,7 @@ async function serveInTurn(
 }
 
 /** What the journal costs: where each request saves its session, and with many sessions. */
-async function measureJournal(
+export async function measureJournal(
   runtime: Runtime,
   plan: Plan["journal"],
 ): Promise<NonNullable<Found["journal"]>> {

@@ -16,6 +16,7 @@ import express, { type NextFunction, type Request, type Response } from "express
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session from "express-session";
 import lembro, { type LembroStore } from "express-lembro";
+import { openJournal } from "express-lembro/journal";
 import { monitor } from "express-lembro/monitor";
 import { Crawler } from "./crawler.ts";
 import { deviceName, OtherDevices } from "./devices.ts";
@@ -39,9 +40,11 @@ interface Visitor {
 export interface Demo {
   /** Keeps its sessions. */
   readonly store: LembroStore;
+  /** How many sessions it has from its journal. */
+  readonly restored: number;
   /** Starts the app on 127.0.0.1 and returns its address; 0 is any free port. */
   listen(port: number): Promise<string>;
-  /** Ends the app and closes all that it has open, the store included. */
+  /** Ends the app and closes all that it has open, store and journal included. */
   close(): Promise<void>;
 }
 
@@ -49,6 +52,8 @@ export interface Demo {
 export interface DemoOptions {
   /** The store's `maxSize`; the default is small enough to be filled. */
   maxSize?: string;
+  /** The file that keeps the sessions over restarts and crashes; by default they are lost. */
+  journal?: string;
   /** The secret that signs the cookies; by default a random one. */
   secret?: string;
   /** How many sessions the crawler opens. */
@@ -65,19 +70,27 @@ const SLOW = 1_500;
 /** How long a request for the cart takes at most, in milliseconds. */
 const CART = 200;
 
+/** How long a change takes to be on the disk at most, in milliseconds. */
+const JOURNAL_INTERVAL = 100;
+
 /** Makes the app and its store. */
-export function createDemo(
+export async function createDemo(
   {
     maxSize = "4M",
+    journal: path,
     secret = randomBytes(32).toString("hex"),
     crawlerSessions = 50_000,
   }: DemoOptions = {},
-): Demo {
+): Promise<Demo> {
   const Lembro = lembro(session);
   const store = new Lembro({
     maxSize,
     user: (session) => (session as Visitor).user,
   });
+  const journal = path === undefined
+    ? undefined
+    : await openJournal(store, path, { interval: JOURNAL_INTERVAL });
+  const restored = store.stats().sessions;
   const sessionOptions = {
     store,
     secret,
@@ -88,7 +101,7 @@ export function createDemo(
 
   const crawler = new Crawler(store);
   const otherDevices = new OtherDevices();
-  const started = { pid: process.pid, time: Date.now(), restored: 0 };
+  const started = { pid: process.pid, time: Date.now(), restored };
 
   const app = express();
   app.disable("x-powered-by");
@@ -124,7 +137,7 @@ export function createDemo(
   app.use(express.static(fileURLToPath(new URL("./page", import.meta.url))));
 
   // The app listens on 127.0.0.1 alone; elsewhere an access check belongs before the monitor.
-  const watch = monitor(store);
+  const watch = monitor(store, { journal });
   app.use("/monitor", watch);
 
   app.post("/crawler/start", (_req, res) => {
@@ -156,7 +169,7 @@ export function createDemo(
       store: store.stats(),
       crawler: crawler.run ?? null,
       crawlerSessions,
-      process: started,
+      process: { ...started, journal: journal?.stats().bytes ?? 0 },
     });
   });
 
@@ -240,11 +253,11 @@ export function createDemo(
   const server = createServer(app);
   return {
     store,
+    restored,
     listen: (port) =>
       new Promise((resolve, reject) => {
         server.once("error", reject);
         server.listen(port, "127.0.0.1", () => {
-          started.restored = store.stats().sessions;
           resolve(addressOf(server));
         });
       }),
@@ -256,6 +269,7 @@ export function createDemo(
         server.close(() => callback());
         server.closeAllConnections();
       });
+      await journal?.close();
     },
   };
 }

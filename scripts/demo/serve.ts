@@ -5,8 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { openJournal } from "express-lembro/journal";
-import { createDemo, type DemoOptions } from "./app.ts";
+import { createDemo } from "./app.ts";
 import { keptSecret } from "./secret.ts";
 
 function fail(error: unknown): never {
@@ -14,34 +13,24 @@ function fail(error: unknown): never {
   Deno.exit(1);
 }
 
-function createOrFail(options: DemoOptions) {
-  try {
-    return createDemo(options);
-  } catch (error) {
-    fail(error);
-  }
-}
-
 const given = Deno.env.get("CRAWLER") || "50000";
 if (!/^[1-9]\d{0,6}$/.test(given)) {
   fail(new RangeError(`CRAWLER must be a number from 1 to 9999999: received "${given}"`));
 }
 const folder = Deno.env.get("DATA") || fileURLToPath(new URL("../../.demo", import.meta.url));
-const demo = createOrFail({
+const demo = await createDemo({
   maxSize: Deno.env.get("MAX_SIZE") || undefined,
   // With another secret no cookie would be valid any more.
   secret: await keptSecret(`${folder}/secret`),
+  journal: `${folder}/sessions.journal`,
   crawlerSessions: Number(given),
-});
-const journal = await openJournal(demo.store, `${folder}/sessions.journal`, { interval: 100 })
-  .catch(fail);
+}).catch(fail);
 const address = await demo.listen(Number(Deno.env.get("PORT"))).catch(fail);
 
 let ending: Promise<void> | undefined;
 
 async function end() {
   await demo.close();
-  await journal.close();
   Deno.exit();
 }
 const endOnce = () => ending ??= end();
@@ -50,7 +39,7 @@ Deno.addSignalListener("SIGINT", endOnce);
 if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", endOnce);
 
 console.log(`The demo is at ${address} (process ${Deno.pid}; Ctrl+C stops it)`);
-console.log(`Sessions restored: ${demo.store.stats().sessions}`);
+console.log(`Sessions restored: ${demo.restored}`);
 
 // Its other end is open as long as main.ts runs.
 for await (const _ of Deno.stdin.readable);

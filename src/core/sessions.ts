@@ -371,7 +371,9 @@ export class Sessions {
     const found = this.vault.find(sid, now);
     if (user !== undefined) {
       const isSignIn = found?.user !== user;
-      if (this.#revocations.isStale(user, sid, session, origin, isSignIn, now)) {
+      // What was loaded under another id began when it was loaded.
+      const from = origin ?? this.#lineage.originOf(session);
+      if (this.#revocations.isStale(user, sid, session, from, isSignIn, now)) {
         return this.#late(sid);
       }
     }
@@ -417,8 +419,9 @@ export class Sessions {
     const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
-    const asked = this.#asksSession ? sessionOf(entry, this.options) : session;
-    if (this.#asksSession) asked.cookie = cookie;
+    const mustRead = this.#asksSession || mergedCookie !== undefined;
+    const asked = mustRead ? sessionOf(entry, this.options) : session;
+    if (mustRead) asked.cookie = cookie;
     const expires = expiryOf(asked, sid, date, now, entry.created, this.options);
     if (expires <= now) return this.destroy(sid);
     const record = touched(entry, cookie, expires, date, this.options, this.#templates);
@@ -494,9 +497,10 @@ export class Sessions {
     // An expired one is none: it must not cost a live one its place.
     for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
     while (owner.entries.size > this.options.maxSessionsPerUser) {
-      const [oldest] = this.vault.entriesOf(user);
+      const [oldest, next] = this.vault.entriesOf(user);
       this.#counters.revoked++;
-      this.vault.remove(oldest, "destroy");
+      // An update leaves a session in its place: what was just saved stays all the same.
+      this.vault.remove(oldest === entry ? next : oldest, "destroy");
     }
   }
 

@@ -212,7 +212,11 @@ export class Vault {
     const { returning, protected: guarded } = this.#queues;
     entry.revision = ++this.#revision;
     this.#write(entry, record);
-    if (entry.user !== user) this.#users.set(entry, user);
+    if (entry.user !== user) {
+      this.#users.remove(entry);
+      // Others of that user may have been used since.
+      if (user !== undefined) this.#users.restore(entry, user);
+    }
     if (isProtected !== (entry.queue === guarded)) {
       this.#move(entry, isProtected ? guarded : returning);
     }

@@ -8,6 +8,7 @@ const lifeOf = (sid: string): Life => ({
   sid,
   era: {},
   created: 0,
+  expires: undefined,
   isOver: false,
   next: undefined,
   ringSize: 0,

@@ -10,12 +10,14 @@ import type { LembroOptions, Serializer } from "express-lembro";
 import { Lembro, session as expressSession, settled } from "../support/setup.ts";
 import {
   type Answer,
+  type Kept,
   Model,
   type Origin,
   type Session,
   type Settings,
   type Visit,
 } from "./reference.ts";
+import { portOf } from "../../src/core/port.ts";
 import { isTree } from "./merging.ts";
 
 /** A value of a key; a long string is written by its length, or by its share of the limit. */
@@ -83,6 +85,7 @@ export type Command =
   | { do: "destroy" | "info"; sid: string }
   | { do: "sessionsOf"; user: string | number }
   | { do: "revoke"; user: string | number; except: { sid: string } | { request: number } | null }
+  | { do: "backup" | "restore" }
   | { do: "clear" | "all" | "length" | "ids" | "reduce" | "purge" | "close" }
   | { do: "iterate" | "next"; iterator: number }
   | { do: "wait"; ms: number };
@@ -155,6 +158,8 @@ export async function play(
   using store = new Lembro(given);
   const model = new Model(START, settings);
 
+  const port = portOf(store)!;
+  let backup: Kept[] = [];
   const requests: Record<number, Request> = {};
   const iterators: Record<number, [real: Iterator<[string, Session]>, model: () => unknown]> = {};
   const events: unknown[][] = [];
@@ -391,6 +396,7 @@ export async function play(
         for (let n = 1; n <= command.count; n++) {
           const { data, cookie, from } = command;
           const sid = `bot ${n}`;
+          tick(1);
           if (from) save(begin(sid, data, cookie, from), sid);
           else {
             const session = sessionOf(data, cookie);
@@ -425,6 +431,15 @@ export async function play(
         );
       case "destroy":
         return ask(model.destroy(command.sid), store.destroy, command.sid);
+      case "backup":
+        backup = model.backup();
+        return;
+      case "restore":
+        for (const row of backup) {
+          const prepared = row.expires > model.now && port.prepare(row);
+          assertEquals(Boolean(prepared) && port.admit(prepared as never), model.restore(row));
+        }
+        return;
       case "iterate":
         iterators[command.iterator] = [store.entries(), model.entries()];
         return;
@@ -439,8 +454,7 @@ export async function play(
         // A purge that finds another one running does nothing: each gets its turn.
         for (let left = command.ms; left > 0;) {
           const ms = Math.min(left, model.untilPurge);
-          model.wait(ms);
-          time.tick(ms);
+          tick(ms);
           await settled();
           left -= ms;
         }
@@ -452,6 +466,12 @@ export async function play(
     }
   }
 
+  /** So that nothing but what one call does happens in one millisecond. */
+  function tick(ms: number): void {
+    model.wait(ms);
+    time.tick(ms);
+  }
+
   async function look(): Promise<void> {
     for (const user of model.users()) {
       ask(model.sessionsOf(user), store.sessionsOf, user);
@@ -461,6 +481,7 @@ export async function play(
 
   for (const [n, command] of commands.entries()) {
     try {
+      tick(1);
       await run(command);
       const stats = store.stats();
       assertEquals<unknown>(stats, model.stats(), "stats()");

@@ -60,8 +60,7 @@ export interface Kept {
   /** When it was made and last used, as a number in the course of things. */
   made: number;
   used: number;
-  /** When it came to its user and to its rank, or was last used there, if that was later. */
-  usedByUser: number;
+  /** When it came to its rank, or was last used there. */
   usedInRank: number;
   /** Another one after each save. */
   version: number;
@@ -144,6 +143,7 @@ export class Model {
   /** What else has happened, for the test to know that it did. */
   seen = { cookieMerges: 0, staleSignIns: 0, pollSaves: 0, updates: 0, createdAgain: 0, capped: 0 };
   #course = 0;
+  #before = 0;
   #settings: Settings;
   #nextPurge: number;
   #lookedAt = -Infinity;
@@ -255,7 +255,6 @@ export class Model {
         lastUsed: this.now,
         made: version,
         used: version,
-        usedByUser: version,
         usedInRank: version,
         version,
       };
@@ -263,7 +262,7 @@ export class Model {
     } else {
       Object.assign(kept, { text, expires, version });
       if (!from.inPlace && !visit?.isPoll) this.#use(kept);
-      if (kept.user !== user) Object.assign(kept, { user, usedByUser: version });
+      kept.user = user;
       if (isProtected) this.#moveTo("protected", kept);
       else if (kept.rank === "protected") this.#moveTo("returning", kept);
     }
@@ -273,7 +272,7 @@ export class Model {
     if (origin && !from.kept) this.seen.createdAgain++;
     if (isOvertaken) this.counters.merges++;
     const after = this.#originOf(kept, mine, origin?.began ?? began);
-    this.#limitUser(user);
+    this.#limitUser(kept);
     this.#limit(kept);
     return { origin: after };
   }
@@ -331,7 +330,7 @@ export class Model {
 
   sessionsOf(user: string): Answer {
     const found = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
-    return { result: found.sort((a, b) => b.usedByUser - a.usedByUser).map(infoOf) };
+    return { result: found.sort((a, b) => b.used - a.used).map(infoOf) };
   }
 
   all(): Answer {
@@ -380,6 +379,46 @@ export class Model {
     if (this.now < this.#nextPurge) return;
     this.#nextPurge += this.#settings.interval;
     this.purge();
+  }
+
+  /** What is kept, those that would be evicted last first: what a file has of it. */
+  backup(): Kept[] {
+    const order = ({ rank, made, usedInRank }: Kept) => rank === "newcomers" ? made : usedInRank;
+    const live = this.kept.filter(({ expires }) => expires > this.now);
+    return live.map((kept) => ({ ...kept })).sort((a, b) => order(b) - order(a));
+  }
+
+  /** One from a backup comes before all others of its rank. Whether there is room for it. */
+  restore(row: Kept): boolean {
+    if (row.expires <= this.now || this.#meet(row.sid)) return false;
+    const { user } = row;
+    const others = () => this.kept.filter((kept) => kept.user === user);
+    for (const { sid } of user === undefined ? [] : others()) this.#meet(sid);
+    if (user !== undefined && others().length >= this.#settings.maxSessionsPerUser) return false;
+    const before = --this.#before;
+    const kept = {
+      ...row,
+      address: networkOf(undefined),
+      made: before,
+      usedInRank: before,
+      // By user they are in the order in which they were used.
+      used: Math.max(
+        0,
+        ...this.kept.filter((one) => one.lastUsed <= row.lastUsed).map((one) => one.used),
+      ) +
+        0.5 + before / 1e6,
+      version: ++this.#course,
+    };
+    this.kept.unshift(kept);
+    while (bytesOf(this.kept) > this.#settings.maxSize) {
+      const next = this.#nextVictim()!;
+      if (next === kept) {
+        this.kept.shift();
+        return false;
+      }
+      this.#evictOne(next);
+    }
+    return true;
   }
 
   /** An iterator: those kept now, each once, in the order in which they were made. */
@@ -440,7 +479,7 @@ export class Model {
 
   #use(kept: Kept): void {
     const used = ++this.#course;
-    Object.assign(kept, { lastUsed: this.now, used, usedByUser: used, usedInRank: used });
+    Object.assign(kept, { lastUsed: this.now, used, usedInRank: used });
   }
 
   /** A session that comes to another rank is the last one there. */
@@ -531,14 +570,16 @@ export class Model {
     return sizeomatic.getSize(text) > this.#settings.maxSize / 8;
   }
 
-  #limitUser(user: string | undefined): void {
+  #limitUser(saved: Kept): void {
+    const { user } = saved;
     if (user === undefined) return;
     const ofUser = () => this.kept.filter((kept) => kept.user === user);
     if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
     for (const { sid } of ofUser()) this.#meet(sid);
     while (ofUser().length > this.#settings.maxSessionsPerUser) {
       this.seen.capped++;
-      this.#revoke(ofUser().sort((a, b) => a.usedByUser - b.usedByUser)[0]);
+      const others = ofUser().filter((kept) => kept !== saved);
+      this.#revoke(others.sort((a, b) => a.used - b.used)[0]);
     }
   }
 
@@ -570,10 +611,14 @@ export class Model {
     while (bytesOf(this.kept) > share * this.#settings.maxSize) {
       const victim = next();
       if (!victim) return;
-      if (!this.#meet(victim.sid)) continue;
-      this.counters.evicted[victim.rank]++;
-      this.#remove(victim, "evict");
+      this.#evictOne(victim);
     }
+  }
+
+  #evictOne(kept: Kept): void {
+    if (!this.#meet(kept.sid)) return;
+    this.counters.evicted[kept.rank]++;
+    this.#remove(kept, "evict");
   }
 
   #nextVictim(saved?: Kept): Kept | undefined {

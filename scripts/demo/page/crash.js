@@ -1,5 +1,17 @@
 /** The process, and how it comes back. */
-import { ask, byId, count, hurry, onPress, onState, pause, report, state } from "./state.js";
+import {
+  ask,
+  byId,
+  count,
+  hurry,
+  onPress,
+  onState,
+  pause,
+  report,
+  size,
+  state,
+  write,
+} from "./state.js";
 import { ensureSignedIn } from "./devices.js";
 
 /** The longest time between a change and its being on the disk, with room to spare, in ms. */
@@ -23,7 +35,6 @@ onPress("crash", byId("kill"), async () => {
 });
 
 onState((state) => {
-  const { pid, time, restored } = state?.process ?? {};
   byId("running").textContent = state ? "Running" : "Not running";
   byId("running").classList.toggle("dead", !state);
   if (!state) {
@@ -34,17 +45,13 @@ onState((state) => {
     }
     return;
   }
-  for (
-    const [figure, text] of [
-      ["pid", `${pid}`],
-      ["started", clock.format(time)],
-      ["restored", count(restored)],
-    ]
-  ) {
-    for (const place of document.querySelectorAll(`[data-figure="${figure}"]`)) {
-      if (place.textContent !== text) place.textContent = text;
-    }
-  }
+  const { pid, time, restored, journal } = state.process;
+  write({
+    pid: `${pid}`,
+    started: clock.format(time),
+    restored: count(restored),
+    journal: size(journal),
+  });
   if (last && last.pid !== pid) tell(state);
   else if (died) report("crash", "The process answers again.");
   calm?.();

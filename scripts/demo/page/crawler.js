@@ -1,18 +1,11 @@
 /** The crawler in a full store. */
 import { drawChart, drawNothing } from "./chart.js";
-import { ask, byId, count, hurry, onPress, onState, report } from "./state.js";
+import { ask, byId, count, hurry, onPress, onState, report, size, write } from "./state.js";
 
 /** The states of the run on the page; empty before the first. */
 let samples = [];
 /** Ends the hurry of the run under way. */
 let calm;
-
-function size(bytes) {
-  // With no-break spaces: a number stays with its unit.
-  if (bytes < 1024) return `${count(bytes)}\u00a0bytes`;
-  const [unit, name] = bytes < 1024 ** 2 ? [1024, "KB"] : [1024 ** 2, "MB"];
-  return `${(bytes / unit).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0${name}`;
-}
 
 const isUnderWay = (run) => run && run.phase !== "done";
 
@@ -45,13 +38,6 @@ function tell({ opened, failed, users, usersEvicted, took }) {
   );
 }
 
-function write(figures) {
-  for (const place of document.querySelectorAll("[data-figure]")) {
-    const text = figures[place.dataset.figure];
-    if (text !== undefined && place.textContent !== text) place.textContent = text;
-  }
-}
-
 onState((state) => {
   if (!state) return;
   const { store, crawler: run } = state;
@@ -60,10 +46,12 @@ onState((state) => {
     bytes: size(store.bytes),
     protected: count(store.protected),
     newcomers: count(store.newcomers),
-    usersEvicted: count(run?.usersEvicted ?? 0),
-    opened: count(run?.opened ?? 0),
     crawlerSessions: count(state.crawlerSessions),
   });
+  // A process that was started again knows no run; the last one stays on the page.
+  if (run || samples.length === 0) {
+    write({ usersEvicted: count(run?.usersEvicted ?? 0), opened: count(run?.opened ?? 0) });
+  }
   const memory = byId("memory");
   memory.setAttribute("aria-valuemax", store.maxSize);
   memory.setAttribute("aria-valuenow", store.bytes);

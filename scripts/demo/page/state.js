@@ -16,6 +16,22 @@ export const byId = (id) => document.getElementById(id);
 export const count = new Intl.NumberFormat("en").format;
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A size in bytes, in words. */
+export function size(bytes) {
+  // With no-break spaces: a number stays with its unit.
+  if (bytes < 1024) return `${count(bytes)}\u00a0bytes`;
+  const [unit, name] = bytes < 1024 ** 2 ? [1024, "KB"] : [1024 ** 2, "MB"];
+  return `${(bytes / unit).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0${name}`;
+}
+
+/** Shows figures wherever the page has a place for them. */
+export function write(figures) {
+  for (const place of document.querySelectorAll("[data-figure]")) {
+    const text = figures[place.dataset.figure];
+    if (text !== undefined && place.textContent !== text) place.textContent = text;
+  }
+}
+
 /** Calls `listener` with each state, and with `undefined` when the app does not answer. */
 export function onState(listener) {
   listeners.push(listener);

@@ -1,0 +1,197 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { io } from "socket.io-client";
+import { Visitor } from "./support/http.ts";
+import { App, firstProgram, inserted, snippetOf } from "./support/readme.ts";
+
+/** An idle timeout to wait for, in milliseconds. */
+const IDLE = 1_500;
+
+const json = (body: unknown): RequestInit => ({
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+/** Posts as a visitor who keeps the cookie. */
+function post(visitor: Visitor, path: string, body: unknown = {}): Promise<unknown> {
+  const { headers, ...rest } = json(body);
+  const cookie = visitor.cookie ? { cookie: visitor.cookie } : {};
+  return visitor.get(path, { ...rest, headers: { ...headers, ...cookie } as HeadersInit });
+}
+
+async function statusOf({ url, cookie = "" }: Visitor, path: string): Promise<number> {
+  const response = await fetch(url + path, { headers: { cookie } });
+  await response.body?.cancel();
+  return response.status;
+}
+
+describe("the README", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await Deno.makeTempDir({ prefix: "express-lembro-" });
+  });
+  afterAll(() => Deno.remove(folder, { recursive: true }));
+
+  it("has a first program that counts visits", async () => {
+    await using app = await App.start(folder, await firstProgram());
+    const ada = new Visitor(app.url);
+    for (const visit of ["Visit 1", "Visit 2"]) assertEquals(await ada.text("/"), visit);
+    assertEquals(await new Visitor(app.url).text("/"), "Visit 1");
+  });
+
+  it("has a program for Deno that needs no other permissions and no other types", async () => {
+    await using app = await App.start(folder, await snippetOf("run in deno"), {
+      name: "app.ts",
+      permissions: ["--check", "--allow-net", "--allow-env"],
+    });
+    const ada = new Visitor(app.url);
+    for (const visit of ["Visit 1", "Visit 2"]) assertEquals(await ada.text("/"), visit);
+  });
+
+  it("has timeouts that a poll does not put off", async () => {
+    const options = (await snippetOf("timeouts")).replace("30 * 60_000", `${IDLE}`);
+    const program = (await firstProgram()).replace(/^const store = .*\n/m, options);
+    await using app = await App.start(
+      folder,
+      program.replace(/^const server/m, 'app.get("/poll", (_, res) => void res.json(0));\n$&'),
+    );
+    const [ada, eve] = [new Visitor(app.url), new Visitor(app.url)];
+    for (const visitor of [ada, eve]) await visitor.text("/");
+    for (let asked = 0; asked < 4; asked++) {
+      await new Promise((resolve) => setTimeout(resolve, IDLE / 3));
+      await ada.text("/poll");
+      await eve.text("/");
+    }
+    assertEquals([await ada.text("/"), await eve.text("/")], ["Visit 1", "Visit 6"]);
+  });
+
+  it("has lines that save a snapshot and load it", async () => {
+    await using app = await App.start(folder, await firstProgram(await snippetOf("snapshot")));
+    assertEquals(await new Visitor(app.url).text("/"), "Visit 1");
+  });
+
+  it("has a counter that overlapping requests do not lose", async () => {
+    const program = inserted(await firstProgram(), /^app\.use\(.*\n/m, await snippetOf("update"));
+    await using app = await App.start(folder, program);
+    const ada = new Visitor(app.url);
+    await ada.text("/");
+    await Promise.all(Array.from({ length: 20 }, () => post(ada.tab(), "/visit")));
+    assertEquals(await post(ada, "/visit"), 22);
+  });
+
+  it("has a monitor and metrics behind an access check", async () => {
+    const program = await firstProgram(await snippetOf("journal"));
+    await using app = await App.start(
+      folder,
+      inserted(program, /^app\.use\(.*\n/m, await snippetOf("monitor")),
+    );
+    const paths = ["/admin/sessions/", "/admin/sessions/stats.json", "/metrics"];
+    for (const path of paths) assertEquals(await statusOf(new Visitor(app.url), path), 403, path);
+    const types = ["text/html", "application/json", "text/plain; version=0.0.4"];
+    for (const [index, path] of paths.entries()) {
+      const response = await fetch(app.url + path, {
+        headers: { authorization: "Bearer change me" },
+      });
+      assertEquals(response.status, 200, path);
+      const type = response.headers.get("content-type")!;
+      assert(type.startsWith(types[index]), `${path}: ${type}`);
+      const text = await response.text();
+      if (path === "/metrics") assertMatch(text, /^lembro_bytes 0$/m);
+      if (path.endsWith("json")) assertEquals(JSON.parse(text).journal.errors, 0);
+    }
+  });
+
+  describe("on users and devices", () => {
+    let app: App;
+    beforeAll(async () => {
+      const program = await snippetOf("devices: run in node");
+      const [sockets, streams] = await Promise.all(
+        ["socket.io", "server-sent events"].map(snippetOf),
+      );
+      const parts = program
+        .replace("app.use(session(", "const sessions = session(")
+        .replace("saveUninitialized: false }));", "$&\napp.use(sessions);")
+        .replace("false }));\napp.use", "false });\napp.use")
+        .replace(/^app\.listen.*$/m, (line) => `${streams}\n${line}\n${sockets}`)
+        .replace(
+          "io.engine",
+          'const io = new (await import("npm:socket.io@4")).Server(server);\n$&',
+        );
+      app = await App.start(folder, parts, { name: "devices.mjs" });
+    });
+    afterAll(() => app[Symbol.asyncDispose]());
+
+    /** Somebody who signs in on that many devices. */
+    async function signIn(name: string, devices: number): Promise<Visitor[]> {
+      const visitors = Array.from({ length: devices }, () => new Visitor(app.url));
+      for (const visitor of visitors) await post(visitor, "/sign-in", { name });
+      return visitors;
+    }
+
+    it("lists the devices of whoever asks, and of nobody else", async () => {
+      const [ada] = await signIn("Ada", 3);
+      await signIn("Bob", 2);
+      const devices = await ada.get<{ name: string; lastUsed: string }[]>("/devices");
+      assertEquals(devices.length, 3);
+      for (const { name, lastUsed } of devices) {
+        assertMatch(name, /^Deno/);
+        assert(Date.now() - new Date(lastUsed).getTime() < 60_000);
+      }
+      assertEquals(await statusOf(new Visitor(app.url), "/devices"), 401);
+    });
+
+    it("signs out the other devices when the password changes", async () => {
+      const [here, ...others] = await signIn("Carla", 3);
+      assertEquals(await post(here, "/password"), { signedOut: 2 });
+      assertEquals(await statusOf(here, "/devices"), 200);
+      for (const other of others) assertEquals(await statusOf(other, "/devices"), 401);
+    });
+
+    it("signs out everywhere, and in again", async () => {
+      const all = await signIn("Dora", 2);
+      await post(all[0], "/sign-out-everywhere");
+      for (const device of all) assertEquals(await statusOf(device, "/devices"), 401);
+      await post(all[0], "/sign-in", { name: "Dora" });
+      assertEquals(await statusOf(all[0], "/devices"), 200);
+    });
+
+    it("ends a Socket.IO connection with its session, and no other", async () => {
+      const [here, there] = await signIn("Emma", 2);
+      const [mine, theirs] = [here, there].map(({ url, cookie }) =>
+        io(url, { extraHeaders: { cookie: cookie! }, forceNew: true, reconnection: false })
+      );
+      try {
+        await Promise.all(
+          [mine, theirs].map((socket) =>
+            new Promise<void>((resolve) => socket.once("connect", resolve))
+          ),
+        );
+        const ended = new Promise((resolve) => theirs.once("disconnect", resolve));
+        await post(here, "/password");
+        assertEquals(await ended, "io server disconnect");
+        assert(mine.connected);
+      } finally {
+        mine.disconnect();
+        theirs.disconnect();
+      }
+    });
+
+    it("ends a stream of server-sent events with its session, and no other", async () => {
+      const [here, there] = await signIn("Frida", 2);
+      const leave = new AbortController();
+      const [mine, theirs] = await Promise.all(
+        [here, there].map(({ url, cookie }) =>
+          fetch(`${url}/events`, { headers: { cookie: cookie! }, signal: leave.signal })
+        ),
+      );
+      assertEquals(mine.headers.get("content-type")?.split(";")[0], "text/event-stream");
+      await post(here, "/password");
+      assertEquals(await theirs.text(), "");
+      const reading = mine.text().then(() => "ended", () => "left");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      leave.abort();
+      assertEquals(await reading, "left");
+    });
+  });
+});
