@@ -2,7 +2,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { io } from "socket.io-client";
 import { Visitor } from "./support/http.ts";
-import { App, firstProgram, snippetOf } from "./support/readme.ts";
+import { App, firstProgram, inserted, snippetOf } from "./support/readme.ts";
+
+/** An idle timeout to wait for, in milliseconds. */
+const IDLE = 1_500;
 
 const json = (body: unknown): RequestInit => ({
   method: "POST",
@@ -42,16 +45,35 @@ describe("the README", () => {
       name: "app.ts",
       permissions: ["--check", "--allow-net", "--allow-env"],
     });
-    assertMatch(await new Visitor(app.url).text("/"), /^Your session: \S{32}$/);
+    const ada = new Visitor(app.url);
+    for (const visit of ["Visit 1", "Visit 2"]) assertEquals(await ada.text("/"), visit);
+  });
+
+  it("has timeouts that a poll does not put off", async () => {
+    const options = (await snippetOf("timeouts")).replace("30 * 60_000", `${IDLE}`);
+    const program = (await firstProgram()).replace(/^const store = .*\n/m, options);
+    await using app = await App.start(
+      folder,
+      program.replace(/^const server/m, 'app.get("/poll", (_, res) => void res.json(0));\n$&'),
+    );
+    const [ada, eve] = [new Visitor(app.url), new Visitor(app.url)];
+    for (const visitor of [ada, eve]) await visitor.text("/");
+    for (let asked = 0; asked < 4; asked++) {
+      await new Promise((resolve) => setTimeout(resolve, IDLE / 3));
+      await ada.text("/poll");
+      await eve.text("/");
+    }
+    assertEquals([await ada.text("/"), await eve.text("/")], ["Visit 1", "Visit 6"]);
+  });
+
+  it("has lines that save a snapshot and load it", async () => {
+    await using app = await App.start(folder, await firstProgram(await snippetOf("snapshot")));
+    assertEquals(await new Visitor(app.url).text("/"), "Visit 1");
   });
 
   it("has a counter that overlapping requests do not lose", async () => {
-    const program = await firstProgram();
-    const route = await snippetOf("update");
-    await using app = await App.start(
-      folder,
-      program.replace(/^const server/m, (line) => `${route}\n${line}`),
-    );
+    const program = inserted(await firstProgram(), /^app\.use\(.*\n/m, await snippetOf("update"));
+    await using app = await App.start(folder, program);
     const ada = new Visitor(app.url);
     await ada.text("/");
     await Promise.all(Array.from({ length: 20 }, () => post(ada.tab(), "/visit")));
@@ -59,7 +81,11 @@ describe("the README", () => {
   });
 
   it("has a monitor and metrics behind an access check", async () => {
-    await using app = await App.start(folder, await snippetOf("monitor"));
+    const program = await firstProgram(await snippetOf("journal"));
+    await using app = await App.start(
+      folder,
+      inserted(program, /^app\.use\(.*\n/m, await snippetOf("monitor")),
+    );
     const paths = ["/admin/sessions/", "/admin/sessions/stats.json", "/metrics"];
     for (const path of paths) assertEquals(await statusOf(new Visitor(app.url), path), 403, path);
     const types = ["text/html", "application/json", "text/plain; version=0.0.4"];
