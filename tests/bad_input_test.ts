@@ -745,6 +745,30 @@ describe("ttl, user, protect and serializer that misbehave", () => {
     return { serializer: { stringify, parse, ...functions } as Anything };
   }
 
+  it("a session that can't be parsed fails each call that reads it, and no other", async () => {
+    const { store, arm } = await storeOfFour(() => ({
+      user: () => "ada",
+      serializer: { stringify: JSON.stringify, parse: boom },
+    }));
+    arm(true);
+    await store.set("sid", sessionOf({ owner: "sid" }));
+    const reading: ((callback: (error: unknown) => void) => unknown)[] = [
+      (callback) => store.get("sid", callback),
+      (callback) => store.info("sid", callback),
+      (callback) => store.all(callback),
+      (callback) => store.sessionsOf("ada", callback),
+      (callback) => store.update("sid", () => {}, callback),
+    ];
+    for (const call of reading) assertEquals(await outcome(call), "Error: boom");
+    assertThrows(() => [...store.entries()], Error, "boom");
+    assertEquals(await outcome((callback) => store.ids(callback)), fine);
+    assertEquals(await outcome((callback) => store.length(callback)), fine);
+    assertEquals(await outcome((callback) => store.revoke("ada", callback)), fine);
+    arm(false);
+    assertEquals(kept(store), others);
+    store.close();
+  });
+
   it("only what is true protects", async () => {
     for (const [given, count] of [[NaN, 0], [undefined, 0], ["yes", 1], [{ id: 5 }, 1]] as const) {
       const { store, arm } = await storeOfFour(() => ({ protect: (() => given) as Anything }));

@@ -309,6 +309,27 @@ for (const resave of [false, true]) {
       assert(site.store.stats().merges >= 19);
     });
 
+    it("a request that saves several times after it was overtaken counts as one merge", async () => {
+      const { site } = slowSite();
+      await using _ = site;
+      const gate = site.slow("/slow-saves", async (kept) => {
+        for (let step = 1; step <= 3; step++) {
+          kept.step = step;
+          await new Promise((resolve) => kept.save(resolve));
+        }
+        kept.step = 4;
+      });
+      const visitor = await site.visitor();
+      await visitor.get("/visit");
+      const slow = visitor.tab().get("/slow-saves");
+      await gate.started;
+      await visitor.get("/visit");
+      gate.go();
+      await slow;
+      assertEquals(site.store.stats().merges, 1);
+      assertEquals(await visitor.get("/kept"), { visits: 2, step: 4 });
+    });
+
     it("a key that one request deletes is not revived by another one", async () => {
       const { site, started, go } = slowSite();
       await using _ = site;

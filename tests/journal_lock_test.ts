@@ -5,7 +5,7 @@ import { openJournal } from "express-lembro/journal";
 import { Lock, LockedError } from "../src/persistence/lock.ts";
 import { errorOf, Folder, Lembro, sessionOf } from "./snapshot/setup.ts";
 import { HookedDisk } from "./support/disks.ts";
-import { chances } from "./support/journals.ts";
+import { chances, until } from "./support/journals.ts";
 
 const holder = fileURLToPath(new URL("./journal/holder.ts", import.meta.url));
 
@@ -167,6 +167,30 @@ describe("a lock", () => {
     } finally {
       other.kill();
       await other.status;
+    }
+  });
+
+  it("of a process that is dead, though its parent has not noticed, is taken over", async () => {
+    using folder = new Folder();
+    const path = `${folder.path}/lock`;
+    // The second program of this process knows nothing of the child of the first.
+    const parent = new Deno.Command("bash", {
+      args: ["-c", "sleep 0 & echo $!; exec sleep 60"],
+      stdout: "piped",
+    }).spawn();
+    const output = parent.stdout.getReader();
+    try {
+      const pid = Number(new TextDecoder().decode((await output.read()).value));
+      const statOf = () => Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
+      await until(() => statOf()[0] === "Z");
+      const boot = (await Deno.readTextFile("/proc/sys/kernel/random/boot_id")).trim();
+      const zombie = { ...dead, pid, started: `${boot} ${statOf()[19]}` };
+      await Deno.writeTextFile(path, JSON.stringify(zombie));
+      await (await Lock.acquire(new HookedDisk().disk, path)).release();
+    } finally {
+      parent.kill();
+      await parent.status;
+      await output.cancel();
     }
   });
 

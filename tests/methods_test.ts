@@ -9,8 +9,10 @@ import { describe, it } from "@std/testing/bdd";
 // @ts-types="npm:@types/sinonjs__fake-timers@^15.0.0"
 import FakeTimers from "@sinonjs/fake-timers";
 import type { LembroStore } from "express-lembro";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { portOf } from "../src/core/port.ts";
 import { called, Lembro, type SessionData, sessionOf, settled } from "./support/setup.ts";
 
 describe("get", () => {
@@ -244,7 +246,6 @@ describe("every method", () => {
 
 describe("a callback", () => {
   it("runs in the async context of its own caller", async () => {
-    const { AsyncLocalStorage } = await import("node:async_hooks");
     const context = new AsyncLocalStorage<string>();
     using store = new Lembro();
     const seen: (string | undefined)[] = [];
@@ -328,6 +329,47 @@ describe("a callback", () => {
       } finally {
         globalThis[name] = real as never;
       }
+    });
+  }
+});
+
+describe("destroy, revoke and clear, while their answers wait for a journal", () => {
+  const calls = {
+    destroy: (store: LembroStore, callback?: never): unknown => store.destroy("a", callback!),
+    revoke: (store: LembroStore, callback?: never): unknown => store.revoke("ada", {}, callback!),
+    clear: (store: LembroStore, callback?: never): unknown => store.clear(callback!),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    it(`${name}: has taken effect at once, answers later, and no other call waits for it`, async () => {
+      using store = new Lembro();
+      const context = new AsyncLocalStorage<string>();
+      await store.set("a", sessionOf({ passport: { user: "ada" } }));
+      const written = Promise.withResolvers<void>();
+      portOf(store)!.confirmBy(() => written.promise);
+      const log: string[] = [];
+      context.run(
+        "mine",
+        () => call(store, (() => log.push(`${context.getStore()} ${name}`)) as never),
+      );
+      const promised = call(store) as Promise<unknown>;
+      promised.then(() => log.push("promise"));
+      assertEquals(await store.get("a"), undefined);
+      await store.set("b", sessionOf(), undefined);
+      store.get("b", () => log.push("get"));
+      for (let i = 0; i < 5; i++) await settled();
+      assertEquals(log, ["get"]);
+      written.resolve();
+      await promised;
+      await settled();
+      assertEquals(log, ["get", `mine ${name}`, "promise"]);
+    });
+
+    it(`${name}: passes the error of the journal`, async () => {
+      using store = new Lembro();
+      portOf(store)!.confirmBy(() => Promise.reject(new Error("the disk is full")));
+      await assertRejects(() => call(store) as Promise<unknown>, Error, "the disk is full");
+      portOf(store)!.confirmBy(undefined);
+      await call(store);
     });
   }
 });

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
 import { HeldClock, MINUTE, SECOND } from "./support/clock.ts";
+import { Site } from "./support/http.ts";
 import { type FakeRequest, Requests, save, touch } from "./support/requests.ts";
 import { Lembro, type SessionData, sessionOf } from "./support/setup.ts";
 
@@ -43,6 +44,29 @@ for (const option of ["ttl", "idleTimeout"] as const) {
         assertEquals(await store.length(), 0);
       });
     }
+  });
+}
+
+for (const resave of [false, true]) {
+  describe(`ttl as a function, with resave: ${resave}`, () => {
+    it("is called with the session that another request has signed in meanwhile", async () => {
+      using clock = new HeldClock();
+      const ttl = (session: SessionData) => isSignedIn(session) ? MINUTE : SECOND;
+      await using site = new Site({ resave }, new Lembro({ ttl }));
+      site.on("/visit", (kept) => kept.visits = 1);
+      site.on("/sign-in", (kept) => kept.user = "Ada");
+      site.on("/who", (kept) => kept.user);
+      const slow = site.slow("/slow");
+      const visitor = await site.visitor();
+      await visitor.get("/visit");
+      const waiting = visitor.tab().get("/slow");
+      await slow.started;
+      await visitor.get("/sign-in");
+      slow.go();
+      await waiting;
+      clock.tick(MINUTE - 1);
+      assertEquals(await visitor.get("/who"), "Ada");
+    });
   });
 }
 

@@ -151,7 +151,8 @@ describe("options that come with a framework's session configuration", () => {
   });
 
   it("are refused if one of them is bad", () => {
-    const error = assertThrows(() => new Lembro({ secret: "s", maxSize: "lots" } as LembroOptions));
+    const options = { secret: "s", maxSize: "lots" } as LembroOptions;
+    const error = assertThrows(() => new Lembro(options), RangeError);
     assertStringIncludes(error.message, "maxSize");
   });
 

@@ -1,6 +1,7 @@
 /** Signing a user out everywhere, in a way that sticks. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import fc from "fast-check";
 import { HeldClock, HOUR, MINUTE, SECOND, withSlowSteps } from "./support/clock.ts";
 import {
   type FakeRequest,
@@ -64,6 +65,15 @@ describe("revoke", () => {
     using _ = store;
     assertEquals(await store.revoke("ada", { except: phone as never }), 1);
     assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), [phone.sessionID]);
+  });
+
+  it("spares the session of a request of Fastify", async () => {
+    for (const request of [{ session: { sessionId: "1" } }, { session: { id: "1" } }]) {
+      using store = new Lembro();
+      for (const sid of ["1", "2"]) await store.set(sid, sessionOf(ada));
+      assertEquals(await store.revoke("ada", { except: request as never }), 1);
+      assertEquals(await store.ids(), ["1"]);
+    }
   });
 
   it("spares nothing by an id that is not the user's, or is absent", async () => {
@@ -200,10 +210,13 @@ describe("after revoke, nothing brings the user back:", () => {
     const { store, requests } = await devices();
     using _ = store;
     const { sessionID } = await requests.create();
-    const loaded = (await store.get(sessionID))!;
-    await store.revoke("ada");
-    await store.set(sessionID, Object.assign(loaded, ada));
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    for (const isSavedBetween of [false, true]) {
+      const loaded = (await store.get(sessionID))!;
+      await store.revoke("ada");
+      if (isSavedBetween) await store.set(sessionID, loaded);
+      await store.set(sessionID, Object.assign(loaded, ada));
+      assertEquals((await store.sessionsOf("ada")).length, 0);
+    }
   });
 
   it("not a change of user within a session that was loaded before", async () => {
@@ -457,4 +470,118 @@ describe("revoke of 10,000 sessions", () => {
       assertEquals(await signedIn(store), ["ada"]);
       assertEquals(store.stats().bytes, sizeOfAll(store));
     }));
+});
+
+describe("any sequence of sign-ins, saves, evictions and revocations", () => {
+  // What comes about most often is there twice.
+  const WHAT = [
+    ...["begin", "load", "load", "save", "save", "sign in", "sign in", "sign out"] as const,
+    ...["regenerate", "touch", "destroy", "revoke", "revoke", "flood", "wait"] as const,
+  ];
+  interface Revoked {
+    user: string;
+    tick: number;
+    sid: string | undefined;
+    request: FakeRequest | undefined;
+  }
+  type Step = [
+    what: (typeof WHAT)[number],
+    pick: number,
+    user: number,
+    except: number,
+  ];
+  const step: fc.Arbitrary<Step> = fc.tuple(
+    fc.constantFrom(...WHAT),
+    fc.nat(20),
+    fc.nat(2),
+    fc.nat(3),
+  );
+
+  /** Plays the steps, and checks after each of them who is signed in. */
+  async function play(steps: Step[]): Promise<void> {
+    using clock = new HeldClock();
+    using store = new Lembro({ maxSize: 8_000, ttl: MINUTE });
+    const requests = new Requests(store);
+    const under: FakeRequest[] = [];
+    const began = new Map<FakeRequest, number>();
+    /** The request that has saved a session last, by the id. */
+    const savedBy = new Map<string, FakeRequest>();
+    const revocations: Revoked[] = [];
+    let tick = 0;
+    let floods = 0;
+
+    const userOf = (request: FakeRequest) => (request.session.passport as { user?: string })?.user;
+    const isStopped = (request: FakeRequest, sid: string, user: string) =>
+      revocations.some((one) =>
+        one.user === user && one.tick > began.get(request)! && one.sid !== sid &&
+        one.request !== request
+      );
+
+    for (const [what, pick, n, except] of steps) {
+      tick++;
+      clock.tick(1);
+      const request = under[pick % (under.length || 1)];
+      const kept = [...store.entries()].map(([sid]) => sid).filter((sid) => !sid.startsWith("big"));
+      const sid = kept[pick % (kept.length || 1)];
+      const name = `user ${n}`;
+      if (what === "begin") {
+        const arrived = requests.begin();
+        began.set(arrived, tick);
+        under.push(arrived);
+      } else if (what === "load" && sid) {
+        const arrived = await requests.load(sid);
+        began.set(arrived, tick);
+        under.push(arrived);
+      } else if (what === "save" && request) {
+        const user = userOf(request);
+        const before = store.stats();
+        store.set(request.sessionID, request.session, () => {});
+        const isKept = store.stats().saves > before.saves;
+        if (isKept) savedBy.set(request.sessionID, request);
+        if (user !== undefined && isKept) {
+          assert(!isStopped(request, request.sessionID, user), "a stale save came through");
+        }
+      } else if (what === "sign in" && request) request.session.passport = { user: name };
+      else if (what === "sign out" && request) delete request.session.passport;
+      else if (what === "regenerate" && request) await regenerate(request);
+      else if (what === "touch" && request) {
+        store.touch(request.sessionID, request.session, () => {});
+      } else if (what === "destroy" && sid) store.destroy(sid, () => {});
+      else if (what === "revoke") {
+        const spared = except === 0 ? sid : except === 1 ? request : undefined;
+        const isRequest = typeof spared === "object";
+        store.revoke(name, { except: spared as never }, () => {});
+        revocations.push({
+          user: name,
+          tick,
+          sid: isRequest ? spared.sessionID : spared,
+          request: isRequest ? spared : undefined,
+        });
+      } else if (what === "flood") {
+        for (let i = 0; i < 8; i++) {
+          store.set(
+            `big ${++floods}`,
+            sessionOfSize(1_000, { passport: { user: `big ${floods}` } }),
+            () => {},
+          );
+        }
+        for (let i = 0; i < 8; i++) store.destroy(`big ${floods - i}`, () => {});
+      } else if (what === "wait") clock.tick(MINUTE);
+
+      // Nobody is signed in by a request that a later revocation of that user has stopped.
+      for (const [id, session] of store.entries()) {
+        const user = (session as unknown as { passport?: { user: string } }).passport?.user;
+        const saver = savedBy.get(id);
+        if (user === undefined || !saver) continue;
+        assert(!isStopped(saver, id, user), `${user} is signed in after ${what}`);
+      }
+    }
+  }
+
+  it("leaves nobody signed in by a request that began before a revocation", async () => {
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), play), {
+      numRuns: 400,
+      seed: 13,
+    });
+  });
 });

@@ -200,6 +200,22 @@ export async function renamePatiently(disk: Disk, from: string, to: string): Pro
   }
 }
 
+/**
+ * Gives the file at `path` a second name, and returns what removes it. A large
+ * file takes long to be freed. So that happens when this name is removed, on
+ * another thread, and not when a rename or a close takes the last one away.
+ */
+export async function secondName(disk: Disk, path: string): Promise<() => Promise<void>> {
+  const name = temporaryOf(path);
+  try {
+    await disk.link(path, name);
+  } catch {
+    // There is no such file, or there are no second names in this file system.
+    return () => Promise.resolve();
+  }
+  return () => disk.remove(name).catch(() => {});
+}
+
 /** Returns the path of a temporary file beside `target`, which no other process uses. */
 export function temporaryOf(target: string): string {
   return `${target}.${crypto.randomUUID()}.tmp`;

@@ -11,6 +11,7 @@ import {
   type DiskFile,
   removeLeftovers,
   renamePatiently,
+  secondName,
   syncFolder,
   targetOf,
   TEMPORARY,
@@ -561,7 +562,11 @@ export class JournalWriter {
     await writer.mark();
     await writer.sync();
     await this.#identify(writer.file);
-    await renamePatiently(this.#disk, temporary, this.#path);
+    const removeOld = await secondName(this.#disk, this.#path);
+    await renamePatiently(this.#disk, temporary, this.#path).catch(async (error) => {
+      await removeOld();
+      throw error;
+    });
     const before = this.#writer;
     this.#writer = writer;
     this.#isLost = this.#isTorn = false;
@@ -572,6 +577,7 @@ export class JournalWriter {
     // A small file tells little.
     this.#ratio = writer.bytes > SMALL ? writer.bytes / weight : USUAL_RATIO;
     await before?.file.close().catch(() => {});
+    await removeOld();
     await this.#name();
   }
 

@@ -5,6 +5,7 @@
  */
 import { type Rank, RANKS } from "../core/entry.ts";
 import type { Port, Prepared, Row } from "../core/port.ts";
+import { ShardedMap } from "../core/sharded_map.ts";
 import { sliced } from "../util/slices.ts";
 import { now } from "../util/time.ts";
 import type { Block, BlockReader } from "./block_file.ts";
@@ -44,7 +45,7 @@ interface List {
 export class Loader {
   readonly #port: Port;
   readonly #reader: BlockReader;
-  #sessions = new Map<string, Staged>();
+  #sessions = new ShardedMap<Staged>();
   #lists = emptyLists();
 
   constructor(port: Port, reader: BlockReader) {
@@ -99,7 +100,7 @@ export class Loader {
 
   #applyRow(row: FileRow, at: number): void {
     if (row.length === 0) {
-      this.#sessions = new Map();
+      this.#sessions = new ShardedMap();
       this.#lists = emptyLists();
       return;
     }
@@ -124,28 +125,28 @@ export class Loader {
       older: undefined,
       newer: undefined,
     };
-    this.#sessions.set(sid, added);
+    this.#sessions.add(sid, added);
     if (stays === undefined) append(this.#lists[rank], added);
     else prepend(this.#lists[rank], added);
   }
 
   #remove(staged: Staged): void {
-    this.#sessions.delete(staged.row.sid);
+    this.#sessions.remove(staged.row.sid);
     unlink(this.#lists[staged.row.rank], staged);
   }
 
   *#prepare(): Generator<void, void, undefined> {
-    for (const staged of this.#sessions.values()) {
-      const { row, at } = staged;
-      if (row.expires > now()) {
+    for (const rank of RANKS) {
+      for (let staged = this.#lists[rank].first; staged; staged = staged.newer) {
+        const { row, at } = staged;
         try {
-          staged.prepared = this.#port.prepare(row);
+          if (row.expires > now()) staged.prepared = this.#port.prepare(row);
         } catch (cause) {
           // The cause may show data of a session: it is not for the message.
           throw this.#reader.refusal("a session cannot be read", at, cause);
         }
+        yield;
       }
-      yield;
     }
   }
 

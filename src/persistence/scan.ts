@@ -1,8 +1,9 @@
 import { RANKS } from "../core/entry.ts";
+import { ShardedMap } from "../core/sharded_map.ts";
 import type { Entry, Observer, Port, Row } from "../core/port.ts";
 import { rowOf, type Rows } from "./rows.ts";
 
-/** How a session has changed: bits of a number, since there may be very many. */
+/** How a session has changed: bits of a number. */
 type Change = number;
 /** It stays in its place in the order. */
 const STAYED: Change = 0;
@@ -16,12 +17,23 @@ const CHANGED: Change = 4;
 /** So many rows are written at once without anybody noticing. */
 const FEW = 500;
 
+/** A session that has changed, between the ones that moved before and after it. */
+interface Changed {
+  readonly sid: string;
+  change: Change;
+  before: Changed | undefined;
+  after: Changed | undefined;
+}
+
 /**
  * Which sessions of a store have changed, each once, the last to move at the
  * end. An {@linkcode Observer} of that store.
  */
 export class Changes implements Observer {
-  #changes = new Map<string, Change>();
+  /** By id. A `Map` of very many would hold the event loop while it grows. */
+  #changes = new ShardedMap<Changed>();
+  #first: Changed | undefined;
+  #last: Changed | undefined;
   #isTruncated = false;
   #hasEnded = false;
 
@@ -45,23 +57,22 @@ export class Changes implements Observer {
     const change = entry.newer ? STAYED : MOVED;
     this.#note(
       entry.sid,
-      (this.#changes.get(entry.sid) ?? STAYED) | change | CHANGED,
+      this.#changeOf(entry.sid) | change | CHANGED,
       !entry.newer,
     );
   }
 
   delete({ sid }: Entry, reason: "destroy" | "evict" | "expire"): void {
-    if (reason === "expire" && !((this.#changes.get(sid) ?? STAYED) & CHANGED)) {
+    if (reason === "expire" && !(this.#changeOf(sid) & CHANGED)) {
       // The row that was written says when it expires.
-      this.#changes.delete(sid);
-      return;
+      return this.#forget(sid);
     }
     if (reason === "destroy") this.#hasEnded = true;
     this.#note(sid, LEFT | CHANGED, true);
   }
 
   truncate(): void {
-    this.#changes = new Map();
+    this.#clear();
     this.#isTruncated = this.#hasEnded = true;
   }
 
@@ -72,16 +83,18 @@ export class Changes implements Observer {
 
   /** Notes that a session goes to the end of its rank, or leaves. */
   moved(sid: string): void {
-    this.#note(sid, (this.#changes.get(sid) ?? STAYED) | MOVED, true);
+    this.#note(sid, this.#changeOf(sid) | MOVED, true);
   }
 
   /** Returns the changes so far, and begins anew. */
   take(): Changes {
     const taken = new Changes();
     taken.#changes = this.#changes;
+    taken.#first = this.#first;
+    taken.#last = this.#last;
     taken.#isTruncated = this.#isTruncated;
     taken.#hasEnded = this.#hasEnded;
-    this.#changes = new Map();
+    this.#clear();
     this.#isTruncated = this.#hasEnded = false;
     return taken;
   }
@@ -90,8 +103,8 @@ export class Changes implements Observer {
   add(later: Changes): void {
     if (later.#isTruncated) this.truncate();
     this.#hasEnded ||= later.#hasEnded;
-    for (const [sid, change] of later.#changes) {
-      const before = change & LEFT ? STAYED : this.#changes.get(sid) ?? STAYED;
+    for (const { sid, change } of later.#inOrder()) {
+      const before = change & LEFT ? STAYED : this.#changeOf(sid);
       this.#note(sid, before | change, (change & (MOVED | LEFT)) !== 0);
     }
   }
@@ -104,7 +117,7 @@ export class Changes implements Observer {
    */
   *rows(port: Port, isOrderKept = true): Rows {
     if (this.#isTruncated) yield [];
-    for (const [sid, change] of this.#changes) {
+    for (const { sid, change } of this.#inOrder()) {
       if (!isOrderKept && !(change & CHANGED)) continue;
       const entry = port.find(sid);
       if (!entry) {
@@ -119,9 +132,55 @@ export class Changes implements Observer {
     }
   }
 
+  *#inOrder(): Generator<Changed, void, undefined> {
+    for (let changed = this.#first; changed; changed = changed.after) yield changed;
+  }
+
+  #changeOf(sid: string): Change {
+    return this.#changes.get(sid)?.change ?? STAYED;
+  }
+
   #note(sid: string, change: Change, isLast: boolean): void {
-    if (isLast) this.#changes.delete(sid);
-    this.#changes.set(sid, change);
+    let changed = this.#changes.get(sid);
+    if (!changed) {
+      changed = { sid, change, before: undefined, after: undefined };
+      this.#changes.add(sid, changed);
+      this.#append(changed);
+      return;
+    }
+    changed.change = change;
+    if (isLast && changed.after) {
+      this.#unlink(changed);
+      this.#append(changed);
+    }
+  }
+
+  #forget(sid: string): void {
+    const changed = this.#changes.get(sid);
+    if (!changed) return;
+    this.#changes.remove(sid);
+    this.#unlink(changed);
+  }
+
+  #clear(): void {
+    this.#changes = new ShardedMap();
+    this.#first = this.#last = undefined;
+  }
+
+  #append(changed: Changed): void {
+    changed.before = this.#last;
+    if (this.#last) this.#last.after = changed;
+    else this.#first = changed;
+    this.#last = changed;
+  }
+
+  #unlink(changed: Changed): void {
+    const { before, after } = changed;
+    if (before) before.after = after;
+    else this.#first = after;
+    if (after) after.before = before;
+    else this.#last = before;
+    changed.before = changed.after = undefined;
   }
 }
 

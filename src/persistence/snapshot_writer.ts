@@ -11,6 +11,7 @@ import {
   removeLeftovers,
   RENAME_PAUSE,
   RENAME_TRIES,
+  secondName,
   syncFolder,
   targetOf,
   TEMPORARY,
@@ -95,6 +96,7 @@ class SnapshotWriter {
     // A link that somebody put there is not followed.
     const file = await this.#disk.open(this.#temporary, "wx", 0o600);
     const scan = new Scan(this.#port);
+    const removeOld = await secondName(this.#disk, this.#target);
     try {
       const saved = await closing(file, () => this.#writeAll(file, scan, secrets));
       if (this.#isPlaced) await syncFolder(this.#disk, dirname(this.#target));
@@ -105,6 +107,7 @@ class SnapshotWriter {
       throw error;
     } finally {
       scan.stop();
+      await removeOld();
     }
   }
 

@@ -52,11 +52,17 @@ export function assertLessOrEqual<T>(actual: T, expected: T, message?: string): 
   assert(actual <= expected, message ?? `Expected ${actual} to be at most ${expected}`);
 }
 
-export function assertThrows<E extends Error = Error>(
+export function assertThrows(work: () => unknown): unknown;
+export function assertThrows<E extends Error>(
+  work: () => unknown,
+  errorClass: ErrorClass<E>,
+  includes?: string,
+): E;
+export function assertThrows<E extends Error>(
   work: () => unknown,
   errorClass?: ErrorClass<E>,
   includes?: string,
-): E {
+): unknown {
   try {
     work();
   } catch (error) {
@@ -65,11 +71,17 @@ export function assertThrows<E extends Error = Error>(
   throw new nodeAssert.AssertionError({ message: "Expected a throw" });
 }
 
-export async function assertRejects<E extends Error = Error>(
+export function assertRejects(work: () => PromiseLike<unknown>): Promise<unknown>;
+export function assertRejects<E extends Error>(
+  work: () => PromiseLike<unknown>,
+  errorClass: ErrorClass<E>,
+  includes?: string,
+): Promise<E>;
+export async function assertRejects<E extends Error>(
   work: () => PromiseLike<unknown>,
   errorClass?: ErrorClass<E>,
   includes?: string,
-): Promise<E> {
+): Promise<unknown> {
   try {
     await work();
   } catch (error) {
