@@ -330,32 +330,37 @@ export function tablesOf(found: Found): string {
   ].join("\n\n");
 }
 
-/** The figures of the README. */
+/** The figures of the README, in three lines. */
 export function summaryOf({ runtime, kept, speed, web, heap, holds }: Found): string {
-  const names = Object.keys(speed.get).filter((name) => name !== BARE);
-  const row = (title: string, valueOf: (name: string) => number | undefined, digits = 0) => {
-    const values = names.map(valueOf);
-    return [title, ...values.map((value) => value === undefined ? "–" : number(value, digits))];
+  const ratio = (operation: string) => {
+    const values = speed[operation];
+    return times(median(ratios(values, bestPeer(values, true), true)));
   };
-  const speeds = ["get", "set, new", "set, overwrite", "touch"].map((operation) =>
-    row(`${operation}: calls per second`, (name) => 1e9 / median(speed[operation][name]))
-  );
+  const perSecond = (name: string) => median(web![name].map(({ perSecond }) => perSecond));
   const longest = ["purge, all", "overflow", "length", "ids", "revoke"].map((hold) => {
     const sessions = mostSessions(holds[hold]);
-    const title = `${hold}: longest hold, ms, ${number(sessions)} sessions`;
-    return row(title, (name) => holds[hold][sessions]?.[name], 1);
+    return [hold.replace(", all", ""), sessions, holds[hold][sessions][OURS]] as const;
   });
-  return table([`${runtime}, ${number(kept)} sessions`, ...names.map(bold)], [
-    ...speeds,
+  const [[, sessions]] = longest;
+  return [
+    `- To the fastest other store, with ${number(kept)} sessions on ${runtime}: get ${
+      ratio("get")
+    }, ` +
+    `set of a new session ${ratio("set, new")}, overwrite ${ratio("set, overwrite")}, touch ` +
+    `${ratio("touch")} as many calls a second.`,
     ...web
       ? [
-        row("Express 5: requests per second", (name) =>
-          median(web[name].map(({ perSecond }) => perSecond))),
+        `- An Express 5 app serves ${number(perSecond(OURS))} requests a second with it, and ` +
+        `${number(perSecond("MemoryStore"))} with MemoryStore. A session takes ` +
+        `${number(heap[OURS].taken)} bytes of heap, and ${
+          number(heap["MemoryStore"].taken)
+        } there.`,
       ]
       : [],
-    row("heap of a session, bytes", (name) => heap[name]?.taken),
-    ...longest,
-  ]);
+    `- The longest holds of the event loop with ${number(sessions)} sessions: ${
+      longest.map(([hold, , ms]) => `${hold} ${number(ms, 1)} ms`).join(", ")
+    }.`,
+  ].join("\n");
 }
 
 /** How it was measured: whoever reads the figures should know. */
