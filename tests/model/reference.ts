@@ -119,7 +119,7 @@ const TEN_MINUTES = 600_000;
 
 export class Model {
   now: number;
-  /** In the order in which they were made. */
+  /** In the order in which they came. */
   kept: Kept[] = [];
   /** Those that were evicted or expired, the latest first. */
   departed: Kept[] = [];
@@ -409,11 +409,11 @@ export class Model {
         0.5 + before / 1e6,
       version: ++this.#course,
     };
-    this.kept.unshift(kept);
+    this.kept.push(kept);
     while (bytesOf(this.kept) > this.#settings.maxSize) {
       const next = this.#nextVictim()!;
       if (next === kept) {
-        this.kept.shift();
+        this.kept.pop();
         return false;
       }
       this.#evictOne(next);
@@ -421,7 +421,7 @@ export class Model {
     return true;
   }
 
-  /** An iterator: those kept now, each once, in the order in which they were made. */
+  /** An iterator: those kept now, each once, in the order in which they came. */
   entries(): () => [sid: string, session: Session] | undefined {
     const left = [...this.kept];
     return () => {
