@@ -21,7 +21,7 @@ import type {
   StoreOf,
 } from "./types.ts";
 import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
-import { isFunction, isObject, refused } from "./util/errors.ts";
+import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
 import { dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
 import { inSlices } from "./util/slices.ts";
@@ -271,12 +271,8 @@ function changeOf(change: unknown): (session: SessionData) => unknown {
 /** Reads which session, and which request, a revocation leaves alone. */
 function spared(options: RevokeOptions | null | undefined): { sid?: string; request?: object } {
   if (options === undefined || options === null) return {};
-  if (!isObject(options) || Array.isArray(options)) {
-    throw refused(TypeError, REVOKE, "options must be an object", options);
-  }
-  const { except, ...unknown } = options;
-  const [name] = Object.keys(unknown);
-  if (name !== undefined) throw refused(TypeError, REVOKE, "unknown option, use except", name);
+  checkOptions(REVOKE, options, ["except"]);
+  const { except } = options;
   if (except === undefined || except === null) return {};
   if (isObject(except) && !Array.isArray(except)) {
     const { sessionID, session } = except as RequestLike;

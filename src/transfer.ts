@@ -22,7 +22,7 @@
 import type { SessionData } from "express-session";
 import { dateOf } from "./core/expiry.ts";
 import { type Entry, type Port, portOf } from "./core/port.ts";
-import { isFunction, isObject, refused } from "./util/errors.ts";
+import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
 import { breathe } from "./util/slices.ts";
 import { now } from "./util/time.ts";
 
@@ -578,19 +578,8 @@ function readTarget(to: TargetStore, from: SourceStore): TargetStore {
 }
 
 function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
-  if (!isObject(given) || Array.isArray(given)) {
-    throw refused(TypeError, TRANSFER, "options must be an object", given);
-  }
-  const { concurrency = 16, onProgress = () => {}, ...unknown } = given;
-  const [name] = Object.keys(unknown);
-  if (name !== undefined) {
-    throw refused(
-      TypeError,
-      TRANSFER,
-      "unknown option, use concurrency, onProgress",
-      name,
-    );
-  }
+  checkOptions(TRANSFER, given, ["concurrency", "onProgress"]);
+  const { concurrency = 16, onProgress = () => {} } = given;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
     throw refused(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);

@@ -33,7 +33,12 @@ describe("deno task bench", () => {
       assertEquals(page.match(/NaN|Infinity|undefined|null/g), null, page);
       const cells = rowsOf(page);
       const rows = (name: string) => cells.filter(([first]) => first === name);
-      for (const name of ["requests per second", "p99, ms", "work on a request, µs"]) {
+      assertEquals(rows("p99, ms").length, 1);
+      // Of all stores, and of the journal.
+      for (const name of ["requests per second", "work on a request, µs"]) {
+        assertEquals(rows(name).length, 2, name);
+      }
+      for (const name of ["to no journal", "100 sessions"]) {
         assertEquals(rows(name).length, 1, name);
       }
       const onBoth = ["a session", "left of it when destroyed"];

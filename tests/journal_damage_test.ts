@@ -168,7 +168,7 @@ describe("a journal whose power fails", () => {
             confirming.push(store.destroy(sid).then(answered));
           } else {
             of.versions.push(++n);
-            store.set(sid, sessionOf({ n, fill: "x".repeat(chance() * 20_000) }), () => {});
+            store.set(sid, sessionOf({ n, fill: "x".repeat(chance() * 40_000) }), () => {});
           }
           if (chance() < 0.3) {
             const marks = [...known.values()].map((of) => [of, of.versions.length - 1] as const);

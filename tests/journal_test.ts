@@ -207,6 +207,17 @@ describe("a journal that is opened", () => {
     });
   });
 
+  it("writes what the store has already, if the file has none of it", async () => {
+    using folder = new Folder();
+    await withJournal(folder.snapshot, (store) => store.set("of the file", sessionOf()));
+    using store = new Lembro();
+    await store.set("of the store", sessionOf());
+    await (await openJournal(store, folder.snapshot)).close();
+    await withJournal(folder.snapshot, async (after) => {
+      assertEquals((await after.ids()).sort(), ["of the file", "of the store"]);
+    });
+  });
+
   it("takes a snapshot in its place: a backup that is brought back", async () => {
     using folder = new Folder();
     using before = new Lembro({ protect, user });
@@ -412,19 +423,19 @@ describe("a journal is compacted", () => {
     for (let i = 0; i < 400; i++) await store.set(`${"np"[i % 2]}${i}`, sessionOfSize(2_000));
     await journal.flush();
     const whole = journal.stats().bytes;
-    let largest = 0;
     for (let round = 0; round < 10; round++) {
       for (let i = 0; i < 400; i += 2) {
         store.touch(`n${i}`, sessionOf({}, { maxAge: 90_000 + i }), () => {});
         store.set(`p${i + 1}`, sessionOfSize(2_000), () => {});
       }
       await journal.flush();
-      largest = Math.max(largest, journal.stats().bytes);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // It is done in the background, and once more if it was too large at the end of that.
+      await until(() => {
+        journal.flush().catch(() => {});
+        return journal.stats().bytes < 2.5 * whole;
+      });
     }
-    await until(() => journal.stats().compactions >= 2);
-    // More is written while it is compacted.
-    assert(largest < 4 * whole, `${largest} of ${whole}`);
+    assert(journal.stats().compactions >= 2, `${journal.stats().compactions}`);
     assert((await Deno.stat(folder.snapshot)).size < 3 * whole);
     await journal.close();
     assertEquals(folder.names(), ["sessions"]);
@@ -464,6 +475,50 @@ describe("a journal is compacted", () => {
           sessionsIn(after),
           sessionsIn(store),
         );
+        return Promise.resolve();
+      },
+      {},
+      { maxSize: Infinity },
+    );
+  });
+
+  it("and what is written to the old file meanwhile is in the new one", async () => {
+    using folder = new Folder();
+    using store = new Lembro({ maxSize: Infinity, protect });
+    const hooked = new HookedDisk();
+    const journal = await openOn(hooked.disk, store, folder.snapshot);
+    const more = async () => {
+      for (let i = 0; i < 300; i++) await store.set(`p${i}`, sessionOfSize(2_000));
+      await journal.flush();
+    };
+    await more();
+    // The new file is opened, and then it takes a while.
+    let release = () => {};
+    let isCompacting = false;
+    hooked.hook = async (method, path) => {
+      if (method !== "open" || !path.endsWith(".tmp")) return;
+      isCompacting = true;
+      await new Promise<void>((resolve) => release = resolve);
+    };
+    for (let i = 0; i < 2; i++) await more();
+    await until(() => isCompacting);
+    let writes = 0;
+    hooked.hook = async (method) => {
+      // Behind the title, the head and the test: the second block of the walk.
+      if (method !== "write" || ++writes !== 5) return;
+      await store.destroy("p0");
+      await store.set("p1", sessionOf({ changed: true }));
+      await store.set("new", sessionOf());
+      await store.destroy("p299");
+      await journal.flush();
+    };
+    release();
+    await until(() => journal.stats().compactions === 1);
+    await journal.close();
+    await withJournal(
+      folder.snapshot,
+      (after) => {
+        assertEquals(keptIn(after), keptIn(store));
         return Promise.resolve();
       },
       {},

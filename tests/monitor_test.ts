@@ -259,7 +259,7 @@ describe("the monitor", () => {
     using store = new Lembro();
     for (
       const [options, message] of [
-        [{ journals: 1 }, /^Cannot monitor: the option is journal: unknown option.*journals/],
+        [{ journals: 1 }, /^Cannot monitor: unknown option, use journal: received "journals"/],
         [{ journal: {} }, /^Cannot monitor: journal must be an open journal: received /],
         [{ journal: null }, /^Cannot monitor: journal must be an open journal: received null/],
         [[], /^Cannot monitor: options must be an object: received /],

@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock, SECOND } from "./support/clock.ts";
+import { jsonCalls } from "./support/json.ts";
+import { Requests, save, touch } from "./support/requests.ts";
 import { Lembro, session, type SessionData, sessionOf, sessionOfSize } from "./support/setup.ts";
 
 // Eight protected sessions of an eighth each evict all others; a second expires them.
@@ -458,6 +460,25 @@ describe("without an overlap", () => {
     await store.set("a", loaded);
     assertEquals([parsed, stringified], [1, 4]);
     assertEquals(store.stats().merges, 0);
+  });
+});
+
+describe("a request's Session without an overlap", () => {
+  it("is saved with one call of JSON.stringify and none of JSON.parse, several times", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store, { maxAge: 60_000 });
+    for (let i = 0; i < 2; i++) await requests.create();
+    const { sessionID } = await requests.create({ n: 0 });
+    const request = await requests.load(sessionID);
+    for (let n = 1; n <= 3; n++) {
+      request.session.n = n;
+      assertEquals(await jsonCalls(() => save(request)), { parse: 0, stringify: 1 });
+    }
+    await touch(request);
+    assertEquals(await jsonCalls(() => save(request)), { parse: 0, stringify: 1 });
+    assertEquals(await jsonCalls(() => store.get(sessionID)), { parse: 1, stringify: 0 });
+    await store.destroy(sessionID);
+    assertEquals(await jsonCalls(() => save(request)), { parse: 0, stringify: 0 });
   });
 });
 

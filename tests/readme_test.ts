@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { join } from "node:path";
 import { io } from "socket.io-client";
 import { Visitor } from "./support/http.ts";
+import { root } from "./support/installed.ts";
 import { App, firstProgram, inserted, snippetOf } from "./support/readme.ts";
 
 /** An idle timeout to wait for, in milliseconds. */
@@ -25,6 +27,51 @@ async function statusOf({ url, cookie = "" }: Visitor, path: string): Promise<nu
   await response.body?.cancel();
   return response.status;
 }
+
+/** What runs the snippets: here, or the tests of the npm package, of a restart or of the move to Redis. */
+const MARKS = [
+  "first program: run in node",
+  "run in node",
+  "devices: run in node",
+  "socket.io",
+  "server-sent events",
+  "update",
+  "timeouts",
+  "journal",
+  "stop",
+  "snapshot",
+  "leaving: step 1",
+  "leaving: step 3",
+  "monitor",
+  "session.d.ts",
+  "run in deno",
+  "run in a browser",
+  "run as a test",
+];
+
+describe("the text of the README", () => {
+  it("has no snippet that no test runs", async () => {
+    const readme = await Deno.readTextFile(join(root, "README.md"));
+    const blocks = readme.matchAll(/^(?:<!-- (.*) -->\n+)?```(\w+)[^]*?^```$/gm);
+    const marks = [...blocks].filter(([, , language]) => language !== "sh").map(([, mark]) => mark);
+    assertEquals(marks, MARKS);
+  });
+
+  it("leads to headings and files that there are", async () => {
+    const readme = await Deno.readTextFile(join(root, "README.md"));
+    const text = readme.replace(/^```[^]*?^```$/gm, "");
+    const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      `#${heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")}`
+    );
+    const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, link]) => link)
+      .filter((link) => !link.startsWith("https:"));
+    assert(links.length > 20);
+    for (const link of links) {
+      if (link.startsWith("#")) assert(anchors.includes(link), link);
+      else await Deno.stat(join(root, link));
+    }
+  });
+});
 
 describe("the README", () => {
   let folder: string;

@@ -49,6 +49,21 @@ describe("revoke", () => {
     assertEquals(await store.revoke("nobody"), 0);
   });
 
+  it("does not count sessions that have expired: they expire", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ ttl: MINUTE });
+    const heard: string[] = [];
+    store.on("expire", (sid) => heard.push(`expire ${sid}`));
+    store.on("destroy", (sid) => heard.push(`destroy ${sid}`));
+    for (const sid of ["old 1", "old 2"]) await store.set(sid, sessionOf(ada));
+    clock.tick(SECOND);
+    await store.set("new", sessionOf(ada));
+    clock.tick(MINUTE - SECOND);
+    assertEquals(await store.revoke("ada"), 1);
+    assertEquals(heard.sort(), ["destroy new", "expire old 1", "expire old 2"]);
+    assertEquals([store.stats().revoked, store.stats().expired], [1, 2]);
+  });
+
   it("spares the session whose id is given", async () => {
     for (const kind of ["string", "number"] as const) {
       using store = new Lembro();

@@ -4,6 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
 import { DAY, HeldClock, HOUR, MINUTE, SECOND, START } from "./support/clock.ts";
 import { Site } from "./support/http.ts";
+import { jsonCalls } from "./support/json.ts";
 import { type FakeRequest, regenerate, Requests, save, touch } from "./support/requests.ts";
 import { Lembro, type session, sessionOf, sessionOfSize } from "./support/setup.ts";
 
@@ -345,24 +346,6 @@ for (const resave of [false, true]) {
 }
 
 describe("a capped date", () => {
-  /** Counts what the JSON object writes and reads while `work` runs. */
-  async function jsonCalls(
-    work: () => Promise<unknown>,
-  ): Promise<{ parse: number; stringify: number }> {
-    const { parse, stringify } = JSON;
-    const counts = { parse: 0, stringify: 0 };
-    JSON.parse = (...args) => (counts.parse++, parse(...args));
-    JSON.stringify = ((
-      ...args: Parameters<typeof stringify>
-    ) => (counts.stringify++, stringify(...args))) as typeof stringify;
-    try {
-      await work();
-    } finally {
-      Object.assign(JSON, { parse, stringify });
-    }
-    return counts;
-  }
-
   for (
     const [name, options] of [
       ["no timeout", {}],

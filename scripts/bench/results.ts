@@ -330,32 +330,37 @@ export function tablesOf(found: Found): string {
   ].join("\n\n");
 }
 
-/** The figures of the README. */
+/** The figures of the README, in three lines. */
 export function summaryOf({ runtime, kept, speed, web, heap, holds }: Found): string {
-  const names = Object.keys(speed.get).filter((name) => name !== BARE);
-  const row = (title: string, valueOf: (name: string) => number | undefined, digits = 0) => {
-    const values = names.map(valueOf);
-    return [title, ...values.map((value) => value === undefined ? "–" : number(value, digits))];
+  const ratio = (operation: string) => {
+    const values = speed[operation];
+    return times(median(ratios(values, bestPeer(values, true), true)));
   };
-  const speeds = ["get", "set, new", "set, overwrite", "touch"].map((operation) =>
-    row(`${operation}: calls per second`, (name) => 1e9 / median(speed[operation][name]))
-  );
+  const perSecond = (name: string) => median(web![name].map(({ perSecond }) => perSecond));
   const longest = ["purge, all", "overflow", "length", "ids", "revoke"].map((hold) => {
     const sessions = mostSessions(holds[hold]);
-    const title = `${hold}: longest hold, ms, ${number(sessions)} sessions`;
-    return row(title, (name) => holds[hold][sessions]?.[name], 1);
+    return [hold.replace(", all", ""), sessions, holds[hold][sessions][OURS]] as const;
   });
-  return table([`${runtime}, ${number(kept)} sessions`, ...names.map(bold)], [
-    ...speeds,
+  const [[, sessions]] = longest;
+  return [
+    `- To the fastest other store, with ${number(kept)} sessions on ${runtime}: get ${
+      ratio("get")
+    }, ` +
+    `set of a new session ${ratio("set, new")}, overwrite ${ratio("set, overwrite")}, touch ` +
+    `${ratio("touch")} as many calls a second.`,
     ...web
       ? [
-        row("Express 5: requests per second", (name) =>
-          median(web[name].map(({ perSecond }) => perSecond))),
+        `- An Express 5 app serves ${number(perSecond(OURS))} requests a second with it, and ` +
+        `${number(perSecond("MemoryStore"))} with MemoryStore. A session takes ` +
+        `${number(heap[OURS].taken)} bytes of heap, and ${
+          number(heap["MemoryStore"].taken)
+        } there.`,
       ]
       : [],
-    row("heap of a session, bytes", (name) => heap[name]?.taken),
-    ...longest,
-  ]);
+    `- The longest holds of the event loop with ${number(sessions)} sessions: ${
+      longest.map(([hold, , ms]) => `${hold} ${number(ms, 1)} ms`).join(", ")
+    }.`,
+  ].join("\n");
 }
 
 /** How it was measured: whoever reads the figures should know. */
@@ -363,7 +368,7 @@ export const METHOD = [
   "Each store has a process of its own, so that none pays for the garbage or the compiled code of another. All take their turns in every round of one run, and ratios are of the same round. Figures are medians of the rounds. The runtime collects garbage when it sees fit while speed is measured; it is made to before each measurement of a heap or a hold. The time for which the system ran another process instead is left out where the system reports it (Linux), except for Express, where two processes are at work. _Work on a request_ is the time for which processors worked for the server, including its threads that collect garbage.",
   "Calls are made with callbacks, a hundred under way at a time, as in a busy app. Sessions are real ones of express-session, of about 350 characters. What is saved or touched was loaded right before, untimed: a request does so too. The _bare limit_ is no store: a `Map` with `JSON.parse` and `JSON.stringify`, and one `setImmediate` for each callback, as other stores have it. It knows no expiry, no size limit and no order. _get, touched_ is a `get` of what was touched since its last `get`, which pays for what a quick `touch` puts off.",
   "_In a full store_, each save takes the store over its limit, and what it sets off is counted, in the background too. The new sessions come from ten thousand client addresses. A store that is full of returning sessions stays so: new ones come back before others come. _Overtaken_ is a save of what was loaded before another request saved: the two are merged. It is compared with what it takes to parse the session's JSON three times: as loaded, as kept and as saved.",
-  "A _hold_ is the longest time for which the event loop could do nothing else: the least of several tries for this store and for small numbers, of one try for the others at their largest. – means that the store has no such operation, or that it was left out: with connect-redis, another process does the work, and `MemoryStore` has no limit and no purge. The purge of express-lembro 1 is its `all`, which is what its timer calls. _overflow_ is a thousand saves over the limit, one in each turn of the event loop, and what they set off. _revoke_ ends ten thousand sessions of one user.",
+  "A _hold_ is the longest time for which the event loop could do nothing else: the least of several tries for this store and for small numbers, of one try for the others at their largest. – means that the store has no such operation, or that it was left out: with connect-redis, another process does the work, and `MemoryStore` has no limit and no purge. The purge of express-lembro 1 is its `all`, which is what its timer calls. _overflow_ is a thousand saves over the limit, one in each turn of the event loop, and what they set off. _revoke_ ends ten thousand sessions of one user. A million sessions are measured on Node only.",
 ].join("\n\n");
 
 /** All as a page of Markdown. */

@@ -51,7 +51,7 @@ function mergeSessions(base: Tree, mine: Tree, kept: Tree, serializer: Serialize
   if (isPlain(kept)) return tree;
   // An object of a class of the app's: it stays the one that the serializer made.
   for (const key of Object.keys(kept)) {
-    if (!Object.hasOwn(tree, key)) Reflect.deleteProperty(kept, key);
+    if (!hasOwn(tree, key)) Reflect.deleteProperty(kept, key);
   }
   for (const key of Object.keys(tree)) put(kept, key, tree[key]);
   return kept;
@@ -119,7 +119,7 @@ class TreeMerge {
     }
     if (inBoth === mineKeys.length) return;
     for (const key of mineKeys) {
-      if (!Object.hasOwn(kept, key)) this.#values(base, key, mine[key], ABSENT, result);
+      if (!hasOwn(kept, key)) this.#values(base, key, mine[key], ABSENT, result);
     }
   }
 
@@ -188,7 +188,7 @@ class TreeMerge {
         const keys = Object.keys(one);
         if (keys.length !== Object.keys(other).length) return false;
         for (const key of keys) {
-          if (!Object.hasOwn(other, key)) return false;
+          if (!hasOwn(other, key)) return false;
           todo.push([one, key, one[key], other[key]]);
         }
       } else if (this.#isJson(one) && this.#isJson(other)) {
@@ -367,8 +367,13 @@ function holdersIn(tree: Tree, shared?: Set<unknown>): Set<object> {
   return seen;
 }
 
+/** As `Object.hasOwn`, for which dnt would bring a polyfill. */
+function hasOwn(object: object, key: PropertyKey): boolean {
+  return Object.prototype.hasOwnProperty.call(object, key);
+}
+
 function own(tree: Tree, key: string): unknown {
-  return Object.hasOwn(tree, key) ? tree[key] : ABSENT;
+  return hasOwn(tree, key) ? tree[key] : ABSENT;
 }
 
 /** Sets a key as data, whatever its name: assigning to `__proto__` would do something else. */
@@ -385,7 +390,7 @@ function isPlain(value: unknown): value is Tree {
   if (!isObject(value) || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null ||
-    Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");
+    Object.getPrototypeOf(prototype) === null && hasOwn(prototype, "isPrototypeOf");
 }
 
 /** Whether a value other than an object is one that JSON can't write. */

@@ -66,7 +66,7 @@ export class Newcomers {
     if (!group) {
       const place = this.#heap.length;
       group = { address, first: undefined, last: undefined, count: 0, place };
-      this.#groups.add(address, group);
+      this.#groups.set(address, group);
       this.#heap.push(group);
     }
     return group;

@@ -3,9 +3,6 @@ const MOST_IN_ONE = 16_384;
 
 const SHARDS = 256;
 
-/** How many of the values that were found last are found at once. */
-const LATEST = 1_024;
-
 /**
  * A map from strings to values for any number of them. A `Map` copies itself
  * whole whenever it grows or shrinks, which holds the event loop for tens of
@@ -14,13 +11,6 @@ const LATEST = 1_024;
 export class ShardedMap<Value> {
   #shards: Map<string, Value>[] = [new Map()];
   #size = 0;
-  /**
-   * By their hashes, the values that were found last. A request asks for its
-   * session three times, and each search in a large map waits for memory: with
-   * this, a touch takes two thirds of the time.
-   */
-  readonly #latest: (Value | undefined)[] = new Array(LATEST).fill(undefined);
-  readonly #latestKeys: string[] = new Array(LATEST).fill("");
 
   /** The number of values. */
   get size(): number {
@@ -29,30 +19,23 @@ export class ShardedMap<Value> {
 
   /** Returns the value of `key`. */
   get(key: string): Value | undefined {
-    const hash = hashOf(key);
-    const place = hash % LATEST;
-    if (this.#latestKeys[place] === key && this.#latest[place]) return this.#latest[place];
-    const value = this.#shardOf(hash).get(key);
-    if (value) {
-      this.#latest[place] = value;
-      this.#latestKeys[place] = key;
-    }
-    return value;
+    return this.#shardOf(key).get(key);
   }
 
-  /** Adds a value under a key that has none. */
-  add(key: string, value: Value): void {
+  /** Sets the value of `key`, and returns the one that it had. */
+  set(key: string, value: Value): Value | undefined {
     if (this.#size === MOST_IN_ONE && this.#shards.length === 1) this.#split();
-    this.#shardOf(hashOf(key)).set(key, value);
-    this.#size++;
+    const shard = this.#shardOf(key);
+    const before = shard.get(key);
+    shard.set(key, value);
+    if (before === undefined) this.#size++;
+    return before;
   }
 
   /** Removes the value of a key that has one. */
   remove(key: string): void {
-    const hash = hashOf(key);
-    this.#shardOf(hash).delete(key);
+    this.#shardOf(key).delete(key);
     this.#size--;
-    if (this.#latestKeys[hash % LATEST] === key) this.#latest[hash % LATEST] = undefined;
   }
 
   /**
@@ -67,11 +50,11 @@ export class ShardedMap<Value> {
   #split(): void {
     const [all] = this.#shards;
     this.#shards = Array.from({ length: SHARDS }, () => new Map());
-    for (const [key, value] of all) this.#shardOf(hashOf(key)).set(key, value);
+    for (const [key, value] of all) this.#shardOf(key).set(key, value);
   }
 
-  #shardOf(hash: number): Map<string, Value> {
-    return this.#shards.length === 1 ? this.#shards[0] : this.#shards[hash % SHARDS];
+  #shardOf(key: string): Map<string, Value> {
+    return this.#shards.length === 1 ? this.#shards[0] : this.#shards[hashOf(key) % SHARDS];
   }
 }
 

@@ -76,19 +76,13 @@ export class Users {
   }
 
   #add(entry: Entry, user: string): void {
-    const found = this.#owners.get(user);
-    if (!found) {
-      this.#owners.add(user, entry);
+    const before = this.#owners.set(user, entry);
+    if (!before) {
       entry.owner = user;
       return;
     }
-    let group: UserGroup;
-    if (isGroup(found)) group = found;
-    else {
-      group = groupOf(found, user);
-      this.#owners.remove(user);
-      this.#owners.add(user, group);
-    }
+    const group = isGroup(before) ? before : groupOf(before, user);
+    this.#owners.set(user, group);
     group.entries.add(entry);
     entry.owner = group;
   }

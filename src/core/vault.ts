@@ -8,7 +8,7 @@ import {
   type UserGroup,
 } from "./entry.ts";
 import { Newcomers } from "./newcomers.ts";
-import { ShardedMap } from "./sharded_map.ts";
+import { EntryMap } from "./entry_map.ts";
 import { Users } from "./users.ts";
 
 /**
@@ -60,7 +60,7 @@ export class Vault {
   readonly #maxSize: number;
   readonly #clock: () => number;
   readonly #onLeave: (entry: Entry, reason: Reason) => void;
-  #entries = new ShardedMap<Entry>();
+  #entries = new EntryMap();
   #queues = emptyQueues();
   #newcomers = new Newcomers();
   #users = new Users();
@@ -245,7 +245,7 @@ export class Vault {
 
   /** Forgets all, whatever their number: nothing refers to them any more. */
   clear(): void {
-    this.#entries = new ShardedMap();
+    this.#entries = new EntryMap();
     this.#queues = emptyQueues();
     this.#newcomers = new Newcomers();
     this.#users = new Users();
@@ -361,7 +361,7 @@ export class Vault {
       lastUsed,
       life,
     );
-    this.#entries.add(sid, entry);
+    this.#entries.set(sid, entry);
     return entry;
   }
 
@@ -401,7 +401,7 @@ export class Vault {
   }
 
   *#walk(
-    entries: ShardedMap<Entry>,
+    entries: EntryMap,
     newest: number,
   ): Generator<Entry | undefined, void, undefined> {
     for (const shard of entries.shards) {

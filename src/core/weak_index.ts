@@ -35,7 +35,8 @@ export class WeakIndex {
 
   /** Removes the life of `sid`, and returns it. */
   take(sid: string): Life | undefined {
-    const bucket = this.#buckets[bucketOf(sid)] ?? [];
+    const bucket = this.#buckets[bucketOf(sid)];
+    if (!bucket) return undefined;
     for (const ref of bucket) {
       const head = ref.deref();
       const before = head && beforeOf(sid, head);

@@ -24,7 +24,7 @@
  * @module
  */
 import { dispose } from "../util/dispose.ts";
-import { isFunction, isObject, refused } from "../util/errors.ts";
+import { checkOptions, isFunction, refused } from "../util/errors.ts";
 import { History } from "./history.ts";
 import { drawing } from "./page/drawing.ts";
 import { htmlOf } from "./page/html.ts";
@@ -251,14 +251,8 @@ export function monitor(store: { stats(): LembroStats }, options?: MonitorOption
 }
 
 function checkedOptions(given: MonitorOptions = {}): MonitorOptions {
-  if (!isObject(given) || Array.isArray(given)) {
-    throw refused(TypeError, "monitor", "options must be an object", given);
-  }
-  const { journal, ...unknown } = given;
-  const [name] = Object.keys(unknown);
-  if (name !== undefined) {
-    throw refused(TypeError, "monitor", "the option is journal: unknown option", name);
-  }
+  checkOptions("monitor", given, ["journal"]);
+  const { journal } = given;
   if (journal !== undefined && !isFunction(journal?.stats)) {
     throw refused(TypeError, "monitor", "journal must be an open journal", journal);
   }

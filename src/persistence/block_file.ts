@@ -558,7 +558,7 @@ export class BlockReader {
     for (let at = from; at < this.#size; at += WINDOW) {
       const length = Math.min(WINDOW + HEADER_LENGTH, this.#size - at);
       const text = (await this.#bytes(at, length)).toString("latin1");
-      for (const { index } of text.matchAll(header)) {
+      for (const { index = 0 } of text.matchAll(header)) {
         const found = await this.#wholeBlock(at + index, this.identity);
         if (!isFault(found) && found.synced > blocks) return true;
       }

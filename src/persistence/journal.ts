@@ -24,7 +24,8 @@
  */
 import process from "node:process";
 import type { LembroStore } from "../types.ts";
-import { isObject, refused } from "../util/errors.ts";
+import { asyncDispose } from "../util/dispose.ts";
+import { checkOptions, refused } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { type EventStore, JournalWriter } from "./journal_writer.ts";
@@ -150,10 +151,6 @@ function finish(): void {
   for (const writer of open) void writer.finish();
 }
 
-/** Runtimes older than the symbol get the one that its polyfills agree on. */
-const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ??
-  Symbol.for("Symbol.asyncDispose");
-
 class OpenJournal implements Journal {
   readonly #writer: JournalWriter;
   readonly #closed: () => void;
@@ -271,15 +268,8 @@ export async function openJournal(
 function checkedOptions(
   given: JournalOptions = {},
 ): { interval: number; secret: JournalOptions["secret"] } {
-  if (!isObject(given) || Array.isArray(given)) {
-    // Not shown: somebody may have passed the secret itself.
-    throw new TypeError(`Cannot ${OPEN}: options must be an object: received something else`);
-  }
-  const { interval = 1_000, secret, ...unknown } = given;
-  const [name] = Object.keys(unknown);
-  if (name !== undefined) {
-    throw refused(TypeError, OPEN, "unknown option, use interval, secret", name);
-  }
+  checkOptions(OPEN, given, ["interval", "secret"], true);
+  const { interval = 1_000, secret } = given;
   const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
   if (typeof interval !== "number") throw refused(TypeError, OPEN, rule, interval);
   if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {

@@ -499,7 +499,11 @@ export class JournalWriter {
     ) {
       return;
     }
-    this.#compaction = this.#compact().finally(() => this.#compaction = undefined);
+    this.#compaction = this.#compact().finally(() => {
+      this.#compaction = undefined;
+      // Meanwhile it may have become too large again.
+      this.#considerCompaction();
+    });
   }
 
   /** What the sessions of the store take in it, in bytes, and something for each of them. */

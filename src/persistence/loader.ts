@@ -125,7 +125,7 @@ export class Loader {
       older: undefined,
       newer: undefined,
     };
-    this.#sessions.add(sid, added);
+    this.#sessions.set(sid, added);
     if (stays === undefined) append(this.#lists[rank], added);
     else prepend(this.#lists[rank], added);
   }

@@ -144,7 +144,7 @@ export class Changes implements Observer {
     let changed = this.#changes.get(sid);
     if (!changed) {
       changed = { sid, change, before: undefined, after: undefined };
-      this.#changes.add(sid, changed);
+      this.#changes.set(sid, changed);
       this.#append(changed);
       return;
     }

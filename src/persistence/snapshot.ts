@@ -22,7 +22,7 @@
  * @module
  */
 import type { LembroStore } from "../types.ts";
-import { isObject, refused } from "../util/errors.ts";
+import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
 import { closing, nodeDisk } from "./disk.ts";
@@ -206,14 +206,6 @@ export async function loadSnapshot(
 }
 
 function secretsOf(cannot: string, options: SnapshotOptions = {}): readonly string[] {
-  if (!isObject(options) || Array.isArray(options)) {
-    // Not shown: somebody may have passed the secret itself.
-    throw new TypeError(`Cannot ${cannot}: options must be an object: received something else`);
-  }
-  const { secret, ...unknown } = options;
-  const [name] = Object.keys(unknown);
-  if (name !== undefined) {
-    throw refused(TypeError, cannot, "unknown option, use secret", name);
-  }
-  return readSecret(cannot, secret);
+  checkOptions(cannot, options, ["secret"], true);
+  return readSecret(cannot, options.secret);
 }

@@ -37,12 +37,15 @@ export function defer<Result>(callback: Callback<Result>, error?: unknown, resul
 }
 
 function endOfTurn(): Promise<void> {
-  return turn ??= new Promise((resolve) =>
-    later(() => {
-      turn = undefined;
-      resolve();
-    })
-  );
+  if (turn) return turn;
+  let end!: () => void;
+  const next = new Promise<void>((resolve) => end = resolve);
+  // If this throws, as where the stack overflows, the next call has to try again.
+  later(() => {
+    turn = undefined;
+    end();
+  });
+  return turn = next;
 }
 
 /**

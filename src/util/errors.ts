@@ -24,6 +24,28 @@ export function refused(
   return new Kind(`Cannot ${cannot}: ${rule}: received ${show(value)}`);
 }
 
+/**
+ * Checks that `given` is an object and that it has no other keys than `known`.
+ *
+ * @param isSecret Whether a value in its place is not to be shown: somebody may have passed a secret.
+ */
+export function checkOptions(
+  cannot: string,
+  given: unknown,
+  known: readonly string[],
+  isSecret = false,
+): void {
+  if (!isObject(given) || Array.isArray(given)) {
+    const rule = "options must be an object";
+    if (!isSecret) throw refused(TypeError, cannot, rule, given);
+    throw new TypeError(`Cannot ${cannot}: ${rule}: received something else`);
+  }
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw refused(TypeError, cannot, `unknown option, use ${known.join(", ")}`, unknown);
+  }
+}
+
 /** `value` as an error message shows it: on one line, and never long. */
 export function show(value: unknown): string {
   const text = typeof value === "string"

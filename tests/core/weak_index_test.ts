@@ -84,7 +84,7 @@ describe("ShardedMap", () => {
     const map = new ShardedMap<{ i: number }>();
     const keys = Array.from({ length: 20_000 }, (_, i) => `${i}`);
     for (const [i, key] of keys.entries()) {
-      map.add(key, { i });
+      map.set(key, { i });
       assertEquals(map.get(key)?.i, i);
     }
     assertEquals([map.size, map.shards.length > 1], [20_000, true]);
@@ -94,18 +94,18 @@ describe("ShardedMap", () => {
       assertEquals(map.get(key), undefined);
     }
     assertEquals(map.size, 0);
-    map.add("0", { i: 5 });
+    map.set("0", { i: 5 });
     assertEquals(map.get("0")?.i, 5);
   });
 
   it("can be iterated while it becomes many maps", () => {
     const map = new ShardedMap<number>();
-    for (let i = 1; i <= 16_384; i++) map.add(`${i}`, i);
+    for (let i = 1; i <= 16_384; i++) map.set(`${i}`, i);
     const seen: number[] = [];
     for (const shard of map.shards) {
       for (const value of shard.values()) {
         seen.push(value);
-        if (value === 1) { for (let i = 0; i < 100; i++) map.add(`new ${i}`, 100_000 + i); }
+        if (value === 1) { for (let i = 0; i < 100; i++) map.set(`new ${i}`, 100_000 + i); }
       }
     }
     assertEquals(seen.filter((value) => value < 100_000).length, 16_384);

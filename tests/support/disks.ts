@@ -105,6 +105,10 @@ export class MemoryDisk implements Disk {
     for (const inode of new Set(names.values())) {
       let bytes = inode.synced;
       for (const write of inode.pending) {
+        if (keeps()) {
+          if (keeps()) bytes = put(bytes, write.bytes, write.at);
+          continue;
+        }
         // A disk writes sectors, and each of them or not.
         for (let from = 0; from < write.bytes.length; from += 512) {
           if (keeps()) bytes = put(bytes, write.bytes.subarray(from, from + 512), write.at + from);

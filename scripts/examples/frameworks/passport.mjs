@@ -1,4 +1,4 @@
-// Passport, with a name and a password: whom it logs in, the store protects with no option at all.
+// Passport, with a name and a password. The store protects the sessions of signed-in users by default.
 import express from "express";
 import session from "express-session";
 import lembro from "express-lembro";
