@@ -418,6 +418,7 @@ export async function play(
         return;
       case "visit":
         for (let n = 1; n <= command.count; n++) {
+          tick(1);
           const { result } = model.get(`bot ${n}`);
           ask({ result }, store.get, `bot ${n}`);
         }
@@ -480,7 +481,7 @@ export async function play(
     }
   }
 
-  /** So that nothing but what one call does happens in one millisecond. */
+  /** No two sessions are used in one millisecond: which of them is the later would be open. */
   function tick(ms: number): void {
     model.wait(ms);
     time.tick(ms);
