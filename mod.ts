@@ -20,7 +20,7 @@
  * @module
  */
 export { lembro, lembro as default } from "./src/store.ts";
-export type { Rank } from "./src/core/entry.ts";
+export type { Rank, SessionInfo } from "./src/core/entry.ts";
 export type {
   Duration,
   LembroOptions,
@@ -35,7 +35,6 @@ export type {
   LembroStats,
   LembroStore,
   RevokeOptions,
-  SessionInfo,
   SessionModule,
   Store,
   StoreClass,

@@ -3,7 +3,8 @@ import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
 import { openPort } from "./core/port.ts";
-import { type Info, Sessions } from "./core/sessions.ts";
+import type { SessionInfo } from "./core/entry.ts";
+import { Sessions } from "./core/sessions.ts";
 import {
   CREATE,
   isUser,
@@ -112,11 +113,11 @@ export function lembro<Base extends object>(
       return answer(callback, () => this.#sessions.update(idOf(sid), changeOf(change)));
     }
 
-    info(sid: string, callback?: Callback<Info | undefined>): Answer {
+    info(sid: string, callback?: Callback<SessionInfo | undefined>): Answer {
       return answer(callback, () => this.#sessions.info(idOf(sid)));
     }
 
-    sessionsOf(user: string, callback?: Callback<Info[]>): Answer {
+    sessionsOf(user: string, callback?: Callback<SessionInfo[]>): Answer {
       return answerInSlices(callback, () => this.#sessions.sessionsOf(userOf(user)));
     }
 

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-explicit-any -- as in the types of express-session: callbacks written for its MemoryStore compile unchanged
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { Rank } from "./core/entry.ts";
+import type { Rank, SessionInfo } from "./core/entry.ts";
 import type { LembroOptions, ResolvedOptions, StoreRequest, User } from "./options.ts";
 
 /**
@@ -106,39 +106,6 @@ export interface LembroStats {
   revoked: number;
   /** How many saves, updates and touches failed with an error. */
   rejected: number;
-}
-
-/**
- * What is known of a session.
- *
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import session from "express-session";
- * import lembro, { type SessionInfo } from "express-lembro";
- *
- * using store = new (lembro(session))();
- * await store.set("a", { cookie: new session.Cookie() });
- * const { rank, user, created, lastUsed }: SessionInfo = (await store.info("a"))!;
- * assertEquals([rank, user, created], ["newcomers", undefined, lastUsed]);
- * ```
- */
-export interface SessionInfo {
-  /** Its id. */
-  sid: string;
-  /** A fresh copy of the session. */
-  session: SessionData;
-  /** Its user by the option `user`, as a string. */
-  user: string | undefined;
-  /** Its rank. */
-  rank: Rank;
-  /** Its size, in bytes. */
-  bytes: number;
-  /** When it was created. */
-  created: Date;
-  /** When it was last loaded, saved or touched. */
-  lastUsed: Date;
-  /** When it expires if it is not used any more, or `undefined` if it never does. */
-  expires: Date | undefined;
 }
 
 /**

@@ -208,6 +208,16 @@ describe("a lock", () => {
     await lock.release();
   });
 
+  it("is refused at the first start if the permissions do not allow to replace it", async () => {
+    using folder = new Folder();
+    const permissions = ["--allow-read", "--allow-write", "--allow-env", "--no-prompt"];
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", ...permissions, "--no-check", "--quiet", holder, folder.snapshot],
+    }).output();
+    assertMatch(new TextDecoder().decode(stdout), /^Cannot lock .*, in Deno with --allow-run: /);
+    assertEquals(folder.names(), []);
+  });
+
   it("that is none of ours is named, and stays", async () => {
     using folder = new Folder();
     using store = new Lembro();

@@ -3,6 +3,8 @@
  *
  * @module
  */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
 import type { CookieTemplate } from "./cookie_template.ts";
 
 /**
@@ -23,6 +25,39 @@ import type { CookieTemplate } from "./cookie_template.ts";
  * ```
  */
 export type Rank = "newcomers" | "returning" | "protected";
+
+/**
+ * What is known of a session.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type SessionInfo } from "express-lembro";
+ *
+ * using store = new (lembro(session))();
+ * await store.set("a", { cookie: new session.Cookie() });
+ * const { rank, user, created, lastUsed }: SessionInfo = (await store.info("a"))!;
+ * assertEquals([rank, user, created], ["newcomers", undefined, lastUsed]);
+ * ```
+ */
+export interface SessionInfo {
+  /** Its id. */
+  sid: string;
+  /** A fresh copy of the session. */
+  session: SessionData;
+  /** Its user by the option `user`, as a string. */
+  user: string | undefined;
+  /** Its rank. */
+  rank: Rank;
+  /** Its size, in bytes. */
+  bytes: number;
+  /** When it was created. */
+  created: Date;
+  /** When it was last loaded, saved or touched. */
+  lastUsed: Date;
+  /** When it expires if it is not used any more, or `undefined` if it never does. */
+  expires: Date | undefined;
+}
 
 /** The ranks, from the first to be evicted to the last. */
 export const RANKS: readonly Rank[] = ["newcomers", "returning", "protected"];

@@ -3,7 +3,7 @@ import type { SessionData } from "express-session";
 import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./cookie_template.ts";
-import type { Entry, Rank, Reason, SessionRecord } from "./entry.ts";
+import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./entry.ts";
 import { asksSession, dateOf, expiryOf } from "./expiry.ts";
 import { Lineage, type Origin, requestOf } from "./lineage.ts";
 import { merge, mergeCookies } from "./merge.ts";
@@ -47,18 +47,6 @@ export interface Prepared {
   readonly sid: string;
   readonly record: SessionRecord;
   readonly user: string | undefined;
-}
-
-/** What is known of a session. */
-export interface Info {
-  sid: string;
-  session: SessionData;
-  user: string | undefined;
-  rank: Rank;
-  bytes: number;
-  created: Date;
-  lastUsed: Date;
-  expires: Date | undefined;
 }
 
 /** Long work: it may be left alone between two steps. */
@@ -163,15 +151,15 @@ export class Sessions {
   }
 
   /** Returns what is known of the session of `sid`. This is no use of it. */
-  info(sid: string): Info | undefined {
+  info(sid: string): SessionInfo | undefined {
     const entry = this.vault.find(sid, this.now());
     return entry && this.#infoOf(entry);
   }
 
   /** Returns what is known of each session of a user, the most recently used first. */
-  *sessionsOf(user: User): Steps<Info[]> {
+  *sessionsOf(user: User): Steps<SessionInfo[]> {
     const entries = [...this.vault.entriesOf(String(user))].reverse();
-    const infos: Info[] = [];
+    const infos: SessionInfo[] = [];
     for (const entry of entries) {
       if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
       yield;
@@ -558,7 +546,7 @@ export class Sessions {
     return newcomers + returning + guarded;
   }
 
-  #infoOf(entry: Entry): Info {
+  #infoOf(entry: Entry): SessionInfo {
     const { sid, rank, size, created, lastUsed, expires } = entry;
     const end = new Date(expires);
     return {

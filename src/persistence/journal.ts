@@ -28,9 +28,11 @@ import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, refused } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
-import { type EventStore, JournalWriter } from "./journal_writer.ts";
+import { type EventStore, type JournalStats, JournalWriter } from "./journal_writer.ts";
 import { readSecret } from "./sealing.ts";
 import { shared } from "./shared.ts";
+
+export type { JournalStats };
 
 const OPEN = "open journal";
 
@@ -66,43 +68,6 @@ export interface JournalOptions {
    * all of them decrypt: put a new one in front to replace the old one.
    */
   secret?: string | readonly string[] | undefined;
-}
-
-/**
- * How a journal is, and what it has done since it was opened.
- *
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import session from "express-session";
- * import lembro from "express-lembro";
- * import { type JournalStats, openJournal } from "express-lembro/journal";
- *
- * const path = `${await Deno.makeTempDir()}/sessions.journal`;
- * using store = new (lembro(session))();
- * await using journal = await openJournal(store, path);
- * await store.set("a", { cookie: new session.Cookie() });
- * await journal.flush();
- * const { bytes, pending, lag }: JournalStats = journal.stats();
- * assertEquals([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
- * ```
- */
-export interface JournalStats {
-  /** The size of the file, in bytes. */
-  bytes: number;
-  /** How many sessions have changed and are not in the file yet. */
-  pending: number;
-  /** How long the oldest change has waited that is not on the disk, in milliseconds. */
-  lag: number;
-  /** When changes were last brought to the disk; `undefined` if none have been. */
-  lastSync: Date | undefined;
-  /** How often the file was compacted. */
-  compactions: number;
-  /** How often writing has failed. */
-  errors: number;
-  /** What it failed with last. */
-  lastError: Error | undefined;
-  /** Whether the file cannot be written at the moment. */
-  isFailing: boolean;
 }
 
 /**

@@ -58,10 +58,12 @@ export class Lock {
    */
   static async acquire(disk: Disk, path: string): Promise<Lock> {
     const { pid } = process;
+    const status = await statusOf(disk, pid);
+    if (!status) assertSignals(path);
     const token = crypto.randomUUID();
     const own = `${path}.${token}`;
     const file = await disk.open(own, "wx", 0o600);
-    const holder: Holder = { pid, started: (await statusOf(disk, pid))?.started, token };
+    const holder: Holder = { pid, started: status?.started, token };
     const text = Buffer.from(JSON.stringify(holder));
     try {
       await closing(file, async () => {
@@ -143,6 +145,24 @@ async function statusOf(
     return { isRunning, started: `${boot.trim()} ${fields[19]}` };
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Refuses where the runtime does not allow to ask for a process: nobody could
+ * take over the lock then after a crash.
+ */
+function assertSignals(path: string): void {
+  try {
+    // Any process but this one, for which Deno asks no permission.
+    process.kill(process.ppid, 0);
+  } catch (cause) {
+    if ((cause as Error).name !== "NotCapable") return;
+    throw new Error(
+      `Cannot lock ${path}: the process must be allowed to see whether another one is alive, ` +
+        "in Deno with --allow-run: received no such permission",
+      { cause },
+    );
   }
 }
 

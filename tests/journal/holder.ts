@@ -15,6 +15,6 @@ try {
   console.log("open");
   setInterval(() => {}, 1_000);
 } catch (error) {
-  const { code, pid } = error as { code?: string; pid?: number };
-  console.log(`${code} ${pid}`);
+  const { code, message, pid } = error as Error & { code?: string; pid?: number };
+  console.log(`${code ?? message} ${pid}`);
 }
