@@ -57,9 +57,8 @@ export interface Kept {
   /** In milliseconds. */
   created: number;
   lastUsed: number;
-  /** When it was made and last used, as a number in the course of things. */
+  /** When it was made, as a number in the course of things. */
   made: number;
-  used: number;
   /** When it came to its rank, or was last used there. */
   usedInRank: number;
   /** Another one after each save. */
@@ -119,7 +118,7 @@ const TEN_MINUTES = 600_000;
 
 export class Model {
   now: number;
-  /** In the order in which they were made. */
+  /** In the order in which they came. */
   kept: Kept[] = [];
   /** Those that were evicted or expired, the latest first. */
   departed: Kept[] = [];
@@ -254,7 +253,6 @@ export class Model {
         created,
         lastUsed: this.now,
         made: version,
-        used: version,
         usedInRank: version,
         version,
       };
@@ -330,7 +328,7 @@ export class Model {
 
   sessionsOf(user: string): Answer {
     const found = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
-    return { result: found.sort((a, b) => b.used - a.used).map(infoOf) };
+    return { result: found.sort((a, b) => b.lastUsed - a.lastUsed).map(infoOf) };
   }
 
   all(): Answer {
@@ -401,19 +399,13 @@ export class Model {
       address: networkOf(undefined),
       made: before,
       usedInRank: before,
-      // By user they are in the order in which they were used.
-      used: Math.max(
-        0,
-        ...this.kept.filter((one) => one.lastUsed <= row.lastUsed).map((one) => one.used),
-      ) +
-        0.5 + before / 1e6,
       version: ++this.#course,
     };
-    this.kept.unshift(kept);
+    this.kept.push(kept);
     while (bytesOf(this.kept) > this.#settings.maxSize) {
       const next = this.#nextVictim()!;
       if (next === kept) {
-        this.kept.shift();
+        this.kept.pop();
         return false;
       }
       this.#evictOne(next);
@@ -421,7 +413,7 @@ export class Model {
     return true;
   }
 
-  /** An iterator: those kept now, each once, in the order in which they were made. */
+  /** An iterator: those kept now, each once, in the order in which they came. */
   entries(): () => [sid: string, session: Session] | undefined {
     const left = [...this.kept];
     return () => {
@@ -478,8 +470,7 @@ export class Model {
   }
 
   #use(kept: Kept): void {
-    const used = ++this.#course;
-    Object.assign(kept, { lastUsed: this.now, used, usedInRank: used });
+    Object.assign(kept, { lastUsed: this.now, usedInRank: ++this.#course });
   }
 
   /** A session that comes to another rank is the last one there. */
@@ -579,7 +570,7 @@ export class Model {
     while (ofUser().length > this.#settings.maxSessionsPerUser) {
       this.seen.capped++;
       const others = ofUser().filter((kept) => kept !== saved);
-      this.#revoke(others.sort((a, b) => a.used - b.used)[0]);
+      this.#revoke(others.sort((a, b) => a.lastUsed - b.lastUsed)[0]);
     }
   }
 
