@@ -22,7 +22,7 @@ import {
   play,
 } from "./model/play.ts";
 
-const RUNS = 3_000;
+const RUNS = 6_000;
 const MOST_COMMANDS = 60;
 
 // Few ids, and most of one, so that requests meet.

@@ -469,8 +469,8 @@ export async function play(
         // A purge that finds another one running does nothing: each gets its turn.
         for (let left = command.ms; left > 0;) {
           const ms = Math.min(left, model.untilPurge);
-          tick(ms);
           await settled();
+          tick(ms);
           left -= ms;
         }
         return;
