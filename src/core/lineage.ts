@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../util/errors.ts";
-import { createMark } from "../util/mark.ts";
+import { Foreign } from "../util/mark.ts";
 import type { CookieData, CookieTemplate } from "./cookie_template.ts";
 import type { Entry, Life } from "./entry.ts";
 import { WeakIndex } from "./weak_index.ts";
@@ -26,8 +26,24 @@ export interface Origin {
   readonly other: Origin | undefined;
 }
 
-/** On each live session, its latest origin. */
-const origins = createMark<Origin>();
+/** Marks each live session with its latest origin. */
+class Marked extends Foreign {
+  #origin: Origin;
+
+  private constructor(session: object, origin: Origin) {
+    super(session);
+    this.#origin = origin;
+  }
+
+  static mark(session: object, origin: Origin): void {
+    if (#origin in session) session.#origin = origin;
+    else if (Object.isExtensible(session)) new Marked(session, origin);
+  }
+
+  static originOf(session: object): Origin | undefined {
+    return #origin in session ? session.#origin : undefined;
+  }
+}
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -40,7 +56,7 @@ export class Lineage {
 
   /** Returns where `session` came from in this store, whatever its id was. */
   originOf(session: SessionData): Origin | undefined {
-    let origin = origins.get(session);
+    let origin = Marked.originOf(session);
     while (origin && origin.lineage !== this) origin = origin.other;
     return origin;
   }
@@ -63,8 +79,8 @@ export class Lineage {
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
-    const origin = origins.get(from);
-    if (origin) origins.set(to, origin);
+    const origin = Marked.originOf(from);
+    if (origin) Marked.mark(to, origin);
   }
 
   /**
@@ -140,8 +156,8 @@ export class Lineage {
     };
     const { revision, cookie } = entry;
     // Of this store, only the latest origin counts.
-    const other = without(origins.get(session), this);
-    origins.set(session, {
+    const other = without(Marked.originOf(session), this);
+    Marked.mark(session, {
       lineage: this,
       life,
       revision,

@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../util/errors.ts";
-import { createMark } from "../util/mark.ts";
+import { Foreign } from "../util/mark.ts";
 import { type Origin, requestOf } from "./lineage.ts";
 
 /** How long a request may take that a revocation still has to stop, in milliseconds. */
@@ -23,6 +23,32 @@ interface Revocation {
   readonly request: WeakRef<object> | undefined;
 }
 
+/** The moment at which a request reached a store, and others at which it reached other stores. */
+interface Reached {
+  readonly store: Revocations;
+  readonly moment: number;
+  readonly other: Reached | undefined;
+}
+
+/** Marks each request with the moment at which it reached a store. */
+class Marked extends Foreign {
+  #reached: Reached;
+
+  private constructor(request: object, reached: Reached) {
+    super(request);
+    this.#reached = reached;
+  }
+
+  static mark(request: object, reached: Reached): void {
+    if (#reached in request) request.#reached = reached;
+    else if (Object.isExtensible(request)) new Marked(request, reached);
+  }
+
+  static reachedOf(request: object): Reached | undefined {
+    return #reached in request ? request.#reached : undefined;
+  }
+}
+
 /**
  * Which users were revoked, and when: for sign-ins that were under way. A moment
  * is the number of revocations so far. A request that reached the store at an
@@ -39,8 +65,6 @@ export class Revocations {
   /** The revocations of each user, the oldest first, and so the users by their latest. */
   #users = new Map<string, Revocation[]>();
   #everybody: Revocation | undefined;
-  /** When requests reached the store, by the moment. */
-  readonly #requests = createMark<number>();
 
   /** The present moment. */
   get moment(): number {
@@ -49,15 +73,15 @@ export class Revocations {
 
   /** Notes that `request` has reached the store, at the latest at `moment`. */
   reached(request: unknown, moment: number = this.#moment): void {
-    if (isObject(request) && this.#requests.get(request) === undefined) {
-      this.#requests.set(request, moment);
+    if (isObject(request) && this.#reachedAt(request) === undefined) {
+      Marked.mark(request, { store: this, moment, other: Marked.reachedOf(request) });
     }
   }
 
   /** Returns the moment at which the request of `session` reached the store. */
   momentOf(session: SessionData, origin: Origin | undefined): number {
     const request = requestOf(session);
-    const reached = request && this.#requests.get(request);
+    const reached = request && this.#reachedAt(request);
     return reached ?? origin?.moment ?? this.#moment;
   }
 
@@ -115,7 +139,13 @@ export class Revocations {
   #covers(one: Revocation, sid: string | undefined, request: object | undefined): boolean {
     if (sid !== undefined && sid !== one.sid) return false;
     if (!request || request === one.request?.deref()) return true;
-    return (this.#requests.get(request) ?? 0) >= one.moment;
+    return (this.#reachedAt(request) ?? 0) >= one.moment;
+  }
+
+  #reachedAt(request: object): number | undefined {
+    let reached = Marked.reachedOf(request);
+    while (reached && reached.store !== this) reached = reached.other;
+    return reached?.moment;
   }
 
   #forget(now: number): void {

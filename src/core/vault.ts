@@ -95,6 +95,11 @@ export class Vault {
     return this.#entries.size;
   }
 
+  /** Another number after each save, and after all were cleared. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** The number of users that have an entry. */
   get users(): number {
     return this.#users.count;
@@ -245,6 +250,7 @@ export class Vault {
 
   /** Forgets all, whatever their number: nothing refers to them any more. */
   clear(): void {
+    this.#revision++;
     this.#entries = new EntryMap();
     this.#queues = emptyQueues();
     this.#newcomers = new Newcomers();
