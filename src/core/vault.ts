@@ -243,8 +243,6 @@ export class Vault {
     const { owner } = entry;
     if (entry.isRevoked && reason === "destroy") (owner as UserGroup).revoked!++;
     this.#unlink(entry);
-    // Live sessions that were loaded from it can save nothing any more: they need no text.
-    if (reason === "destroy") entry.text = "";
     this.#observers?.forEach((observer) => observer.delete?.(entry, reason));
   }
 
