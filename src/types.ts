@@ -547,8 +547,8 @@ export interface LembroStore {
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
-   * using store = new (lembro(session))();
-   * await store.set("a", { cookie: Object.assign(new session.Cookie(), { maxAge: 1 }) });
+   * using store = new (lembro(session))({ ttl: 1 });
+   * await store.set("a", { cookie: new session.Cookie() });
    * await new Promise((resolve) => setTimeout(resolve, 5));
    * await store.purge();
    * assertEquals(store.stats().expired, 1);

@@ -191,6 +191,21 @@ describe("a store that is used while it is saved", () => {
     assert(done > 300 * 10, "the saves were over too soon");
   });
 
+  it("is in the file with its last use, when the session that was used last is used again", async () => {
+    using folder = new Folder();
+    using time = new FakeTime(1_900_000_000_000);
+    using store = new Lembro();
+    await store.set("a", sessionOf());
+    await store.get("a");
+    const held = await withSlowSteps(() =>
+      during(saveAndNote(store, folder.snapshot), async () => {
+        time.tick(1);
+        await store.get("a");
+      })
+    );
+    await assertHolds(folder.snapshot, held);
+  });
+
   it("keeps a logout out of the file, wherever the walk is", async () => {
     using folder = new Folder();
     for (let turns = 0; turns < SESSIONS / 4; turns++) {

@@ -16,7 +16,7 @@ import { Users } from "./users.ts";
  * change the store.
  */
 export interface Observer {
-  /** `entry` is about to leave its place in its queue. */
+  /** `entry` was used, or is about to leave its place in its queue. */
   move?(entry: Entry): void;
   /** `entry` is new, was saved or touched, or has changed its rank. */
   upsert?(entry: Entry): void;
@@ -390,8 +390,8 @@ export class Vault {
 
   /** Makes `entry` the last of `queue`. */
   #move(entry: Entry, queue: Queue): void {
-    if (entry === queue.last) return;
     this.#observers?.forEach((observer) => observer.move?.(entry));
+    if (entry === queue.last) return;
     entry.queue.remove(entry);
     if (queue !== entry.queue) this.#newcomers.remove(entry);
     queue.append(entry);
