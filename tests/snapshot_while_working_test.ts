@@ -18,7 +18,7 @@ import {
   type Store,
   withSlowSteps,
 } from "./snapshot/setup.ts";
-import type { Port } from "../src/core/port.ts";
+import type { Observer, Port } from "../src/core/port.ts";
 import { type Disk, nodeDisk } from "../src/persistence/disk.ts";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";
 import { BUDGET } from "../src/util/slices.ts";
@@ -74,10 +74,21 @@ const quickDisk: Disk = {
 /** Saves a store, and tells what it held at the end of the walk. */
 async function saveAndNote(store: Store, path: string, begun = ignore): Promise<Held> {
   let held: Held | undefined;
-  onObserve(store, begun, () => {
-    held = { size: portOf(store).size, kept: keptIn(store), sessions: sessionsIn(store) };
+  const port = portOf(store);
+  // A port of its own: a load and other saves observe the same store.
+  const observed: Port = Object.create(port, {
+    observe: {
+      value(observer: Observer) {
+        const stop = port.observe(observer);
+        begun();
+        return () => {
+          stop();
+          held ??= { size: port.size, kept: keptIn(store), sessions: sessionsIn(store) };
+        };
+      },
+    },
   });
-  const { sessions } = await writeSnapshot(quickDisk, portOf(store), path, []);
+  const { sessions } = await writeSnapshot(quickDisk, observed, path, []);
   assertEquals(sessions, held!.size);
   return held!;
 }
