@@ -5,7 +5,7 @@ import { openJournal } from "express-lembro/journal";
 import { Folder, Lembro } from "./snapshot/setup.ts";
 import { chances } from "./support/journals.ts";
 
-/** How often a process is killed; a thousand take some ten minutes. */
+/** How often a process is killed; a thousand take some twenty minutes. */
 const KILLS = Number(Deno.env.get("KILLS") ?? 24);
 
 /** At most so much may be lost, in milliseconds. */
@@ -13,6 +13,9 @@ const INTERVAL = 100;
 
 /** And so late a busy machine may be, in milliseconds. */
 const LATE = Number(Deno.env.get("LATE") ?? 500);
+
+/** A process is killed at most so many milliseconds after it has opened its journal. */
+const MOST = 2 * (INTERVAL + LATE);
 
 const config = fileURLToPath(new URL("../deno.json", import.meta.url));
 const worker = fileURLToPath(new URL("./journal/worker.ts", import.meta.url));
@@ -68,7 +71,7 @@ describe("a process that is killed while it uses its journal", () => {
     let [answered, oldest, compacting] = [0, 0, 0];
     for (let round = 0; round < KILLS; round++) {
       const file = files[round % 2];
-      const { steps, last, time } = await killed(file.path, file.secret, first, chance() * 600);
+      const { steps, last, time } = await killed(file.path, file.secret, first, chance() * MOST);
       // The number after the last that it has said may be in the file.
       first = last + 1;
       compacting += folder.names().filter((name) => name.endsWith(".tmp")).length;
