@@ -37,20 +37,26 @@ interface Held {
   sessions: Map<string, SessionData>;
 }
 
-/** Calls `begun` when somebody begins to observe a store, and `ended` when they stop. */
-function onObserve(store: Store, begun: () => void, ended: () => void): void {
-  const port = portOf(store) as { observe: Port["observe"] };
-  const { observe } = port;
-  port.observe = (observer) => {
-    const stop = observe(observer);
-    begun();
-    let isOver = false;
-    return () => {
-      stop();
-      if (!isOver) ended();
-      isOver = true;
-    };
-  };
+/**
+ * Returns a port to `store` of one's own, since a load and other saves observe the same store.
+ * Calls `begun` when an observer of it begins, and `ended` when it stops.
+ */
+function observedPort(store: Store, begun: () => void, ended: () => void): Port {
+  const port = portOf(store);
+  return Object.create(port, {
+    observe: {
+      value(observer: Observer) {
+        const stop = port.observe(observer);
+        begun();
+        let isOver = false;
+        return () => {
+          stop();
+          if (!isOver) ended();
+          isOver = true;
+        };
+      },
+    },
+  });
 }
 
 /**
@@ -74,21 +80,10 @@ const quickDisk: Disk = {
 /** Saves a store, and tells what it held at the end of the walk. */
 async function saveAndNote(store: Store, path: string, begun = ignore): Promise<Held> {
   let held: Held | undefined;
-  const port = portOf(store);
-  // A port of its own: a load and other saves observe the same store.
-  const observed: Port = Object.create(port, {
-    observe: {
-      value(observer: Observer) {
-        const stop = port.observe(observer);
-        begun();
-        return () => {
-          stop();
-          held ??= { size: port.size, kept: keptIn(store), sessions: sessionsIn(store) };
-        };
-      },
-    },
+  const port = observedPort(store, begun, () => {
+    held = { size: port.size, kept: keptIn(store), sessions: sessionsIn(store) };
   });
-  const { sessions } = await writeSnapshot(quickDisk, observed, path, []);
+  const { sessions } = await writeSnapshot(quickDisk, port, path, []);
   assertEquals(sessions, held!.size);
   return held!;
 }
@@ -338,16 +333,17 @@ describe("what a save leaves in the store", () => {
     using store = new Lembro();
     await fill(store);
     let [begun, ended] = [0, 0];
-    onObserve(store, () => begun++, () => ended++);
-    await saveSnapshot(store, folder.snapshot);
+    const port = observedPort(store, () => begun++, () => ended++);
+    const save = (path: string) => writeSnapshot(nodeDisk, port, path, []);
+    await save(folder.snapshot);
     await Deno.mkdir(`${folder.path}/a/b`, { recursive: true });
-    await errorOf(saveSnapshot(store, `${folder.path}/a`));
+    await errorOf(save(`${folder.path}/a`));
     const { stringify } = JSON;
     JSON.stringify = () => {
       throw new Error("no paper");
     };
     try {
-      assertEquals((await errorOf(saveSnapshot(store, folder.snapshot))).message, "no paper");
+      assertEquals((await errorOf(save(folder.snapshot))).message, "no paper");
     } finally {
       JSON.stringify = stringify;
     }

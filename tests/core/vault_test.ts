@@ -280,4 +280,14 @@ describe("Vault: observers", () => {
     vault.remove(b, "destroy");
     assertEquals(place?.sid, "c");
   });
+
+  it("are told of the use of an entry that is the last already", () => {
+    const vault = new TestVault(1_000);
+    const [a] = vault.fill("returning", "a");
+    const told: number[] = [];
+    vault.observe({ move: (entry) => told.push(entry.lastUsed) });
+    vault.use(a, 5);
+    vault.use(a, 6);
+    assertEquals(told, [5, 6]);
+  });
 });
