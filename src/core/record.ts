@@ -41,9 +41,19 @@ export function sessionOf(record: SessionRecord, { serializer }: ResolvedOptions
   return session;
 }
 
+/** How the JSON of a session begins that had its cookie before anything else, as those of requests. */
+const COOKIE_FIRST = '{"cookie":null';
+
 /** Returns the whole session of a record, as the serializer writes it. */
 export function textOf(record: SessionRecord, options: ResolvedOptions): string {
-  return record.cookie ? options.serializer.stringify(sessionOf(record, options)) : record.text;
+  const { text, cookie, expires, dateOffset } = record;
+  if (!cookie) return text;
+  if (!text.startsWith(COOKIE_FIRST)) {
+    return options.serializer.stringify(sessionOf(record, options));
+  }
+  // To write a million sessions takes a third of the time, and of the garbage, without parsing them.
+  const json = JSON.stringify(cookie.cookieAt(expires + dateOffset));
+  return `{"cookie":${json}${text.slice(COOKIE_FIRST.length)}`;
 }
 
 /**
