@@ -80,6 +80,7 @@ export class Revocations {
 
   /** Returns the moment at which the request of `session` reached the store. */
   momentOf(session: SessionData, origin: Origin | undefined): number {
+    if (this.#moment === 0) return 0;
     const request = requestOf(session);
     const reached = request && this.#reachedAt(request);
     return reached ?? origin?.moment ?? this.#moment;
