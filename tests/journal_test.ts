@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type JournalOptions, openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
@@ -525,6 +526,47 @@ describe("a journal is compacted", () => {
       { maxSize: Infinity },
     );
   });
+
+  for (const [when, at] of [["before", "datasync"], ["while", "rename"]] as const) {
+    it(`and what changes ${when} the new file gets its name counts once that is on the disk`, async () => {
+      using folder = new Folder();
+      using store = new Lembro({ maxSize: Infinity, protect });
+      const hooked = new HookedDisk();
+      const journal = await openOn(hooked.disk, store, folder.snapshot);
+      const steps: string[] = [];
+      let flushed: Promise<unknown> | undefined;
+      hooked.hook = async (method, path) => {
+        const isTemporary = path.endsWith(".tmp");
+        if (method === at && isTemporary && !steps.includes("changed")) {
+          steps.push("changed");
+          await store.set("p0", sessionOf({ changed: true }));
+        } else if (method === "remove" && isTemporary && !flushed) {
+          // The old file is given up.
+          flushed = journal.flush().then(() => steps.push("flushed"));
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        } else if (method === "sync" && path === dirname(folder.snapshot)) {
+          steps.push("named");
+        }
+      };
+      for (let round = 0; round < 3; round++) {
+        for (let i = 0; i < 300; i++) await store.set(`p${i}`, sessionOfSize(2_000));
+        await journal.flush();
+      }
+      await until(() => flushed !== undefined);
+      await flushed;
+      assertEquals(steps, ["changed", "named", "flushed"]);
+      await journal.close();
+      await withJournal(
+        folder.snapshot,
+        (after) => {
+          assertEquals(keptIn(after), keptIn(store));
+          return Promise.resolve();
+        },
+        {},
+        { maxSize: Infinity },
+      );
+    });
+  }
 
   it("not below a quarter of a megabyte", async () => {
     using folder = new Folder();

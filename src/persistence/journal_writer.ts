@@ -460,7 +460,6 @@ export class JournalWriter {
   }
 
   async #name(): Promise<void> {
-    this.#isUnnamed = true;
     await syncFolder(this.#disk, dirname(this.#path));
     this.#isUnnamed = false;
   }
@@ -587,6 +586,7 @@ export class JournalWriter {
   }
 
   async #swap(writer: BlockWriter, scan: Scan, temporary: string): Promise<void> {
+    const since = now();
     await writeRows(writer, scan.changed());
     await writer.mark();
     await writer.sync();
@@ -599,8 +599,11 @@ export class JournalWriter {
     const before = this.#writer;
     this.#writer = writer;
     this.#isLost = this.#isTorn = false;
-    // What has changed since is not in this file.
-    this.#changes.add(scan.changes.take());
+    // Nobody may count on the file before its name is on the disk.
+    this.#isUnnamed = true;
+    // What has changed since the last rows is not in this file; all before is.
+    this.#changes.replaceBy(scan.changes);
+    this.#oldest = this.#changes.isEmpty ? undefined : since;
     this.#noted();
     const weight = this.#weight;
     // A small file tells little.

@@ -89,14 +89,19 @@ export class Changes implements Observer {
   /** Returns the changes so far, and begins anew. */
   take(): Changes {
     const taken = new Changes();
-    taken.#changes = this.#changes;
-    taken.#first = this.#first;
-    taken.#last = this.#last;
-    taken.#isTruncated = this.#isTruncated;
-    taken.#hasEnded = this.#hasEnded;
-    this.#clear();
-    this.#isTruncated = this.#hasEnded = false;
+    taken.replaceBy(this);
     return taken;
+  }
+
+  /** Forgets these changes and takes the `others`, which begin anew. */
+  replaceBy(others: Changes): void {
+    this.#changes = others.#changes;
+    this.#first = others.#first;
+    this.#last = others.#last;
+    this.#isTruncated = others.#isTruncated;
+    this.#hasEnded = others.#hasEnded;
+    others.#clear();
+    others.#isTruncated = others.#hasEnded = false;
   }
 
   /** Adds changes that came after these. */
