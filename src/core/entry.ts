@@ -65,26 +65,6 @@ export const RANKS: readonly Rank[] = ["newcomers", "returning", "protected"];
 /** Why a session left the vault. */
 export type Reason = "destroy" | "evict" | "expire";
 
-/**
- * What all live sessions that were ever loaded of one session share, from its
- * first load until it is destroyed, however often it is evicted or expires in
- * between. They hold this rather than the entry, whose neighbours they would
- * hold too.
- */
-export interface Life {
-  readonly sid: string;
-  /** The time from one clearing of the store to the next. */
-  readonly era: object;
-  /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
-  created: number | undefined;
-  /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
-  expires: number | undefined;
-  isOver: boolean;
-  /** Its place among the lives whose entries have left: see weak_index.ts. */
-  next: Life | undefined;
-  ringSize: number;
-}
-
 /** What is kept of a session. */
 export interface SessionRecord {
   /** The whole session as the serializer wrote it; with a template, `null` stands for its cookie. */
@@ -110,6 +90,9 @@ const START = Date.now();
 export class Entry implements SessionRecord {
   // What every request reads or writes comes first: it shares a line of the processor's cache.
   readonly sid: string;
+  /** Its place in the table of all entries: see hash_table.ts. */
+  hash = 0;
+  next: Entry | undefined = undefined;
   text: string;
   /** Another number after each save, the same after a touch. */
   revision: number;
@@ -124,6 +107,9 @@ export class Entry implements SessionRecord {
   newer: Entry | undefined = undefined;
   /** Its user, if any; once that one has had several sessions, they share a group. */
   owner: string | UserGroup | undefined = undefined;
+  /** Its place in the table of users, if it is the only one of its user. */
+  ownerHash = 0;
+  nextOwner: Entry | UserGroup | undefined = undefined;
   /** Its place among the newcomers, while it is one. */
   arrival: Arrival | undefined = undefined;
   life: Life | undefined;
@@ -197,6 +183,45 @@ export class Entry implements SessionRecord {
   }
 }
 
+/**
+ * What all live sessions that were ever loaded of one session share, from its
+ * first load until it is destroyed, however often it is evicted or expires in
+ * between. They hold this rather than the entry, whose neighbours they would
+ * hold too.
+ */
+export class Life {
+  readonly sid: string;
+  /** The time from one clearing of the store to the next; none once the session is destroyed. */
+  era: object | undefined;
+  /** Its place among the entries that were loaded last: see lineage.ts. */
+  place = 0;
+  /** Its place among the lives whose entries have left: see weak_index.ts. */
+  next: Life | undefined = undefined;
+  #created: number | undefined = undefined;
+  #expires: number | undefined = undefined;
+
+  constructor(sid: string, era: object) {
+    this.sid = sid;
+    this.era = era;
+  }
+
+  /** Notes what is still to be known when `entry` has left. */
+  leave({ created, expires }: Entry): void {
+    this.#created = created - START;
+    this.#expires = expires - START;
+  }
+
+  /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
+  get created(): number | undefined {
+    return this.#created === undefined ? undefined : this.#created + START;
+  }
+
+  /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
+  get expires(): number | undefined {
+    return this.#expires === undefined ? undefined : this.#expires + START;
+  }
+}
+
 /** The sessions of one rank, in the order in which they are evicted. */
 export class Queue {
   readonly rank: Rank;
@@ -246,13 +271,21 @@ export class Queue {
 }
 
 /** The sessions of a user that has several. */
-export interface UserGroup {
+export class UserGroup {
   readonly user: string;
   /** The least recently used first, if `isSorted`. */
   entries: Set<Entry>;
-  isSorted: boolean;
+  isSorted = true;
   /** Once all of them are revoked: how many of them have left. */
-  revoked: number | undefined;
+  revoked: number | undefined = undefined;
+  /** Its place in the table of users. */
+  ownerHash = 0;
+  nextOwner: Entry | UserGroup | undefined = undefined;
+
+  constructor(user: string, entry: Entry) {
+    this.user = user;
+    this.entries = new Set([entry]);
+  }
 }
 
 /** The place of a newcomer among those from its client address. Only newcomers need one. */

@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { AddressGroup, Arrival, Entry } from "./entry.ts";
-import { ShardedMap } from "./sharded_map.ts";
+import { HashMap } from "./hash_map.ts";
 
 /**
  * Newcomers by client address. The next to be evicted is the oldest one of the
@@ -9,7 +9,7 @@ import { ShardedMap } from "./sharded_map.ts";
  * Among addresses with equally many, it is the oldest newcomer of all.
  */
 export class Newcomers {
-  readonly #groups = new ShardedMap<AddressGroup>();
+  readonly #groups = new HashMap<AddressGroup>();
   /** A binary heap: each group goes before the two at twice its place plus one and plus two. */
   readonly #heap: AddressGroup[] = [];
 
@@ -80,7 +80,7 @@ export class Newcomers {
   }
 
   #drop(group: AddressGroup): void {
-    this.#groups.remove(group.address);
+    this.#groups.delete(group.address);
     const last = this.#heap.pop()!;
     if (last === group) return;
     this.#put(last, group.place);

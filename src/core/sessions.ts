@@ -5,6 +5,7 @@ import { isObject, isThenable, refused } from "../util/errors.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./entry.ts";
 import { asksSession, dateOf, expiryOf } from "./expiry.ts";
+import { hashOf } from "./hash_table.ts";
 import { Lineage, type Origin, requestOf } from "./lineage.ts";
 import { merge, mergeCookies } from "./merge.ts";
 import { addressOf } from "./newcomers.ts";
@@ -137,9 +138,10 @@ export class Sessions {
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
   destroy(sid: string): void {
-    const entry = this.vault.find(sid, this.now());
+    const hash = hashOf(sid);
+    const entry = this.vault.find(sid, this.now(), hash);
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined);
+    this.#lineage.end(sid, undefined, hash);
     this.vault.notifyEnd(sid);
   }
 
@@ -263,13 +265,15 @@ export class Sessions {
     created: number,
     lastUsed: number,
   ): boolean {
-    if (this.vault.find(sid, this.now())) return false;
+    const hash = hashOf(sid);
+    if (this.vault.find(sid, this.now(), hash)) return false;
     const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
     // What live sessions were loaded from before it was evicted here is the same session.
-    const life = this.#lineage.takeDeparted(sid);
+    const life = this.#lineage.takeDeparted(sid, hash);
     const candidate = {
       sid,
+      hash,
       record,
       user,
       created,
@@ -279,7 +283,7 @@ export class Sessions {
       isProtected: false,
     };
     const isKept = this.vault.admit(candidate, rank);
-    if (!isKept && life) this.#lineage.returnDeparted(life);
+    if (!isKept && life) this.#lineage.returnDeparted(life, hash);
     return isKept;
   }
 
@@ -335,7 +339,9 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
 
     const now = this.now();
-    const kept = this.vault.find(sid, now);
+    const recent = origin && this.#lineage.recent(origin);
+    const hash = recent?.hash ?? hashOf(sid);
+    const kept = recent ? this.vault.live(recent, now) : this.vault.find(sid, now, hash);
     const { revision } = this.vault;
     const merged = origin && kept && this.#merged(session, origin, kept);
     const saved = merged?.session ?? session;
@@ -359,7 +365,7 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
     const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
-    const found = isUnchanged ? kept : this.vault.find(sid, now);
+    const found = isUnchanged ? kept : this.vault.find(sid, now, hash);
     if (user !== undefined) {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
@@ -370,7 +376,17 @@ export class Sessions {
     }
 
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const entry = found ?? this.#add(sid, session, record, isProtected, user, created, now);
+    const entry = found ?? this.vault.add({
+      sid,
+      hash,
+      record,
+      isProtected,
+      user,
+      address: isProtected ? "" : addressOf(session),
+      created,
+      lastUsed: now,
+      life: this.#lineage.takeDeparted(sid, hash),
+    });
     if (found && found === place) this.vault.update(found, record, isProtected, user);
     else if (found) this.vault.save(found, record, isProtected, user, now);
     if (isFollowed) {
@@ -384,26 +400,13 @@ export class Sessions {
     return entry;
   }
 
-  #add(
-    sid: string,
-    session: SessionData,
-    record: SessionRecord,
-    isProtected: boolean,
-    user: string | undefined,
-    created: number,
-    lastUsed: number,
-  ): Entry {
-    const address = isProtected ? "" : addressOf(session);
-    const life = this.#lineage.takeDeparted(sid);
-    return this.vault.add({ sid, record, isProtected, user, address, created, lastUsed, life });
-  }
-
   #touch(sid: string, session: SessionData): void {
     if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
     const now = this.now();
-    const entry = this.vault.find(sid, now);
-    if (!entry) return;
     const origin = this.#lineage.of(session, sid);
+    const recent = origin && this.#lineage.recent(origin);
+    const entry = recent ? this.vault.live(recent, now) : this.vault.find(sid, now);
+    if (!entry) return;
     if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
 
     const { revision } = entry;
@@ -576,7 +579,7 @@ export class Sessions {
   #left(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
     if (reason === "destroy") {
-      this.#lineage.end(sid, entry);
+      this.#lineage.end(sid, entry, entry.hash);
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {

@@ -1,12 +1,34 @@
-import type { Entry, UserGroup } from "./entry.ts";
-import { ShardedMap } from "./sharded_map.ts";
+import { type Entry, UserGroup } from "./entry.ts";
+import { hashOf, HashTable } from "./hash_table.ts";
+
+/** By its name, the only entry of a user, or the group of all. */
+type Owner = Entry | UserGroup;
+
+class Owners extends HashTable<Owner> {
+  protected override keyOf({ user }: Owner): string {
+    return user!;
+  }
+
+  protected override hashOf({ ownerHash }: Owner): number {
+    return ownerHash;
+  }
+
+  protected override nextOf({ nextOwner }: Owner): Owner | undefined {
+    return nextOwner;
+  }
+
+  protected override place(owner: Owner, hash: number, next: Owner | undefined): void {
+    owner.ownerHash = hash;
+    owner.nextOwner = next;
+  }
+}
 
 /**
  * The entries of a vault by user. Most users have one session, which then stands
  * for itself: a group for each of them would take a tenth of the memory.
  */
 export class Users {
-  readonly #owners = new ShardedMap<Entry | UserGroup>();
+  readonly #owners = new Owners();
 
   /** The number of users that have an entry. */
   get count(): number {
@@ -15,14 +37,14 @@ export class Users {
 
   /** Returns how many entries `user` has. */
   countOf(user: string): number {
-    const found = this.#owners.get(user);
-    return found ? isGroup(found) ? found.entries.size : 1 : 0;
+    const found = this.#owners.find(user);
+    return found ? found instanceof UserGroup ? found.entries.size : 1 : 0;
   }
 
   /** Returns the entries of `user`, the least recently used first. */
   entriesOf(user: string): Iterable<Entry> {
-    const found = this.#owners.get(user);
-    return found ? isGroup(found) ? sorted(found) : [found] : [];
+    const found = this.#owners.find(user);
+    return found ? found instanceof UserGroup ? sorted(found) : [found] : [];
   }
 
   /** Makes `user` the user of `entry`; the entry is then the one used last. */
@@ -35,12 +57,12 @@ export class Users {
   /** As {@linkcode Users.set}, for an entry that was last used before others of that user. */
   restore(entry: Entry, user: string): void {
     this.#add(entry, user);
-    if (isGroup(entry.owner)) entry.owner.isSorted = false;
+    if (entry.owner instanceof UserGroup) entry.owner.isSorted = false;
   }
 
   /** Notes that `entry` was used. */
   use(entry: Entry): void {
-    if (!isGroup(entry.owner)) return;
+    if (!(entry.owner instanceof UserGroup)) return;
     const { entries } = entry.owner;
     entries.delete(entry);
     entries.add(entry);
@@ -49,13 +71,13 @@ export class Users {
   /** Removes `entry` from those of its user. */
   remove(entry: Entry): void {
     const { owner } = entry;
-    entry.owner = undefined;
-    if (isGroup(owner)) {
+    if (owner instanceof UserGroup) {
       owner.entries.delete(entry);
-      if (owner.entries.size === 0 && owner.revoked === undefined) this.#owners.remove(owner.user);
+      if (owner.entries.size === 0 && owner.revoked === undefined) this.#owners.remove(owner);
     } else if (owner !== undefined) {
-      this.#owners.remove(owner);
+      this.#owners.remove(entry);
     }
+    entry.owner = undefined;
   }
 
   /**
@@ -65,37 +87,37 @@ export class Users {
   revoke(user: string, spared: Entry | undefined): UserGroup | undefined {
     const isSpared = spared?.user === user;
     if (isSpared) this.remove(spared!);
-    const found = this.#owners.get(user);
-    const group = found && (isGroup(found) ? found : groupOf(found, user));
-    if (group) {
-      group.revoked = 0;
-      this.#owners.remove(user);
-    }
+    const found = this.#owners.find(user);
+    if (found) this.#owners.remove(found);
+    const group = found && groupOf(found, user);
+    if (group) group.revoked = 0;
     if (isSpared) this.#add(spared!, user);
     return group;
   }
 
   #add(entry: Entry, user: string): void {
-    const before = this.#owners.set(user, entry);
-    if (!before) {
+    const hash = hashOf(user);
+    const found = this.#owners.find(user, hash);
+    if (!found) {
       entry.owner = user;
+      this.#owners.add(entry, hash);
       return;
     }
-    const group = isGroup(before) ? before : groupOf(before, user);
-    this.#owners.set(user, group);
+    const group = groupOf(found, user);
+    if (group !== found) {
+      this.#owners.remove(found);
+      this.#owners.add(group, hash);
+    }
     group.entries.add(entry);
     entry.owner = group;
   }
 }
 
-function isGroup(value: Entry | UserGroup | string | undefined): value is UserGroup {
-  return typeof value === "object" && "entries" in value;
-}
-
-/** Makes a group of the only entry of a user. */
-function groupOf(entry: Entry, user: string): UserGroup {
-  const group = { user, entries: new Set([entry]), isSorted: true, revoked: undefined };
-  entry.owner = group;
+/** Returns the group of a user, which the only entry of that user gets now. */
+function groupOf(found: Owner, user: string): UserGroup {
+  if (found instanceof UserGroup) return found;
+  const group = new UserGroup(user, found);
+  found.owner = group;
   return group;
 }
 

@@ -8,7 +8,7 @@ import {
   type UserGroup,
 } from "./entry.ts";
 import { Newcomers } from "./newcomers.ts";
-import { EntryMap } from "./entry_map.ts";
+import { EntryTable } from "./entry_table.ts";
 import { Users } from "./users.ts";
 
 /**
@@ -33,6 +33,8 @@ export interface Observer {
 /** A session that is about to enter the vault. */
 export interface Candidate {
   readonly sid: string;
+  /** The hash of the id: see hash_table.ts. */
+  readonly hash: number;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
   readonly user: string | undefined;
@@ -44,6 +46,9 @@ export interface Candidate {
 
 /** How many entries are looked at in one step. */
 const STRIDE = 64;
+
+/** So many entries are walked through in the order of creation, which is easier to read. */
+const MOST_SORTED = 1_000;
 
 /** The share of the limit that newcomers may take from the other ranks. */
 const NEWCOMERS_SHARE = 1 / 8;
@@ -60,7 +65,7 @@ export class Vault {
   readonly #maxSize: number;
   readonly #clock: () => number;
   readonly #onLeave: (entry: Entry, reason: Reason) => void;
-  #entries = new EntryMap();
+  #entries = new EntryTable();
   #queues = emptyQueues();
   #newcomers = new Newcomers();
   #users = new Users();
@@ -121,10 +126,15 @@ export class Vault {
     return this.#queues[rank];
   }
 
-  /** Returns the live entry of `sid`. An expired one is forgotten. */
-  find(sid: string, now: number): Entry | undefined {
-    const entry = this.#entries.get(sid);
-    return entry && this.#isLive(entry, now) ? entry : undefined;
+  /** Returns the live entry of `sid`, which has this `hash`. An expired one is forgotten. */
+  find(sid: string, now: number, hash?: number): Entry | undefined {
+    const entry = this.#entries.find(sid, hash);
+    return entry && this.live(entry, now);
+  }
+
+  /** Returns `entry`, which is kept, if it is live. Otherwise it is forgotten. */
+  live(entry: Entry, now: number): Entry | undefined {
+    return this.#isLive(entry, now) ? entry : undefined;
   }
 
   /** Returns how many entries a user has. */
@@ -249,7 +259,7 @@ export class Vault {
   /** Forgets all, whatever their number: nothing refers to them any more. */
   clear(): void {
     this.#revision++;
-    this.#entries = new EntryMap();
+    this.#entries = new EntryTable();
     this.#queues = emptyQueues();
     this.#newcomers = new Newcomers();
     this.#users = new Users();
@@ -354,7 +364,7 @@ export class Vault {
   }
 
   #enter(candidate: Candidate, number: number, queue: Queue): Entry {
-    const { sid, record, created, lastUsed, life } = candidate;
+    const { sid, hash, record, created, lastUsed, life } = candidate;
     const entry = new Entry(
       sid,
       number,
@@ -365,7 +375,7 @@ export class Vault {
       lastUsed,
       life,
     );
-    this.#entries.set(sid, entry);
+    this.#entries.add(entry, hash);
     return entry;
   }
 
@@ -373,7 +383,7 @@ export class Vault {
   #unlink(entry: Entry): void {
     this.#observers?.forEach((observer) => observer.move?.(entry));
     entry.number = 0;
-    this.#entries.remove(entry.sid);
+    this.#entries.remove(entry);
     entry.queue.remove(entry);
     this.#newcomers.remove(entry);
     this.#users.remove(entry);
@@ -405,16 +415,17 @@ export class Vault {
   }
 
   *#walk(
-    entries: EntryMap,
+    entries: EntryTable,
     newest: number,
   ): Generator<Entry | undefined, void, undefined> {
-    for (const shard of entries.shards) {
-      for (const entry of shard.values()) {
-        // All were cleared meanwhile.
-        if (this.#entries !== entries) return;
-        if (entry.number > newest) break;
-        if (entry.isKept) yield this.#isLive(entry, this.#clock()) ? entry : undefined;
-      }
+    const found = entries.size > MOST_SORTED
+      ? entries.items()
+      : [...entries.items()].sort((a, b) => a.number - b.number);
+    for (const entry of found) {
+      // All were cleared meanwhile.
+      if (this.#entries !== entries) return;
+      if (!entry.isKept || entry.number > newest) continue;
+      yield this.#isLive(entry, this.#clock()) ? entry : undefined;
     }
   }
 

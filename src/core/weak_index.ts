@@ -1,10 +1,17 @@
 import type { Life } from "./entry.ts";
-import { hashOf } from "./sharded_map.ts";
+import { hashOf } from "./hash_table.ts";
 
 const BUCKETS = 4_096;
 
 /** How many lives are in a ring at most: a live session that holds one of them keeps the others. */
 const RING_SIZE = 32;
+
+interface Ring {
+  /** One of its lives. */
+  ref: WeakRef<Life>;
+  /** The hash of each life: most ids that are looked for are in no ring, and none is walked through. */
+  readonly hashes: number[];
+}
 
 /**
  * The lives of entries that were evicted or have expired, for as long as live
@@ -14,49 +21,45 @@ const RING_SIZE = 32;
  * reference and a place in a map for each would hold up the garbage collector.
  */
 export class WeakIndex {
-  /** By the hash of the id; each ring by one of its lives. */
-  readonly #buckets: WeakRef<Life>[][] = Array.from({ length: BUCKETS });
+  /** By the hash of the id. */
+  readonly #buckets: Ring[][] = Array.from({ length: BUCKETS });
 
   /** Adds a life whose id has none here. */
-  add(life: Life): void {
-    const bucket = this.#buckets[bucketOf(life.sid)] ??= [];
-    const head = bucket.at(-1)?.deref();
-    if (head && head.ringSize < RING_SIZE) {
+  add(life: Life, hash = hashOf(life.sid)): void {
+    const bucket = this.#buckets[hash % BUCKETS] ??= [];
+    const ring = bucket.at(-1);
+    const head = ring?.ref.deref();
+    if (head && ring!.hashes.length < RING_SIZE) {
       life.next = head.next;
       head.next = life;
-      head.ringSize++;
+      ring!.hashes.push(hash);
     } else {
       life.next = life;
-      life.ringSize = 1;
-      drop(bucket, (ref) => !ref.deref());
-      bucket.push(new WeakRef(life));
+      drop(bucket, ({ ref }) => !ref.deref());
+      bucket.push({ ref: new WeakRef(life), hashes: [hash] });
     }
   }
 
   /** Removes the life of `sid`, and returns it. */
-  take(sid: string): Life | undefined {
-    const bucket = this.#buckets[bucketOf(sid)];
+  take(sid: string, hash = hashOf(sid)): Life | undefined {
+    const bucket = this.#buckets[hash % BUCKETS];
     if (!bucket) return undefined;
-    for (const ref of bucket) {
-      const head = ref.deref();
+    for (const ring of bucket) {
+      const place = ring.hashes.indexOf(hash);
+      const head = place >= 0 ? ring.ref.deref() : undefined;
       const before = head && beforeOf(sid, head);
       if (!before) continue;
       const life = before.next!;
       before.next = life.next;
       life.next = undefined;
-      if (life !== head) head.ringSize--;
-      else {
-        before.ringSize = head.ringSize - 1;
-        drop(bucket, (other) => other === ref);
-        if (life !== before) bucket.push(new WeakRef(before));
-      }
+      ring.hashes.splice(place, 1);
+      if (life === before) drop(bucket, (other) => other === ring);
+      else if (life === head) ring.ref = new WeakRef(before);
       return life;
     }
     return undefined;
   }
 }
-
-const bucketOf = (sid: string) => hashOf(sid) % BUCKETS;
 
 /** Returns the life before that of `sid`, in the ring of `head`. */
 function beforeOf(sid: string, head: Life): Life | undefined {

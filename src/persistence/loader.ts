@@ -5,7 +5,7 @@
  */
 import { type Rank, RANKS } from "../core/entry.ts";
 import type { Port, Prepared, Row } from "../core/port.ts";
-import { ShardedMap } from "../core/sharded_map.ts";
+import { HashMap } from "../core/hash_map.ts";
 import { sliced } from "../util/slices.ts";
 import { now } from "../util/time.ts";
 import type { Block, BlockReader } from "./block_file.ts";
@@ -45,7 +45,7 @@ interface List {
 export class Loader {
   readonly #port: Port;
   readonly #reader: BlockReader;
-  #sessions = new ShardedMap<Staged>();
+  #sessions = new HashMap<Staged>();
   #lists = emptyLists();
 
   constructor(port: Port, reader: BlockReader) {
@@ -100,7 +100,7 @@ export class Loader {
 
   #applyRow(row: FileRow, at: number): void {
     if (row.length === 0) {
-      this.#sessions = new ShardedMap();
+      this.#sessions = new HashMap();
       this.#lists = emptyLists();
       return;
     }
@@ -131,7 +131,7 @@ export class Loader {
   }
 
   #remove(staged: Staged): void {
-    this.#sessions.remove(staged.row.sid);
+    this.#sessions.delete(staged.row.sid);
     unlink(this.#lists[staged.row.rank], staged);
   }
 

@@ -1,5 +1,5 @@
 import { RANKS } from "../core/entry.ts";
-import { ShardedMap } from "../core/sharded_map.ts";
+import { HashMap } from "../core/hash_map.ts";
 import type { Entry, Observer, Port, Row } from "../core/port.ts";
 import { rowOf, type Rows } from "./rows.ts";
 
@@ -31,7 +31,7 @@ interface Changed {
  */
 export class Changes implements Observer {
   /** By id. A `Map` of very many would hold the event loop while it grows. */
-  #changes = new ShardedMap<Changed>();
+  #changes = new HashMap<Changed>();
   #first: Changed | undefined;
   #last: Changed | undefined;
   #isTruncated = false;
@@ -163,12 +163,12 @@ export class Changes implements Observer {
   #forget(sid: string): void {
     const changed = this.#changes.get(sid);
     if (!changed) return;
-    this.#changes.remove(sid);
+    this.#changes.delete(sid);
     this.#unlink(changed);
   }
 
   #clear(): void {
-    this.#changes = new ShardedMap();
+    this.#changes = new HashMap();
     this.#first = this.#last = undefined;
   }
 

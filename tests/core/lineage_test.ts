@@ -76,6 +76,26 @@ describe("Lineage", () => {
     assertEquals(lineage.isOver(lineage.originOf(after)!), false);
   });
 
+  it("recent: returns the entry of what was loaded, until it leaves", () => {
+    const lineage = new Lineage();
+    const load = (sid: string) => {
+      const [entry, loaded] = [entryOf(sid), sessionOf()];
+      lineage.loaded(loaded, entry, 0);
+      return { entry, recent: () => lineage.recent(lineage.originOf(loaded)!) };
+    };
+    const [a, b, c, d] = ["a", "b", "c", "d"].map(load);
+    for (const { entry, recent } of [a, b, c, d]) assert(recent() === entry);
+    lineage.end("a", a.entry);
+    lineage.departed(b.entry);
+    assertEquals([a.recent(), b.recent(), c.recent() === c.entry], [undefined, undefined, true]);
+    // Others take its place.
+    for (let i = 0; i < 1_024; i++) load(`${i}`);
+    assertEquals(c.recent(), undefined);
+    const e = load("e");
+    lineage.endAll();
+    assertEquals(e.recent(), undefined);
+  });
+
   it("takeDeparted: returns the life of what was evicted, with its time of creation, once", () => {
     const lineage = new Lineage();
     const entry = entryOf("a");

@@ -4,6 +4,7 @@
  * @module
  */
 import { Entry, Queue, type Rank, type Reason } from "../../src/core/entry.ts";
+import { hashOf } from "../../src/core/hash_table.ts";
 import { type Candidate, Vault } from "../../src/core/vault.ts";
 
 let last = 0;
@@ -25,6 +26,7 @@ export function entryOf(
     lastUsed,
     undefined,
   );
+  entry.hash = hashOf(sid);
   entry.owner = user;
   return entry;
 }
@@ -34,6 +36,7 @@ export function candidateOf(sid: string, size: number, more: Partial<Candidate> 
   const record = { text: sid, cookie: undefined, size, expires: Infinity, dateOffset: 0 };
   return {
     sid,
+    hash: hashOf(sid),
     record,
     isProtected: false,
     user: undefined,
