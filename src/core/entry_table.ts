@@ -3,15 +3,15 @@ import { HashTable } from "./hash_table.ts";
 
 /** The entries by session id. */
 export class EntryTable extends HashTable<Entry> {
-  protected override keyOf({ sid }: Entry): string {
+  protected override key({ sid }: Entry): string {
     return sid;
   }
 
-  protected override hashOf({ hash }: Entry): number {
+  protected override hash({ hash }: Entry): number {
     return hash;
   }
 
-  protected override nextOf({ next }: Entry): Entry | undefined {
+  protected override next({ next }: Entry): Entry | undefined {
     return next;
   }
 

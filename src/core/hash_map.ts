@@ -8,15 +8,15 @@ interface Pair<Value> {
 }
 
 class Pairs<Value> extends HashTable<Pair<Value>> {
-  protected override keyOf({ key }: Pair<Value>): string {
+  protected override key({ key }: Pair<Value>): string {
     return key;
   }
 
-  protected override hashOf({ hash }: Pair<Value>): number {
+  protected override hash({ hash }: Pair<Value>): number {
     return hash;
   }
 
-  protected override nextOf({ next }: Pair<Value>): Pair<Value> | undefined {
+  protected override next({ next }: Pair<Value>): Pair<Value> | undefined {
     return next;
   }
 

@@ -23,11 +23,11 @@ export abstract class HashTable<Item> {
   #size = 0;
 
   /** Returns the key of an item, which never changes. */
-  protected abstract keyOf(item: Item): string;
+  protected abstract key(item: Item): string;
   /** Returns the hash that an item was placed with. */
-  protected abstract hashOf(item: Item): number;
+  protected abstract hash(item: Item): number;
   /** Returns the next item of the bucket. */
-  protected abstract nextOf(item: Item): Item | undefined;
+  protected abstract next(item: Item): Item | undefined;
   /** Notes where an item is. */
   protected abstract place(item: Item, hash: number, next: Item | undefined): void;
 
@@ -45,14 +45,14 @@ export abstract class HashTable<Item> {
   find(key: string, hash = hashOf(key)): Item | undefined {
     const index = this.#indexOf(hash);
     let item = this.#segments[index >>> SEGMENT_BITS][index & SEGMENT - 1];
-    while (item !== undefined && (this.hashOf(item) !== hash || this.keyOf(item) !== key)) {
-      item = this.nextOf(item);
+    while (item !== undefined && (this.hash(item) !== hash || this.key(item) !== key)) {
+      item = this.next(item);
     }
     return item;
   }
 
   /** Adds an item whose key no other one has. */
-  add(item: Item, hash = hashOf(this.keyOf(item))): void {
+  add(item: Item, hash = hashOf(this.key(item))): void {
     const index = this.#indexOf(hash);
     const segment = this.#segments[index >>> SEGMENT_BITS];
     this.place(item, hash, segment[index & SEGMENT - 1]);
@@ -63,17 +63,17 @@ export abstract class HashTable<Item> {
 
   /** Removes an item that is in the table. */
   remove(item: Item): void {
-    const index = this.#indexOf(this.hashOf(item));
+    const index = this.#indexOf(this.hash(item));
     const segment = this.#segments[index >>> SEGMENT_BITS];
-    const next = this.nextOf(item);
+    const next = this.next(item);
     let before = segment[index & SEGMENT - 1]!;
     if (before === item) {
       segment[index & SEGMENT - 1] = next;
     } else {
-      while (this.nextOf(before) !== item) before = this.nextOf(before)!;
-      this.place(before, this.hashOf(before), next);
+      while (this.next(before) !== item) before = this.next(before)!;
+      this.place(before, this.hash(before), next);
     }
-    this.place(item, this.hashOf(item), undefined);
+    this.place(item, this.hash(item), undefined);
     this.#size--;
     // Not as soon as there is one bucket too many: what comes and goes would split and join them.
     while (this.#size < this.#buckets / 4 && this.#buckets > SEGMENT) this.#join();
@@ -95,8 +95,8 @@ export abstract class HashTable<Item> {
       const width = 1 << HASH_BITS - bits;
       let count = 0;
       let item = this.#segments[index >>> SEGMENT_BITS][index & SEGMENT - 1];
-      for (; item !== undefined; item = this.nextOf(item)) {
-        if (from % width === 0 || reversed(this.hashOf(item)) >= from) items[count++] = item;
+      for (; item !== undefined; item = this.next(item)) {
+        if (from % width === 0 || reversed(this.hash(item)) >= from) items[count++] = item;
       }
       for (let i = 0; i < count; i++) {
         yield items[i]!;
@@ -121,8 +121,8 @@ export abstract class HashTable<Item> {
     let go: Bucket<Item>;
     let next: Item | undefined;
     for (let item = this.#take(from); item !== undefined; item = next) {
-      next = this.nextOf(item);
-      const hash = this.hashOf(item);
+      next = this.next(item);
+      const hash = this.hash(item);
       const goes = (hash & this.#mask) === added;
       this.place(item, hash, goes ? go : stay);
       if (goes) go = item;
@@ -139,8 +139,8 @@ export abstract class HashTable<Item> {
     const segment = this.#segments[to >>> SEGMENT_BITS];
     let next: Item | undefined;
     for (let item = this.#take(removed); item !== undefined; item = next) {
-      next = this.nextOf(item);
-      this.place(item, this.hashOf(item), segment[to & SEGMENT - 1]);
+      next = this.next(item);
+      this.place(item, this.hash(item), segment[to & SEGMENT - 1]);
       segment[to & SEGMENT - 1] = item;
     }
     if (this.#buckets === (this.#mask >> 1) + 1) this.#mask >>= 1;
@@ -160,24 +160,20 @@ function newSegment<Item>(): Bucket<Item>[] {
   return new Array(SEGMENT).fill(undefined);
 }
 
-/** Differs from process to process, so that nobody can choose keys that meet in one bucket. */
-const SEED = Math.floor(Math.random() * 2 ** 32);
+/** Differs from process to process, so that nobody can prepare keys that meet in one bucket. */
+const SEED = Math.random() * 2 ** 32 | 0;
 
 /**
  * Returns a number of {@linkcode HASH_BITS} bits that depends on every character
  * of `key`: an app's own ids may all begin or end alike.
  */
 export function hashOf(key: string): number {
-  const { length } = key;
-  // Two characters at a time, after the one that may be left over.
-  let i = length % 2;
-  let hash = SEED ^ length;
-  if (i === 1) hash ^= key.charCodeAt(0) << 8;
-  for (; i < length; i += 2) {
-    hash = Math.imul(hash ^ key.charCodeAt(i) ^ key.charCodeAt(i + 1) << 16, 0x5bd1e995);
+  let hash = SEED;
+  for (let i = 0; i < key.length; i++) {
+    hash = Math.imul(hash ^ key.charCodeAt(i), 0x5bd1e995);
     hash ^= hash >>> 15;
   }
-  return Math.imul(hash, 0x5bd1e995) >>> 32 - HASH_BITS;
+  return hash >>> 32 - HASH_BITS;
 }
 
 /** Returns the bits of a hash in the reverse order. */

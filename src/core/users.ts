@@ -5,15 +5,15 @@ import { hashOf, HashTable } from "./hash_table.ts";
 type Owner = Entry | UserGroup;
 
 class Owners extends HashTable<Owner> {
-  protected override keyOf({ user }: Owner): string {
+  protected override key({ user }: Owner): string {
     return user!;
   }
 
-  protected override hashOf({ ownerHash }: Owner): number {
+  protected override hash({ ownerHash }: Owner): number {
     return ownerHash;
   }
 
-  protected override nextOf({ nextOwner }: Owner): Owner | undefined {
+  protected override next({ nextOwner }: Owner): Owner | undefined {
     return nextOwner;
   }
 

@@ -15,9 +15,9 @@ const itemOf = (key: string): Item => ({ key, hash: 0, next: undefined });
 class TestTable extends HashTable<Item> {
   placed = 0;
 
-  protected override keyOf = ({ key }: Item) => key;
-  protected override hashOf = ({ hash }: Item) => hash;
-  protected override nextOf = ({ next }: Item) => next;
+  protected override key = ({ key }: Item) => key;
+  protected override hash = ({ hash }: Item) => hash;
+  protected override next = ({ next }: Item) => next;
   protected override place(item: Item, hash: number, next: Item | undefined): void {
     item.hash = hash;
     item.next = next;
