@@ -1,9 +1,12 @@
 /** The length of a hash, in bits: V8 keeps such a number in the object itself, on every platform. */
 const HASH_BITS = 30;
 
-/** How many buckets a segment has, as a power of two. */
+/** How many buckets there are in a segment at most, as a power of two. */
 const SEGMENT_BITS = 10;
 const SEGMENT = 1 << SEGMENT_BITS;
+
+/** How many buckets an empty table has: a power of two. */
+const FEWEST = 16;
 
 type Bucket<Item> = Item | undefined;
 
@@ -16,10 +19,10 @@ type Bucket<Item> = Item | undefined;
  */
 export abstract class HashTable<Item> {
   /** The buckets, each the first of its items, in segments: a longer array would be copied, too. */
-  readonly #segments: Bucket<Item>[][] = [newSegment()];
-  #buckets = SEGMENT;
+  readonly #segments: Bucket<Item>[][] = [new Array(FEWEST).fill(undefined)];
+  #buckets = FEWEST;
   /** The bits of a hash that tell the buckets apart: one less for those that are not split yet. */
-  #mask = SEGMENT - 1;
+  #mask = FEWEST - 1;
   #size = 0;
 
   /** Returns the key of an item, which never changes. */
@@ -76,7 +79,7 @@ export abstract class HashTable<Item> {
     this.place(item, this.hash(item), undefined);
     this.#size--;
     // Not as soon as there is one bucket too many: what comes and goes would split and join them.
-    while (this.#size < this.#buckets / 4 && this.#buckets > SEGMENT) this.#join();
+    while (this.#size < this.#buckets / 4 && this.#buckets > FEWEST) this.#join();
   }
 
   /**
@@ -115,12 +118,12 @@ export abstract class HashTable<Item> {
   #split(): void {
     const added = this.#buckets++;
     if (added > this.#mask) this.#mask = 2 * this.#mask + 1;
-    if (added >>> SEGMENT_BITS === this.#segments.length) this.#segments.push(newSegment());
     const from = added & this.#mask >> 1;
+    const segment = this.#segments[from >>> SEGMENT_BITS];
     let stay: Bucket<Item>;
     let go: Bucket<Item>;
     let next: Item | undefined;
-    for (let item = this.#take(from); item !== undefined; item = next) {
+    for (let item = segment[from & SEGMENT - 1]; item !== undefined; item = next) {
       next = this.next(item);
       const hash = this.hash(item);
       const goes = (hash & this.#mask) === added;
@@ -128,36 +131,26 @@ export abstract class HashTable<Item> {
       if (goes) go = item;
       else stay = item;
     }
-    this.#segments[from >>> SEGMENT_BITS][from & SEGMENT - 1] = stay;
-    this.#segments[added >>> SEGMENT_BITS][added & SEGMENT - 1] = go;
+    segment[from & SEGMENT - 1] = stay;
+    if (added % SEGMENT === 0) this.#segments.push([]);
+    this.#segments.at(-1)!.push(go);
   }
 
   /** Takes the last bucket back into the one that it was split from. */
   #join(): void {
     const removed = --this.#buckets;
+    const last = this.#segments.at(-1)!;
     const to = removed & this.#mask >> 1;
     const segment = this.#segments[to >>> SEGMENT_BITS];
     let next: Item | undefined;
-    for (let item = this.#take(removed); item !== undefined; item = next) {
+    for (let item = last.pop(); item !== undefined; item = next) {
       next = this.next(item);
       this.place(item, this.hash(item), segment[to & SEGMENT - 1]);
       segment[to & SEGMENT - 1] = item;
     }
+    if (last.length === 0) this.#segments.pop();
     if (this.#buckets === (this.#mask >> 1) + 1) this.#mask >>= 1;
-    if (removed % SEGMENT === 0) this.#segments.pop();
   }
-
-  /** Empties a bucket, and returns the first of its items. */
-  #take(index: number): Bucket<Item> {
-    const segment = this.#segments[index >>> SEGMENT_BITS];
-    const first = segment[index & SEGMENT - 1];
-    segment[index & SEGMENT - 1] = undefined;
-    return first;
-  }
-}
-
-function newSegment<Item>(): Bucket<Item>[] {
-  return new Array(SEGMENT).fill(undefined);
 }
 
 /** Differs from process to process, so that nobody can prepare keys that meet in one bucket. */
