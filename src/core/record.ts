@@ -51,7 +51,7 @@ export function textOf(record: SessionRecord, options: ResolvedOptions): string 
   if (!text.startsWith(COOKIE_FIRST)) {
     return options.serializer.stringify(sessionOf(record, options));
   }
-  // To write a million sessions takes a third of the time, and of the garbage, without parsing them.
+  // A file's row of it takes less than half the time without parsing it, and leaves less garbage.
   const json = JSON.stringify(cookie.cookieAt(expires + dateOffset));
   return `{"cookie":${json}${text.slice(COOKIE_FIRST.length)}`;
 }

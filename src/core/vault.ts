@@ -47,7 +47,7 @@ export interface Candidate {
 /** How many entries are looked at in one step. */
 const STRIDE = 64;
 
-/** So many entries are walked through in the order of creation, which is easier to read. */
+/** Up to so many entries are walked through in the order of creation, which is easier to read. */
 const MOST_SORTED = 1_000;
 
 /** The share of the limit that newcomers may take from the other ranks. */
