@@ -36,6 +36,12 @@ async function withJournal<Result>(
   return await work(store);
 }
 
+/** The journal at `path` is replayed to what `store` keeps. */
+async function assertReplayed(path: string, store: Store): Promise<void> {
+  const replayed = (after: Store) => Promise.resolve(keptIn(after));
+  assertEquals(await withJournal(path, replayed, {}, { maxSize: Infinity }), keptIn(store));
+}
+
 /** Sessions of each rank. */
 async function fill(store: Store): Promise<void> {
   for (const sid of ["n1", "r1", "p1", "n2", "r2", "p2", "n3", "r3", "p3"]) {
@@ -404,15 +410,7 @@ describe("a journal is closed", () => {
     }
     await journal.close();
     assertEquals(folder.names(), ["sessions"]);
-    await withJournal(
-      folder.snapshot,
-      (after) => {
-        assertEquals(keptIn(after), keptIn(store));
-        return Promise.resolve();
-      },
-      {},
-      { maxSize: Infinity },
-    );
+    await assertReplayed(folder.snapshot, store);
   });
 });
 
@@ -440,15 +438,7 @@ describe("a journal is compacted", () => {
     assert((await Deno.stat(folder.snapshot)).size < 3 * whole);
     await journal.close();
     assertEquals(folder.names(), ["sessions"]);
-    await withJournal(
-      folder.snapshot,
-      (after) => {
-        assertEquals(keptIn(after), keptIn(store));
-        return Promise.resolve();
-      },
-      {},
-      { maxSize: Infinity },
-    );
+    await assertReplayed(folder.snapshot, store);
   });
 
   it("while the store is used, and misses nothing", async () => {
@@ -516,15 +506,7 @@ describe("a journal is compacted", () => {
     release();
     await until(() => journal.stats().compactions === 1);
     await journal.close();
-    await withJournal(
-      folder.snapshot,
-      (after) => {
-        assertEquals(keptIn(after), keptIn(store));
-        return Promise.resolve();
-      },
-      {},
-      { maxSize: Infinity },
-    );
+    await assertReplayed(folder.snapshot, store);
   });
 
   for (const [when, at] of [["before", "datasync"], ["while", "rename"]] as const) {
@@ -556,15 +538,7 @@ describe("a journal is compacted", () => {
       await flushed;
       assertEquals(steps, ["changed", "named", "flushed"]);
       await journal.close();
-      await withJournal(
-        folder.snapshot,
-        (after) => {
-          assertEquals(keptIn(after), keptIn(store));
-          return Promise.resolve();
-        },
-        {},
-        { maxSize: Infinity },
-      );
+      await assertReplayed(folder.snapshot, store);
     });
   }
 
