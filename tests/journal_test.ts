@@ -517,13 +517,19 @@ describe("a journal is compacted", () => {
       const journal = await openOn(hooked.disk, store, folder.snapshot);
       const steps: string[] = [];
       let flushed: Promise<unknown> | undefined;
+      let newFile: string | undefined;
       hooked.hook = async (method, path) => {
         const isTemporary = path.endsWith(".tmp");
-        if (method === at && isTemporary && !steps.includes("changed")) {
+        if (method === "open" && isTemporary) {
+          newFile = path;
+        } else if (method === at && path === newFile && !steps.includes("changed")) {
           steps.push("changed");
           await store.set("p0", sessionOf({ changed: true }));
+          await new Promise((resolve) => setTimeout(resolve, 20));
         } else if (method === "remove" && isTemporary && !flushed) {
           // The old file is given up.
+          const { pending, lag } = journal.stats();
+          assertEquals([pending, lag > 0], at === "rename" ? [1, true] : [0, false]);
           flushed = journal.flush().then(() => steps.push("flushed"));
           await new Promise((resolve) => setTimeout(resolve, 20));
         } else if (method === "sync" && path === dirname(folder.snapshot)) {

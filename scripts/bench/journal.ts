@@ -53,7 +53,7 @@ export interface JournalTimes {
   write: number;
   /** The longest hold while all are saved again and again until the file has been compacted. */
   compact: number;
-  /** The longest hold while all are saved as often in a store without a journal. */
+  /** The longest hold while all are saved twice in a store without a journal. */
   unkept: number;
   /** How long it takes to open the journal of a process that has ended. */
   replay: number;

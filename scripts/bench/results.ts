@@ -112,9 +112,9 @@ export function judge({ speed, holds, heap, web, journal }: Found): Verdict[] {
       verdict: middle >= bound ? "met" : high >= bound ? "within the noise" : "missed",
     });
   };
-  const atMost10 = (name: string, ms: number, bound = "at most 10 ms", most = 10) => {
-    const verdict = ms <= most ? "met" : "missed";
-    verdicts.push({ name, measured: `${number(ms, 1)} ms`, bound, verdict });
+  const atMost10 = (name: string, ms: number) => {
+    const verdict = ms <= 10 ? "met" : "missed";
+    verdicts.push({ name, measured: `${number(ms, 1)} ms`, bound: "at most 10 ms", verdict });
   };
   for (const operation of ["get", "set, new", "set, overwrite"]) {
     atLeast(1, operation, speed[operation], bestPeer(speed[operation], true));
@@ -146,14 +146,12 @@ export function judge({ speed, holds, heap, web, journal }: Found): Verdict[] {
     const of = { [OURS]: served["sealed journal"], "no journal": served["no journal"] };
     atLeast(0.9, name, of, "no journal", false);
     const sessions = mostSessions(journal.times);
-    const { write, compact, unkept } = journal.times[sessions];
-    atMost10(`longest hold: journal, writing, ${number(sessions)} sessions`, write);
-    atMost10(
-      `longest hold: journal, compacting, ${number(sessions)} sessions`,
-      compact,
-      `at most 10 ms, or the ${number(unkept, 1)} ms of the same saves without it`,
-      Math.max(10, unkept),
-    );
+    for (const [work, key] of [["writing", "write"], ["compacting", "compact"]] as const) {
+      atMost10(
+        `longest hold: journal, ${work}, ${number(sessions)} sessions`,
+        journal.times[sessions][key],
+      );
+    }
   }
   return verdicts;
 }
@@ -377,7 +375,7 @@ export const METHOD = [
   "Each store has a process of its own, so that none pays for the garbage or the compiled code of another. All take their turns in every round of one run, and ratios are of the same round. Figures are medians of the rounds. The runtime collects garbage when it sees fit while speed is measured; it is made to before each measurement of a heap or a hold. The time for which the system ran another process instead is left out where the system reports it (Linux), except for Express, where two processes are at work. _Work on a request_ is the time for which processors worked for the server, including its threads that collect garbage.",
   "Calls are made with callbacks, a hundred under way at a time, as in a busy app. Sessions are real ones of express-session, of about 350 characters. What is saved or touched was loaded right before, untimed: a request does so too. The _bare limit_ is no store: a `Map` with `JSON.parse` and `JSON.stringify`, and one `setImmediate` for each callback, as other stores have it. It knows no expiry, no size limit and no order. _get, touched_ is a `get` of what was touched since its last `get`, which pays for what a quick `touch` puts off.",
   "_In a full store_, each save takes the store over its limit, and what it sets off is counted, in the background too. The new sessions come from ten thousand client addresses. A store that is full of returning sessions stays so: new ones come back before others come. _Overtaken_ is a save of what was loaded before another request saved: the two are merged. It is compared with what it takes to parse the session's JSON three times: as loaded, as kept and as saved.",
-  "A _hold_ is the longest time for which the event loop could do nothing else: the least of several tries for this store and for small numbers, of one try for the others at their largest. – means that the store has no such operation, or that it was left out: with connect-redis, another process does the work, and `MemoryStore` has no limit and no purge. The purge of express-lembro 1 is its `all`, which is what its timer calls. _overflow_ is a thousand saves over the limit, one in each turn of the event loop, and what they set off. _revoke_ ends ten thousand sessions of one user. _Compacting_ is a sealed journal whose sessions are all saved again and again, ten in each turn, until its file has been compacted. With a million sessions the garbage collector alone holds the event loop for longer than 10 ms at times: what the same saves do in a store without a journal stands beside it. A million sessions are measured on Node only.",
+  "A _hold_ is the longest time for which the event loop could do nothing else: the least of several tries for this store and for small numbers, of one try for the others at their largest. – means that the store has no such operation, or that it was left out: with connect-redis, another process does the work, and `MemoryStore` has no limit and no purge. The purge of express-lembro 1 is its `all`, which is what its timer calls. _overflow_ is a thousand saves over the limit, one in each turn of the event loop, and what they set off. _revoke_ ends ten thousand sessions of one user. _Compacting_ is a sealed journal whose sessions are all saved again and again, ten in each turn, until its file has been compacted. Twice as many saves as there are sessions, in a store without a journal, stand beside it. A million sessions are measured on Node only.",
 ].join("\n\n");
 
 /** All as a page of Markdown. */

@@ -148,6 +148,20 @@ describe("HashMap", () => {
 });
 
 describe("hashOf", () => {
+  it("tells keys apart that differ in pairs of high bits, whatever the seed is", () => {
+    const pieces = [["a\u0100a\u0100", "a\u8100b\u8101"], ["a\u0100a\u0100", "a\u8100a\u8101"]];
+    const hashes = new Set<number>();
+    const keys = new Set<string>();
+    for (let i = 0; i < 256; i++) {
+      for (const two of pieces) {
+        const key = Array.from({ length: 8 }, (_, bit) => two[i >> bit & 1]).join("");
+        keys.add(key);
+        hashes.add(hashOf(key));
+      }
+    }
+    assert(hashes.size > keys.size - 5, `${hashes.size} hashes of ${keys.size} keys`);
+  });
+
   for (
     const [what, idOf] of [
       ["begin alike", (i: number) => `a session of the shop: ${i}`],
