@@ -1,32 +1,13 @@
-import { hashOf, HashTable } from "./hash_table.ts";
+import { hashOf, type Linked, LinkedTable } from "./hash_table.ts";
 
-interface Pair<Value> {
+interface Pair<Value> extends Linked<Pair<Value>> {
   readonly key: string;
   value: Value;
-  hash: number;
-  next: Pair<Value> | undefined;
 }
 
-class Pairs<Value> extends HashTable<Pair<Value>> {
+class Pairs<Value> extends LinkedTable<Pair<Value>> {
   protected override key({ key }: Pair<Value>): string {
     return key;
-  }
-
-  protected override hash({ hash }: Pair<Value>): number {
-    return hash;
-  }
-
-  protected override next({ next }: Pair<Value>): Pair<Value> | undefined {
-    return next;
-  }
-
-  protected override place(
-    pair: Pair<Value>,
-    hash: number,
-    next: Pair<Value> | undefined,
-  ): void {
-    pair.hash = hash;
-    pair.next = next;
   }
 }
 

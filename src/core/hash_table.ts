@@ -153,6 +153,28 @@ export abstract class HashTable<Item> {
   }
 }
 
+/** An item that is in one table alone. */
+export interface Linked<Item> {
+  hash: number;
+  next: Item | undefined;
+}
+
+/** A table of items that have these fields for their place in it. */
+export abstract class LinkedTable<Item extends Linked<Item>> extends HashTable<Item> {
+  protected override hash({ hash }: Item): number {
+    return hash;
+  }
+
+  protected override next({ next }: Item): Item | undefined {
+    return next;
+  }
+
+  protected override place(item: Item, hash: number, next: Item | undefined): void {
+    item.hash = hash;
+    item.next = next;
+  }
+}
+
 /** Differs from process to process, so that nobody can prepare keys that meet in one bucket. */
 const SEED = Math.random() * 2 ** 32 | 0;
 

@@ -1,26 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HashMap } from "../../src/core/hash_map.ts";
-import { hashOf, HashTable } from "../../src/core/hash_table.ts";
+import { hashOf, type Linked, LinkedTable } from "../../src/core/hash_table.ts";
 
-interface Item {
+interface Item extends Linked<Item> {
   readonly key: string;
-  hash: number;
-  next: Item | undefined;
 }
 
 const itemOf = (key: string): Item => ({ key, hash: 0, next: undefined });
 
 /** A table that counts how often it gives an item a place. */
-class TestTable extends HashTable<Item> {
+class TestTable extends LinkedTable<Item> {
   placed = 0;
 
   protected override key = ({ key }: Item) => key;
-  protected override hash = ({ hash }: Item) => hash;
-  protected override next = ({ next }: Item) => next;
   protected override place(item: Item, hash: number, next: Item | undefined): void {
-    item.hash = hash;
-    item.next = next;
+    super.place(item, hash, next);
     this.placed++;
   }
 
