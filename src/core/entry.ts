@@ -6,6 +6,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { CookieTemplate } from "./cookie_template.ts";
+import type { Linked } from "./hash_table.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted. Newcomers
@@ -297,7 +298,7 @@ export interface Arrival {
 }
 
 /** The newcomers from one client address, in the order of creation. */
-export interface AddressGroup {
+export interface AddressGroup extends Linked<AddressGroup> {
   readonly address: string;
   first: Arrival | undefined;
   last: Arrival | undefined;

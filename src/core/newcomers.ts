@@ -1,7 +1,13 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { AddressGroup, Arrival, Entry } from "./entry.ts";
-import { HashMap } from "./hash_map.ts";
+import { LinkedTable } from "./hash_table.ts";
+
+class Addresses extends LinkedTable<AddressGroup> {
+  protected override key({ address }: AddressGroup): string {
+    return address;
+  }
+}
 
 /**
  * Newcomers by client address. The next to be evicted is the oldest one of the
@@ -9,7 +15,7 @@ import { HashMap } from "./hash_map.ts";
  * Among addresses with equally many, it is the oldest newcomer of all.
  */
 export class Newcomers {
-  readonly #groups = new HashMap<AddressGroup>();
+  readonly #groups = new Addresses();
   /** A binary heap: each group goes before the two at twice its place plus one and plus two. */
   readonly #heap: AddressGroup[] = [];
 
@@ -62,13 +68,19 @@ export class Newcomers {
   }
 
   #groupOf(address: string): AddressGroup {
-    let group = this.#groups.get(address);
-    if (!group) {
-      const place = this.#heap.length;
-      group = { address, first: undefined, last: undefined, count: 0, place };
-      this.#groups.set(address, group);
-      this.#heap.push(group);
-    }
+    const known = this.#groups.find(address);
+    if (known) return known;
+    const group: AddressGroup = {
+      address,
+      first: undefined,
+      last: undefined,
+      count: 0,
+      place: this.#heap.length,
+      hash: 0,
+      next: undefined,
+    };
+    this.#groups.add(group);
+    this.#heap.push(group);
     return group;
   }
 
@@ -80,7 +92,7 @@ export class Newcomers {
   }
 
   #drop(group: AddressGroup): void {
-    this.#groups.delete(group.address);
+    this.#groups.remove(group);
     const last = this.#heap.pop()!;
     if (last === group) return;
     this.#put(last, group.place);

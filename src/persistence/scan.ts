@@ -1,5 +1,5 @@
 import { RANKS } from "../core/entry.ts";
-import { HashMap } from "../core/hash_map.ts";
+import { type Linked, LinkedTable } from "../core/hash_table.ts";
 import type { Entry, Observer, Port, Row } from "../core/port.ts";
 import { rowOf, type Rows } from "./rows.ts";
 
@@ -18,11 +18,17 @@ const CHANGED: Change = 4;
 const FEW = 500;
 
 /** A session that has changed, between the ones that moved before and after it. */
-interface Changed {
+interface Changed extends Linked<Changed> {
   readonly sid: string;
   change: Change;
   before: Changed | undefined;
   after: Changed | undefined;
+}
+
+class ChangedTable extends LinkedTable<Changed> {
+  protected override key({ sid }: Changed): string {
+    return sid;
+  }
 }
 
 /**
@@ -31,7 +37,7 @@ interface Changed {
  */
 export class Changes implements Observer {
   /** By id. A `Map` of very many would hold the event loop while it grows. */
-  #changes = new HashMap<Changed>();
+  #changes = new ChangedTable();
   #first: Changed | undefined;
   #last: Changed | undefined;
   #isTruncated = false;
@@ -52,23 +58,22 @@ export class Changes implements Observer {
     return this.#hasEnded;
   }
 
-  // The last of its rank has moved there, or is new, or was there before, which is the same.
   upsert(entry: Entry): void {
-    const change = entry.newer ? STAYED : MOVED;
-    this.#note(
-      entry.sid,
-      this.#changeOf(entry.sid) | change | CHANGED,
-      !entry.newer,
-    );
+    const changed = this.#noted(entry.sid);
+    changed.change |= CHANGED;
+    // The last of its rank has moved there, or is new, or was there before, which is the same.
+    if (!entry.newer) this.#putLast(changed, changed.change | MOVED);
   }
 
   delete({ sid }: Entry, reason: "destroy" | "evict" | "expire"): void {
-    if (reason === "expire" && !(this.#changeOf(sid) & CHANGED)) {
+    if (reason === "expire") {
+      const known = this.#changes.find(sid);
       // The row that was written says when it expires.
-      return this.#forget(sid);
+      if (!known) return;
+      if (!(known.change & CHANGED)) return this.#forget(known);
     }
     if (reason === "destroy") this.#hasEnded = true;
-    this.#note(sid, LEFT | CHANGED, true);
+    this.#putLast(this.#noted(sid), LEFT | CHANGED);
   }
 
   truncate(): void {
@@ -81,9 +86,10 @@ export class Changes implements Observer {
     this.#hasEnded = true;
   }
 
-  /** Notes that a session goes to the end of its rank, or leaves. */
+  /** Notes that a session goes to the end of its rank. */
   moved(sid: string): void {
-    this.#note(sid, this.#changeOf(sid) | MOVED, true);
+    const changed = this.#noted(sid);
+    this.#putLast(changed, changed.change | MOVED);
   }
 
   /** Returns the changes so far, and begins anew. */
@@ -109,8 +115,10 @@ export class Changes implements Observer {
     if (later.#isTruncated) this.truncate();
     this.#hasEnded ||= later.#hasEnded;
     for (const { sid, change } of later.#inOrder()) {
-      const before = change & LEFT ? STAYED : this.#changeOf(sid);
-      this.#note(sid, before | change, (change & (MOVED | LEFT)) !== 0);
+      const changed = this.#noted(sid);
+      if (change & LEFT) this.#putLast(changed, change);
+      else if (change & MOVED) this.#putLast(changed, changed.change | change);
+      else changed.change |= change;
     }
   }
 
@@ -141,34 +149,38 @@ export class Changes implements Observer {
     for (let changed = this.#first; changed; changed = changed.after) yield changed;
   }
 
-  #changeOf(sid: string): Change {
-    return this.#changes.get(sid)?.change ?? STAYED;
+  /** Returns what is noted of a session, for which nothing may have been noted before. */
+  #noted(sid: string): Changed {
+    const known = this.#changes.find(sid);
+    if (known) return known;
+    const changed: Changed = {
+      sid,
+      change: STAYED,
+      before: undefined,
+      after: undefined,
+      hash: 0,
+      next: undefined,
+    };
+    this.#changes.add(changed);
+    this.#append(changed);
+    return changed;
   }
 
-  #note(sid: string, change: Change, isLast: boolean): void {
-    let changed = this.#changes.get(sid);
-    if (!changed) {
-      changed = { sid, change, before: undefined, after: undefined };
-      this.#changes.set(sid, changed);
-      this.#append(changed);
-      return;
-    }
+  /** Notes a change after which a session is the last to have moved. */
+  #putLast(changed: Changed, change: Change): void {
     changed.change = change;
-    if (isLast && changed.after) {
-      this.#unlink(changed);
-      this.#append(changed);
-    }
+    if (!changed.after) return;
+    this.#unlink(changed);
+    this.#append(changed);
   }
 
-  #forget(sid: string): void {
-    const changed = this.#changes.get(sid);
-    if (!changed) return;
-    this.#changes.delete(sid);
+  #forget(changed: Changed): void {
+    this.#changes.remove(changed);
     this.#unlink(changed);
   }
 
   #clear(): void {
-    this.#changes = new HashMap();
+    this.#changes = new ChangedTable();
     this.#first = this.#last = undefined;
   }
 

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { HashMap } from "../../src/core/hash_map.ts";
 import { hashOf, type Linked, LinkedTable } from "../../src/core/hash_table.ts";
 
 interface Item extends Linked<Item> {
@@ -124,21 +123,6 @@ describe("HashTable", () => {
 
   it("items: ends at once in an empty table", () => {
     assertEquals([...new TestTable().items()], []);
-  });
-});
-
-describe("HashMap", () => {
-  it("sets, replaces and deletes values", () => {
-    const map = new HashMap<number>();
-    map.set("a", 1);
-    map.set("b", 2);
-    map.set("a", 3);
-    assertEquals([map.get("a"), map.get("b"), map.get("c"), map.size], [3, 2, undefined, 2]);
-    map.delete("a");
-    map.delete("a");
-    assertEquals([map.get("a"), map.size], [undefined, 1]);
-    map.set("", 4);
-    assertEquals(map.get(""), 4);
   });
 });
 
