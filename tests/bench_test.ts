@@ -41,6 +41,8 @@ describe("deno task bench", () => {
       for (const name of ["to no journal", "100 sessions"]) {
         assertEquals(rows(name).length, 1, name);
       }
+      // Writing, compacting, that without the collector, no journal, and opening.
+      for (const hold of rows("100 sessions")[0].slice(1, 6)) assertMatch(hold, /^\d+\.\d$/);
       const onBoth = ["a session", "left of it when destroyed"];
       onBoth.push("newcomers", "returning sessions", "350 characters", "10,000 keys");
       for (const name of onBoth) assertEquals(rows(name).length, 2, name);

@@ -9,7 +9,7 @@ import session from "express-session";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fill, longestHold } from "./measure.ts";
+import { fill, longestHold, longestHoldWithoutCollector, watchPauses } from "./measure.ts";
 import type { BenchStore } from "./peers.ts";
 import { newSession, sidOf } from "./sessions.ts";
 
@@ -20,6 +20,12 @@ const TOGETHER = 10;
 
 /** How often a hold is measured. */
 const TRIES = 2;
+
+/** How often the whole heap is collected at least while sessions are saved again and again. */
+const COLLECTIONS = 2;
+
+/** How often all sessions are saved at most: not every runtime reports its collections. */
+const MOST_ROUNDS = 10;
 
 /** How many sessions are saved while the longest hold of writing is looked for. */
 const WRITTEN = 20_000;
@@ -51,10 +57,6 @@ export async function openKept(kept: Kept, path: string) {
 export interface JournalTimes {
   /** The longest hold while sessions are saved and written. */
   write: number;
-  /** The longest hold while all are saved again and again until the file has been compacted. */
-  compact: number;
-  /** The longest hold while all are saved twice in a store without a journal. */
-  unkept: number;
   /** How long it takes to open the journal of a process that has ended. */
   replay: number;
   /** The longest hold meanwhile. */
@@ -70,20 +72,40 @@ async function saveAgain(store: BenchStore, count: number): Promise<void> {
   }
 }
 
-/** The least of several tries of a longest hold: whatever else the machine does only adds to it. */
-async function leastHold(work: () => Promise<unknown>): Promise<number> {
+/** The least of several tries of a hold: whatever else the machine does only adds to it. */
+async function leastHold(work: () => Promise<unknown>, holdOf = longestHold): Promise<number> {
   let least = Infinity;
-  for (let i = 0; i < TRIES; i++) least = Math.min(least, await longestHold(work));
+  for (let i = 0; i < TRIES; i++) least = Math.min(least, await holdOf(work));
   return least;
 }
 
-/** Measures the saves of `count` sessions in a store without a journal: its garbage holds it, too. */
-async function measureUnkept(count: number): Promise<number> {
-  const { store } = await openKept("no journal", "");
+/**
+ * The longest hold, in milliseconds, while all of `count` sessions are saved
+ * again and again: until the journal, if there is one, has been compacted, and
+ * the heap has been collected whole some times.
+ *
+ * @param isOwn Whether to leave out the pauses of the collector.
+ */
+export async function measureSaves(kept: Kept, count: number, isOwn: boolean): Promise<number> {
+  await using folder = await temporaryFolder();
+  const { store, journal } = await openKept(kept, join(folder.path, "sessions.journal"));
   await fill(store, 0, count);
+  let collections = 0;
+  using _observer = watchPauses((_pause, isWhole) => collections += Number(isWhole));
   const hold = await leastHold(async () => {
-    for (let i = 0; i < 2; i++) await saveAgain(store, count);
-  });
+    const compactions = () => journal?.stats().compactions ?? 0;
+    const before = compactions();
+    let rounds = 0;
+    collections = 0;
+    do {
+      await saveAgain(store, count);
+      await journal?.flush();
+      rounds++;
+    } while (
+      journal && compactions() === before || collections < COLLECTIONS && rounds < MOST_ROUNDS
+    );
+  }, isOwn ? longestHoldWithoutCollector : longestHold);
+  await journal?.close();
   store.close!();
   return hold;
 }
@@ -92,8 +114,7 @@ async function measureUnkept(count: number): Promise<number> {
 export async function measureJournal(count: number): Promise<JournalTimes> {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "sessions.journal");
-  const unkept = await measureUnkept(count);
-  const times: JournalTimes = { write: 0, compact: 0, unkept, replay: 0, replayHold: 0 };
+  const times: JournalTimes = { write: 0, replay: 0, replayHold: 0 };
   {
     const { store, journal } = await openKept("sealed journal", path);
     await fill(store, 0, count);
@@ -101,13 +122,6 @@ export async function measureJournal(count: number): Promise<JournalTimes> {
     times.write = await leastHold(async () => {
       await saveAgain(store, Math.min(WRITTEN, count));
       await journal!.flush();
-    });
-    times.compact = await leastHold(async () => {
-      const { compactions } = journal!.stats();
-      do {
-        await saveAgain(store, count);
-        await journal!.flush();
-      } while (journal!.stats().compactions === compactions);
     });
     await journal!.close();
     store.close!();

@@ -6,6 +6,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type session from "express-session";
 import { openSync, readSync } from "node:fs";
+import { constants, PerformanceObserver } from "node:perf_hooks";
 import process from "node:process";
 import { type BenchStore, call } from "./peers.ts";
 import { LIFE, type Live, loadedSession, newSession, sidOf } from "./sessions.ts";
@@ -244,27 +245,95 @@ export async function measureHeap(
   return { taken: taken / count, left: (await heap() - before) / count };
 }
 
-/** The longest time, in milliseconds, for which `work` lets nothing else run. */
-export async function longestHold(work: () => Promise<unknown>): Promise<number> {
+/** A stretch of time, in milliseconds since the start of the process. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Does `work`, and calls `held` with each stretch for which nothing else could
+ * run, and with the part of it, in milliseconds, for which the process waited
+ * for a processor.
+ */
+async function watchHolds(
+  work: () => Promise<unknown>,
+  held: (from: number, to: number, waiting: number) => void,
+): Promise<void> {
   await collect();
-  let longest = 0;
-  let watching = true;
+  let isAtWork = false;
+  let isWatching = true;
   let last = performance.now();
   let waitedThen = waited();
   const watch = () => {
-    const gap = performance.now() - last;
-    if (gap > longest) longest = Math.max(longest, gap - (waited() - waitedThen));
-    waitedThen = waited();
+    const time = performance.now();
+    const waitedNow = waited();
+    if (isAtWork) held(last, time, waitedNow - waitedThen);
+    waitedThen = waitedNow;
     last = performance.now();
-    if (watching) setImmediate(watch);
+    if (isWatching) setImmediate(watch);
   };
   setImmediate(watch);
   for (let i = 0; i < 20; i++) await turn();
-  longest = 0;
+  isAtWork = true;
   await work();
   for (let i = 0; i < 5; i++) await turn();
-  watching = false;
+  isWatching = false;
   await turn();
+}
+
+/** The longest time, in milliseconds, for which `work` lets nothing else run. */
+export async function longestHold(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  await watchHolds(work, (from, to, waiting) => {
+    longest = Math.max(longest, to - from - waiting);
+  });
+  return longest;
+}
+
+/** A pause of the collector, as Node reports it. */
+type Pause = PerformanceEntry & { detail: { kind: number } };
+
+/** Calls `paused` with each pause that the runtime reports of its collector. Only Node does. */
+export function watchPauses(paused: (pause: Stretch, isWhole: boolean) => void): Disposable {
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { startTime: from, duration, detail } = entry as Pause;
+      paused({ from, to: from + duration }, detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  return { [Symbol.dispose]: () => observer.disconnect() };
+}
+
+/** Shorter holds are not looked at more closely, in milliseconds. */
+const SHORT = 1;
+
+/**
+ * The longest time, in milliseconds, for which `work` lets nothing else run,
+ * without the pauses of the collector. Marking that goes in steps is not among
+ * what the runtime reports: the process must have been started without it.
+ */
+export async function longestHoldWithoutCollector(work: () => Promise<unknown>): Promise<number> {
+  const pauses: Stretch[] = [];
+  using _observer = watchPauses((pause) => pauses.push(pause));
+  const holds: (Stretch & { waiting: number })[] = [];
+  await watchHolds(work, (from, to, waiting) => {
+    if (to - from - waiting > SHORT) holds.push({ from, to, waiting });
+  });
+  // The last reports come a turn later.
+  await turn();
+  let longest = 0;
+  let next = 0;
+  for (const { from, to, waiting } of holds) {
+    while (next < pauses.length && pauses[next].to <= from) next++;
+    let paused = 0;
+    for (let i = next; i < pauses.length && pauses[i].from < to; i++) {
+      paused += Math.min(to, pauses[i].to) - Math.max(from, pauses[i].from);
+    }
+    // It may have waited during a pause, which does not count twice.
+    longest = Math.max(longest, to - from - Math.max(paused, waiting));
+  }
   return longest;
 }
 

@@ -12,7 +12,7 @@ import { FULL_OF } from "./full.ts";
 import { MERGED } from "./merge.ts";
 import { BARE, OURS, peers, REDIS } from "./peers.ts";
 import type { Redis } from "../support/redis_server.ts";
-import type { Found, OfPeers } from "./results.ts";
+import type { Found, JournalFound, OfPeers } from "./results.ts";
 import type { Child, Runtime } from "./runtimes.ts";
 import type { Load } from "./web.ts";
 import type { Contestant } from "./worker.ts";
@@ -286,14 +286,37 @@ export async function measureJournal(
     );
     const times: NonNullable<Found["journal"]>["times"] = {};
     for (const count of plan.counts) {
-      progress(`${runtime.name}: journal with ${count} sessions`);
-      await using child = runtime.start();
-      times[count] = await child.ask("journal", { count });
+      times[count] = await measureJournalOf(runtime, count);
     }
     return { web, times };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The heap of a process in which all of it is collected now and then, as in an app, in MB. */
+const SMALL_HEAP = 1_500;
+
+async function measureJournalOf(runtime: Runtime, count: number): Promise<JournalFound> {
+  const times = async () => {
+    progress(`${runtime.name}: journal with ${count} sessions`);
+    await using child = runtime.start();
+    return await child.ask("journal", { count });
+  };
+  const saves = async (kept: Kept, isOwn = false) => {
+    progress(`${runtime.name}: ${kept}, saves of ${count} sessions${isOwn ? ", its own" : ""}`);
+    const flags = [`--max-old-space-size=${SMALL_HEAP}`];
+    // The pauses of marking in one go are reported, those of marking in steps are not.
+    if (isOwn) flags.push("--no-incremental-marking");
+    await using child = runtime.start(flags);
+    return await child.ask("saves", { kept, count, isOwn });
+  };
+  return {
+    ...await times(),
+    compact: await saves("sealed journal"),
+    compactOwn: runtime.reportsPauses ? await saves("sealed journal", true) : undefined,
+    unkept: await saves("no journal"),
+  };
 }
 
 /** The names of the stores that have a limit, and can be full. */

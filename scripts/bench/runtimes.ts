@@ -24,14 +24,16 @@ const PACKAGES = [
   "sizeomatic",
 ];
 
-/** What a process of the bench needs for a million sessions and their parsed copies, in MB. */
-const HEAP = 8_192;
+/** The options for V8 of a process of the bench. A million sessions and their parsed copies take much. */
+const FLAGS = ["--expose-gc", "--max-old-space-size=8192"];
 
 /** Where the bench runs. */
 export interface Runtime {
   readonly name: string;
-  /** Starts a process of the bench. */
-  start(): Child;
+  /** Whether a process can learn of the pauses of its collector. */
+  readonly reportsPauses: boolean;
+  /** Starts a process of the bench, with more options for V8. */
+  start(flags?: string[]): Child;
   /** What its processes import to get the store of the checkout in the folder `path`. */
   moduleOf(path: string): Promise<string>;
 }
@@ -76,10 +78,14 @@ export class Child implements AsyncDisposable {
 
 /** Deno, with the sources. */
 export function inDeno(): Runtime {
-  const args = ["run", "-A", `--v8-flags=--expose-gc,--max-old-space-size=${HEAP}`];
   return {
     name: `Deno ${Deno.version.deno}`,
-    start: () => new Child(Deno.execPath(), [...args, join(bench, "worker.ts")]),
+    reportsPauses: false,
+    start: (flags = []) =>
+      new Child(Deno.execPath(), [
+        ...["run", "-A", `--v8-flags=${[...FLAGS, ...flags].join()}`],
+        join(bench, "worker.ts"),
+      ]),
     moduleOf: (path) => Promise.resolve(pathToFileURL(join(path, "mod.ts")).href),
   };
 }
@@ -103,10 +109,10 @@ export async function inNode(project: string): Promise<Runtime> {
     });
     await Deno.writeTextFile(join(project, name.replace(/ts$/, "js")), outputText);
   }
-  const args = ["--expose-gc", `--max-old-space-size=${HEAP}`, join(project, "worker.js")];
   return {
     name: `Node ${(await run(project, "node", ["--version"])).trim().slice(1)}`,
-    start: () => new Child("node", args),
+    reportsPauses: true,
+    start: (flags = []) => new Child("node", [...FLAGS, ...flags, join(project, "worker.js")]),
     async moduleOf(path) {
       const folder = await Deno.makeTempDir({ dir: project });
       await install(path, folder);

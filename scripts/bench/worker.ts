@@ -9,7 +9,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { type Carried, measureCarry } from "./carry.ts";
 import { measureFull } from "./full.ts";
-import { type JournalTimes, type Kept, measureJournal, openKept } from "./journal.ts";
+import { type JournalTimes, type Kept, measureJournal, measureSaves, openKept } from "./journal.ts";
 import { measureMerge } from "./merge.ts";
 import { fill, measureHeap, measureHolds, operations, REVOKED, sizeOfOne } from "./measure.ts";
 import { BARE, type BenchStore, type Opening, peers } from "./peers.ts";
@@ -36,6 +36,8 @@ export interface Orders {
   /** Opens this store, whose sessions are kept so. */
   openKept(order: { kept: Kept; path: string }): Promise<void>;
   journal(order: { count: number }): Promise<JournalTimes>;
+  /** The longest hold in milliseconds. */
+  saves(order: { kept: Kept; count: number; isOwn: boolean }): Promise<number>;
   carry(order: { count: number; tries: number }): Promise<Carried>;
   serve(order: Record<never, never>): Promise<number>;
   /** The time that processors have worked for this process, in microseconds. */
@@ -73,6 +75,7 @@ const orders: Orders = {
     ({ store } = await openKept(kept, path));
   },
   journal: ({ count }) => measureJournal(count),
+  saves: ({ kept, count, isOwn }) => measureSaves(kept, count, isOwn),
   carry: ({ count, tries }) => measureCarry(count, tries),
   serve: () => serve(store),
   worked() {
