@@ -348,7 +348,7 @@ export function tablesOf(found: Found): string {
   ].join("\n\n");
 }
 
-/** The figures of the README, a line each. */
+/** The figures of the README, in three lines. */
 export function summaryOf({ runtime, kept, speed, web, heap, holds, journal }: Found): string {
   const ratio = (operation: string) => {
     const values = speed[operation];
@@ -377,17 +377,14 @@ export function summaryOf({ runtime, kept, speed, web, heap, holds, journal }: F
       : [],
     `- The longest holds of the event loop with ${number(sessions)} sessions: ${
       longest.map(([hold, , ms]) => `${hold} ${number(ms, 1)} ms`).join(", ")
-    }.`,
-    ...journal ? [compactionOf(journal.times)] : [],
+    }${journal ? compactionOf(journal.times) : ""}.`,
   ].join("\n");
 }
 
 function compactionOf(times: NonNullable<Found["journal"]>["times"]): string {
-  const sessions = mostSessions(times);
-  const { compact, compactOwn, unkept } = times[sessions];
-  return `- Compacting a journal of ${number(sessions)} sessions holds it for ` +
-    `${number(compactOwn!, 1)} ms by itself, and for ${number(compact, 1)} ms with V8's garbage ` +
-    `collection, which takes ${number(unkept, 1)} ms without a journal.`;
+  const { compact, compactOwn } = times[mostSessions(times)];
+  return `, compacting a journal ${number(compactOwn!, 1)} ms ` +
+    `(${number(compact, 1)} with garbage collection)`;
 }
 
 /** How it was measured: whoever reads the figures should know. */
