@@ -1,0 +1,87 @@
+/** What a journal notes of a store until it is written. */
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { Port } from "../src/core/port.ts";
+import type { FileRow } from "../src/persistence/rows.ts";
+import { Changes } from "../src/persistence/scan.ts";
+import { candidateOf, TestVault } from "./support/core.ts";
+
+/** A vault with these protected sessions, which expire at the time 50, and their changes from now on. */
+function noting(...sids: string[]) {
+  const vault = new TestVault(10_000);
+  const add = (sid: string) => {
+    const { record, ...candidate } = candidateOf(sid, 100, { isProtected: true });
+    return vault.add({ ...candidate, record: { ...record, expires: 50 } });
+  };
+  const entries = sids.map(add);
+  const changes = new Changes();
+  vault.observe(changes);
+  const port = {
+    find: (sid: string) => vault.find(sid, vault.time),
+    read: ({ sid, rank, expires, created, lastUsed, text }: typeof entries[number]) => ({
+      ...{ sid, rank, expires, created, lastUsed, text },
+    }),
+  } as Port;
+  return { vault, entries, changes, port };
+}
+
+/** The rows that are written of changes: the ids, and whether the session stays in its place. */
+function rowsOf(changes: Changes, port: Port, isOrderKept = true): string[] {
+  return [...changes.rows(port, isOrderKept)]
+    .filter((row): row is FileRow => row !== undefined)
+    .map((row) =>
+      row.length === 1 ? `${row[0]} left` : row.length === 7 ? `${row[0]} stays` : row[0]!
+    );
+}
+
+describe("Changes", () => {
+  it("note nothing of a session that expires as its row says", () => {
+    const { vault, changes, port } = noting("a", "b");
+    changes.moved("b");
+    vault.time = 50;
+    for (const sid of ["a", "b"]) assertEquals(port.find(sid), undefined);
+    assertEquals([changes.isEmpty, changes.size, rowsOf(changes, port)], [true, 0, []]);
+  });
+
+  it("note that a session has left which expires after a change", () => {
+    const { vault, entries: [a], changes, port } = noting("a", "b");
+    vault.save(a, { ...a, expires: 40 }, true, undefined, 0);
+    vault.time = 45;
+    assertEquals(port.find("a"), undefined);
+    assertEquals(rowsOf(changes, port), ["a left"]);
+  });
+
+  it("tell of each session once, the last to move at the end", () => {
+    const { vault, entries: [a, b, c], changes, port } = noting("a", "b", "c");
+    for (const entry of [a, b, c, a]) {
+      vault.save(entry, { ...entry, expires: 50 }, true, undefined, 0);
+    }
+    vault.update(b, { ...b, expires: 50 }, true, undefined);
+    assertEquals(rowsOf(changes, port), ["b", "c", "a"]);
+  });
+
+  it("tell of a session that was saved in its place, and of one that came back to another", () => {
+    const { vault, entries: [a, b], changes, port } = noting("a", "b", "c");
+    vault.update(b, { ...b, expires: 50 }, true, undefined);
+    vault.remove(a, "destroy");
+    vault.admit(candidateOf("a", 100), "protected");
+    assertEquals(rowsOf(changes, port), ["b stays", "a left", "a stays"]);
+  });
+
+  it("add: what came later goes last, and forgets what a session was before it left", () => {
+    const { vault, entries: [a, b], changes: later, port } = noting("a", "b", "c");
+    const changes = new Changes();
+    for (const sid of ["a", "b"]) changes.moved(sid);
+    vault.remove(a, "destroy");
+    vault.admit(candidateOf("a", 100), "protected");
+    changes.add(later.take());
+    assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
+    assertEquals(changes.hasEnded, true);
+
+    vault.update(b, { ...b, expires: 50 }, true, undefined);
+    changes.add(later.take());
+    assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
+    // More than the place of this one has changed.
+    assertEquals(rowsOf(changes, port, false)[0], "b");
+  });
+});
