@@ -1,27 +1,28 @@
 /** What a journal notes of a store until it is written. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Port } from "../src/core/port.ts";
 import type { FileRow } from "../src/persistence/rows.ts";
-import { Changes } from "../src/persistence/scan.ts";
+import { Changes, Scan } from "../src/persistence/scan.ts";
 import { candidateOf, TestVault } from "./support/core.ts";
 
 /** A vault with these protected sessions, which expire at the time 50, and their changes from now on. */
 function noting(...sids: string[]) {
   const vault = new TestVault(10_000);
   const add = (sid: string) => {
-    const { record, ...candidate } = candidateOf(sid, 100, { isProtected: true });
+    const { record, ...candidate } = candidateOf(sid, 1, { isProtected: true });
     return vault.add({ ...candidate, record: { ...record, expires: 50 } });
   };
   const entries = sids.map(add);
   const changes = new Changes();
   vault.observe(changes);
   const port = {
+    observe: (observer: Changes) => vault.observe(observer),
     find: (sid: string) => vault.find(sid, vault.time),
     read: ({ sid, rank, expires, created, lastUsed, text }: typeof entries[number]) => ({
       ...{ sid, rank, expires, created, lastUsed, text },
     }),
-  } as Port;
+  } as unknown as Port;
   return { vault, entries, changes, port };
 }
 
@@ -29,8 +30,8 @@ function noting(...sids: string[]) {
 function rowsOf(changes: Changes, port: Port, isOrderKept = true): string[] {
   return [...changes.rows(port, isOrderKept)]
     .filter((row): row is FileRow => row !== undefined)
-    .map((row) =>
-      row.length === 1 ? `${row[0]} left` : row.length === 7 ? `${row[0]} stays` : row[0]!
+    .map(([sid = "all", ...rest]) =>
+      rest.length === 0 ? `${sid} left` : rest.length === 6 ? `${sid} stays` : sid
     );
 }
 
@@ -83,5 +84,33 @@ describe("Changes", () => {
     assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
     // More than the place of this one has changed.
     assertEquals(rowsOf(changes, port, false)[0], "b");
+  });
+
+  it("add: what came before all have left is forgotten", () => {
+    const { vault, entries: [a], changes: later, port } = noting("a", "b");
+    const changes = new Changes();
+    vault.save(a, { ...a, expires: 50 }, true, undefined, 0);
+    changes.add(later.take());
+    vault.clear();
+    vault.add(candidateOf("c", 100));
+    changes.add(later.take());
+    assertEquals([rowsOf(changes, port), changes.hasEnded], [["all left", "c"], true]);
+  });
+});
+
+describe("Scan", () => {
+  it("changed: writes few of the changes at once that came while the disk was slow", () => {
+    const sids = Array.from({ length: 5_000 }, (_, i) => `${i}`);
+    const { vault, entries, port } = noting(...sids);
+    const scan = new Scan(port);
+    const useAll = () => entries.forEach((entry) => vault.use(entry, 0));
+    useAll();
+    const rows = scan.changed();
+    while (rows.next(false).value) { /* The first pause comes soon. */ }
+    useAll();
+    let together = 0;
+    for (let row = rows.next(true).value; row; row = rows.next(false).value) together++;
+    scan.stop();
+    assert(together > 0 && together <= 1_000, `${together} at once`);
   });
 });
