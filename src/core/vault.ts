@@ -7,8 +7,8 @@ import {
   type SessionRecord,
   type UserGroup,
 } from "./entry.ts";
+import { LinkedTable } from "./hash_table.ts";
 import { Newcomers } from "./newcomers.ts";
-import { EntryTable } from "./entry_table.ts";
 import { Users } from "./users.ts";
 
 /**
@@ -42,6 +42,13 @@ export interface Candidate {
   readonly created: number;
   readonly lastUsed: number;
   readonly life: Life | undefined;
+}
+
+/** The entries by session id. */
+class EntryTable extends LinkedTable<Entry> {
+  protected override key({ sid }: Entry): string {
+    return sid;
+  }
 }
 
 /** How many entries are looked at in one step. */
