@@ -20,7 +20,7 @@
  * @module
  */
 export { lembro, lembro as default } from "./src/store.ts";
-export type { Rank, SessionInfo } from "./src/core/entry.ts";
+export type { Rank, SessionInfo } from "./src/core/vault/entry.ts";
 export type {
   Duration,
   LembroOptions,

@@ -59,8 +59,8 @@ export type Duration = number | ((session: SessionData, sid: string) => number);
 export type StoreRequest = Parameters<ExpressStore["regenerate"]>[0];
 
 /**
- * Whose session it is: what the option `user` returns, and what `revoke` and
- * `sessionsOf` take. Users are compared as strings.
+ * Whose session it is: what the option `user` returns, and what `revokeUser` and
+ * `sessionsOfUser` take. Users are compared as strings.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -69,7 +69,7 @@ export type StoreRequest = Parameters<ExpressStore["regenerate"]>[0];
  *
  * using store = new (lembro(session))();
  * const user: User = 42;
- * assertEquals(await store.sessionsOf(user), []);
+ * assertEquals(await store.sessionsOfUser(user), []);
  * ```
  */
 export type User = string | number | bigint;

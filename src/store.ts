@@ -3,7 +3,7 @@ import type { SessionData } from "express-session";
 // @ts-types="npm:@types/debug@^4.1.12"
 import debug from "debug";
 import { openPort } from "./core/port.ts";
-import type { SessionInfo } from "./core/entry.ts";
+import type { SessionInfo } from "./core/vault/entry.ts";
 import { Sessions } from "./core/sessions.ts";
 import {
   CREATE,
@@ -60,7 +60,7 @@ export function lembro<Base extends object>(
     readonly #sessions: Sessions;
     readonly #stopPurging: () => void;
     #isPurging = false;
-    /** What the answers of `destroy`, `revoke` and `clear` wait for, if a journal is open. */
+    /** What the answers of `destroy`, `revokeUser` and `clear` wait for, if a journal is open. */
     #confirmed: (() => Promise<void>) | undefined;
     #generate: unknown;
 
@@ -117,11 +117,11 @@ export function lembro<Base extends object>(
       return answer(callback, () => this.#sessions.info(idOf(sid)));
     }
 
-    sessionsOf(user: string, callback?: Callback<SessionInfo[]>): Answer {
-      return answerInSlices(callback, () => this.#sessions.sessionsOf(userOf(user)));
+    sessionsOfUser(user: string, callback?: Callback<SessionInfo[]>): Answer {
+      return answerInSlices(callback, () => this.#sessions.sessionsOfUser(userOf(user)));
     }
 
-    revoke(
+    revokeUser(
       user: string,
       options?: RevokeOptions | Callback<number> | null,
       callback?: Callback<number>,
@@ -129,7 +129,7 @@ export function lembro<Base extends object>(
       if (isFunction(options)) [options, callback] = [undefined, options];
       return answerInSlices(callback, () => {
         const { sid, request } = spared(options as RevokeOptions | null | undefined);
-        return this.#sessions.revoke(userOf(user), sid, request);
+        return this.#sessions.revokeUser(userOf(user), sid, request);
       }, this.#confirmed);
     }
 

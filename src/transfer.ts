@@ -20,7 +20,7 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { dateOf } from "./core/expiry.ts";
+import { dateOf } from "./core/record/expiry.ts";
 import { type Entry, type Port, portOf } from "./core/port.ts";
 import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
 import { breathe } from "./util/slices.ts";

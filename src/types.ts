@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-explicit-any -- as in the types of express-session: callbacks written for its MemoryStore compile unchanged
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { Rank, SessionInfo } from "./core/entry.ts";
+import type { Rank, SessionInfo } from "./core/vault/entry.ts";
 import type { LembroOptions, ResolvedOptions, StoreRequest, User } from "./options.ts";
 
 /**
@@ -102,7 +102,7 @@ export interface LembroStats {
   expired: number;
   /** How many sessions were evicted to keep to `maxSize`, by rank. */
   evicted: Record<Rank, number>;
-  /** How many sessions `revoke` and `maxSessionsPerUser` have ended. */
+  /** How many sessions `revokeUser` and `maxSessionsPerUser` have ended. */
   revoked: number;
   /** How many saves, updates and touches failed with an error. */
   rejected: number;
@@ -118,7 +118,7 @@ export interface LembroStats {
  *
  * using store = new (lembro(session))();
  * const options: RevokeOptions = { except: "the id of this session" };
- * assertEquals(await store.revoke("ada", options), 0);
+ * assertEquals(await store.revokeUser("ada", options), 0);
  * ```
  */
 export interface RevokeOptions {
@@ -148,12 +148,12 @@ export interface RevokeOptions {
  * ```
  */
 export interface LembroEvents {
-  /** A session was destroyed: by `destroy`, `revoke`, `maxSessionsPerUser` or an expired cookie. */
+  /** A session was destroyed: by `destroy`, `revokeUser`, `maxSessionsPerUser` or an expired cookie. */
   destroy: [sid: string, session: SessionData | undefined];
   /** A session has expired and is forgotten. */
   expire: [sid: string, session: SessionData | undefined];
   /** A session had to go to keep to `maxSize`. */
-  evict: [sid: string, rank: Rank, session: SessionData | undefined];
+  evict: [sid: string, session: SessionData | undefined, rank: Rank];
   /** All sessions were cleared at once. */
   clear: [];
   /** A save was dropped: its session had been destroyed or revoked since it was loaded. */
@@ -395,16 +395,16 @@ export interface LembroStore {
    * using store = new (lembro(session))();
    * const passport = { user: "ada" };
    * await store.set("a", Object.assign({ cookie: new session.Cookie() }, { passport }));
-   * assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), ["a"]);
+   * assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), ["a"]);
    * ```
    *
    * @throws {TypeError} If `user` is no string, number or bigint.
    */
-  sessionsOf(user: User): Promise<SessionInfo[]>;
+  sessionsOfUser(user: User): Promise<SessionInfo[]>;
   /** As above, with a callback. */
-  sessionsOf(user: User, callback: (error: any, sessions?: SessionInfo[]) => void): void;
+  sessionsOfUser(user: User, callback: (error: any, sessions?: SessionInfo[]) => void): void;
   /** As above, with a callback that may be missing: then it returns a promise. */
-  sessionsOf(
+  sessionsOfUser(
     user: User,
     callback: ((error: any, sessions?: SessionInfo[]) => void) | undefined,
   ): Promise<SessionInfo[]> | void;
@@ -424,17 +424,17 @@ export interface LembroStore {
    * for (const sid of ["a", "b"]) {
    *   await store.set(sid, Object.assign({ cookie: new session.Cookie() }, { passport }));
    * }
-   * assertEquals(await store.revoke("ada", { except: "a" }), 1);
+   * assertEquals(await store.revokeUser("ada", { except: "a" }), 1);
    * assertEquals(await store.ids(), ["a"]);
    * ```
    *
    * @throws {TypeError} If `user` is no string, number or bigint, or for a bad option.
    */
-  revoke(user: User, options?: RevokeOptions | null): Promise<number>;
+  revokeUser(user: User, options?: RevokeOptions | null): Promise<number>;
   /** As above, with a callback. */
-  revoke(user: User, callback: (error: any, revoked?: number) => void): void;
+  revokeUser(user: User, callback: (error: any, revoked?: number) => void): void;
   /** As above, with a callback. */
-  revoke(
+  revokeUser(
     user: User,
     options: RevokeOptions | null | undefined,
     callback: (error: any, revoked?: number) => void,

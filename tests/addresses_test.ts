@@ -87,7 +87,7 @@ describe("a newcomer's client address", () => {
       await save(late);
       for (let i = 0; i < 2; i++) await requests.create({ passport: { user: 1 } }, { ip: ADDRESS });
       seen.push(
-        await store.sessionsOf(1),
+        await store.sessionsOfUser(1),
         await store.reduce(),
         await store.purge(),
         store.stats(),

@@ -757,14 +757,14 @@ describe("ttl, user, protect and serializer that misbehave", () => {
       (callback) => store.get("sid", callback),
       (callback) => store.info("sid", callback),
       (callback) => store.all(callback),
-      (callback) => store.sessionsOf("ada", callback),
+      (callback) => store.sessionsOfUser("ada", callback),
       (callback) => store.update("sid", () => {}, callback),
     ];
     for (const call of reading) assertEquals(await outcome(call), "Error: boom");
     assertThrows(() => [...store.entries()], Error, "boom");
     assertEquals(await outcome((callback) => store.ids(callback)), fine);
     assertEquals(await outcome((callback) => store.length(callback)), fine);
-    assertEquals(await outcome((callback) => store.revoke("ada", callback)), fine);
+    assertEquals(await outcome((callback) => store.revokeUser("ada", callback)), fine);
     arm(false);
     assertEquals(kept(store), others);
     store.close();

@@ -51,7 +51,7 @@ describe("deno task bench", () => {
         assertEquals(rows(operation).length, 2 * (1 + 3), operation);
       }
       const holds = ["purge, all", "purge, half", "reduce", "overflow"];
-      for (const hold of [...holds, "length", "ids", "revoke", "all", "clear"]) {
+      for (const hold of [...holds, "length", "ids", "revokeUser", "all", "clear"]) {
         const found = rows(hold);
         assertEquals(found.length, 2, hold);
         for (const row of found) assertMatch(row.at(-1)!, /^\d+\.\d$/);

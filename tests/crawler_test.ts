@@ -117,7 +117,7 @@ describe("a login form that waits for a slow typist", () => {
     const request = await full.requests.load(form.sessionID, { ip });
     Object.assign(request.session, { passport: { user: "typist" } });
     await save(request);
-    return (await full.store.sessionsOf("typist")).length === 1;
+    return (await full.store.sessionsOfUser("typist")).length === 1;
   }
 
   const crawlers: [name: string, count: number, ipOf: (n: number) => string][] = [
@@ -208,7 +208,7 @@ describe("an account that signs in 5,000 times", () => {
       last = await full.requests.create({ passport: { user: "busy" } }, { ip: fiftyAddresses(n) });
       assert(full.store.stats().bytes <= MEGABYTE);
     }
-    const sids = (await full.store.sessionsOf("busy")).map(({ sid }) => sid);
+    const sids = (await full.store.sessionsOfUser("busy")).map(({ sid }) => sid);
     assertEquals([sids.length, sids[0]], [100, last!.sessionID]);
     assertEquals(await full.left(), full.users.length);
     assertEquals(full.store.stats().bytes, sizeOfAll(full.store));

@@ -19,8 +19,8 @@ describe("reduce", () => {
       for (const method of ["all", "length", "ids", "purge"] as const) await store[method]();
       await store.info("a");
       await store.update("a", () => {});
-      await store.sessionsOf("nobody");
-      await store.revoke("nobody");
+      await store.sessionsOfUser("nobody");
+      await store.revokeUser("nobody");
       await store.destroy("nobody");
       assertEquals(messages, []);
       await store.reduce();

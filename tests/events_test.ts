@@ -35,7 +35,7 @@ describe("events", () => {
     using store = new Lembro({ maxSize: 4_000, protect: (_session, sid) => sid.startsWith("p") });
     const evicted: string[][] = [];
     const reduced: unknown[] = [];
-    store.on("evict", (sid, rank) => evicted.push([sid, rank]));
+    store.on("evict", (sid, _session, rank) => evicted.push([sid, rank]));
     store.on("reduce", (result) => reduced.push(result));
     await store.set("n", sessionOfSize(400));
     await store.set("r", sessionOfSize(100));
@@ -126,7 +126,7 @@ describe("the session in an event", () => {
       "a touch with an expired cookie",
       (store) => store.touch("0", sessionOf({}, { maxAge: 0 })),
     ],
-    ["destroy", "revoke", (store) => store.revoke(0)],
+    ["destroy", "revokeUser", (store) => store.revokeUser(0)],
     ["expire", "get", (store, clock) => (clock.tick(MINUTE), store.get("0"))],
     ["expire", "purge", (store, clock) => (clock.tick(MINUTE), store.purge())],
     ["evict", "a save over the limit", async (store) => {
@@ -194,7 +194,7 @@ describe("the session in an event", () => {
     using store = new Lembro({ maxSessionsPerUser: 1 });
     store.on("destroy", (_sid, session) => void Object.assign(session!, { passport: null }));
     for (const sid of ["a", "b"]) await store.set(sid, sessionOf({ passport: { user: 1 } }));
-    assertEquals((await store.sessionsOf(1)).map(({ sid }) => sid), ["b"]);
+    assertEquals((await store.sessionsOfUser(1)).map(({ sid }) => sid), ["b"]);
   });
 });
 
@@ -204,7 +204,7 @@ describe("events of calls that keep nothing", () => {
     let heard = 0;
     store.on("destroy", () => heard++);
     await store.destroy("nobody");
-    await store.revoke("nobody");
+    await store.revokeUser("nobody");
     assertEquals(heard, 0);
   });
 

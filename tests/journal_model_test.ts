@@ -34,7 +34,7 @@ const OPERATIONS = {
     store.set(sid, sessionOf({ again: true }), ignore);
   },
   revoke: (store: Store, sid: string, n: number) =>
-    store.revoke(USERS[n % 3], n % 2 ? { except: sid } : {}, ignore),
+    store.revokeUser(USERS[n % 3], n % 2 ? { except: sid } : {}, ignore),
   purge: (store: Store) => store.purge(ignore),
   reduce: (store: Store) => store.reduce(ignore),
   clear: (store: Store, _sid: string, n: number) => n % 10 === 0 && store.clear(ignore),

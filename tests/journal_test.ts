@@ -70,7 +70,7 @@ for (const secret of [undefined, "the secret of the test"]) {
       await using _journal = await openJournal(after, folder.snapshot, { secret });
       assertSame(after, before);
       assertEquals(after.stats().users, before.stats().users);
-      assertEquals((await after.sessionsOf("Ada")).map(({ sid }) => sid), ["r1"]);
+      assertEquals((await after.sessionsOfUser("Ada")).map(({ sid }) => sid), ["r1"]);
       assertEquals(after.stats().saves, 0);
     });
 
@@ -84,7 +84,7 @@ for (const secret of [undefined, "the secret of the test"]) {
           await store.clear();
           await fill(store);
           await store.destroy("n1");
-          await store.revoke("user of p1", {});
+          await store.revokeUser("user of p1", {});
           for (let i = 0; i < 200; i++) await store.set(`p new ${i}`, sessionOfSize(900));
           assertNotEquals(await store.get("p new 199"), undefined);
           assertEquals(await store.get("p2"), undefined, "it was evicted");
@@ -293,7 +293,7 @@ describe("what was written is on the disk", () => {
   for (
     const [name, work] of [
       ["destroy", (store) => store.destroy("a")],
-      ["revoke", (store) => store.revoke("Ada", {})],
+      ["revokeUser", (store) => store.revokeUser("Ada", {})],
       ["clear", (store) => store.clear()],
     ] as [string, (store: Store) => Promise<unknown>][]
   ) {

@@ -109,7 +109,15 @@ describe("the interval's purge", () => {
 
 describe("the async context", () => {
   for (
-    const method of ["all", "ids", "length", "purge", "reduce", "sessionsOf", "revoke"] as const
+    const method of [
+      "all",
+      "ids",
+      "length",
+      "purge",
+      "reduce",
+      "sessionsOfUser",
+      "revokeUser",
+    ] as const
   ) {
     it(`of each caller is that of its callback and of its promise: ${method}`, () =>
       withSlowSteps(async () => {
@@ -121,7 +129,7 @@ describe("the async context", () => {
         }
         clock.tick(MINUTE);
         const call = (user: string, callback?: () => void) =>
-          method === "sessionsOf" || method === "revoke"
+          method === "sessionsOfUser" || method === "revokeUser"
             ? store[method](user, callback!)
             : store[method](callback!);
         const seen: [string, number, number | undefined][] = [];

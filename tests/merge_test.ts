@@ -5,7 +5,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Serializer } from "express-lembro";
-import { merge, mergeCookies, mergeTrees } from "../src/core/merge.ts";
+import { merge, mergeCookies, mergeTrees } from "../src/core/overlaps/merge_objects.ts";
 import * as plainly from "./model/merging.ts";
 import { session, type SessionData } from "./support/setup.ts";
 

@@ -189,8 +189,8 @@ const CALLS: [name: string, call: (store: LembroStore, callback?: never) => unkn
   ["destroy", (store, callback) => store.destroy("b", callback)],
   ["update", (store, callback) => store.update("a", () => {}, callback!)],
   ["info", (store, callback) => store.info("b", callback!)],
-  ["sessionsOf", (store, callback) => store.sessionsOf("nobody", callback!)],
-  ["revoke", (store, callback) => store.revoke("nobody", {}, callback!)],
+  ["sessionsOfUser", (store, callback) => store.sessionsOfUser("nobody", callback!)],
+  ["revokeUser", (store, callback) => store.revokeUser("nobody", {}, callback!)],
   ["all", (store, callback) => store.all(callback!)],
   ["length", (store, callback) => store.length(callback!)],
   ["ids", (store, callback) => store.ids(callback!)],
@@ -336,7 +336,8 @@ describe("a callback", () => {
 describe("destroy, revoke and clear, while their answers wait for a journal", () => {
   const calls = {
     destroy: (store: LembroStore, callback?: never): unknown => store.destroy("a", callback!),
-    revoke: (store: LembroStore, callback?: never): unknown => store.revoke("ada", {}, callback!),
+    revoke: (store: LembroStore, callback?: never): unknown =>
+      store.revokeUser("ada", {}, callback!),
     clear: (store: LembroStore, callback?: never): unknown => store.clear(callback!),
   };
   for (const [name, call] of Object.entries(calls)) {

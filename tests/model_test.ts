@@ -135,7 +135,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
         fc.constantFrom("throw", "promise"),
       ),
     }),
-    command(5, "revoke", {
+    command(5, "revokeUser", {
       user,
       except: fc.oneof(
         fc.constant(null),
@@ -143,7 +143,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
         fc.record({ request }),
       ),
     }),
-    command(1, "sessionsOf", { user }),
+    command(1, "sessionsOfUser", { user }),
     command(1, "info", { sid }),
     command(4, "touchOwn", { request }),
     command(10, "set", { sid, data, cookie }),
@@ -288,8 +288,8 @@ const examples: [Options, Command[]][] = [
     OPTIONS,
     [
       ...signingIn,
-      { do: "revoke", user: "ada", except: { sid: "b" } },
-      { do: "revoke", user: "ada", except: { request: 0 } },
+      { do: "revokeUser", user: "ada", except: { sid: "b" } },
+      { do: "revokeUser", user: "ada", except: { request: 0 } },
       { do: "save", request: 0 },
     ],
   ],
@@ -297,8 +297,8 @@ const examples: [Options, Command[]][] = [
     OPTIONS,
     [
       ...signingIn,
-      { do: "revoke", user: "ada", except: { sid: "b" } },
-      { do: "revoke", user: "ada", except: { sid: "a" } },
+      { do: "revokeUser", user: "ada", except: { sid: "b" } },
+      { do: "revokeUser", user: "ada", except: { sid: "a" } },
       { do: "save", request: 0 },
     ],
   ],
@@ -306,8 +306,8 @@ const examples: [Options, Command[]][] = [
     OPTIONS,
     [
       ...signingIn,
-      { do: "revoke", user: "ada", except: { sid: "a" } },
-      { do: "revoke", user: "ada", except: { request: 0 } },
+      { do: "revokeUser", user: "ada", except: { sid: "a" } },
+      { do: "revokeUser", user: "ada", except: { request: 0 } },
       { do: "regenerateOwn", request: 0, sid: "b" },
       { do: "signIn", request: 0, user: "ada" },
       { do: "save", request: 0 },
@@ -318,7 +318,7 @@ const examples: [Options, Command[]][] = [
     OPTIONS,
     [
       ...signingIn,
-      { do: "revoke", user: "ada", except: { request: 0 } },
+      { do: "revokeUser", user: "ada", except: { request: 0 } },
       { do: "regenerateOwn", request: 0, sid: "b" },
       { do: "signIn", request: 0, user: "ada" },
       { do: "save", request: 0 },
@@ -329,9 +329,9 @@ const examples: [Options, Command[]][] = [
     { ...OPTIONS, ttl: Infinity, interval: 360_000 },
     [
       ...signingIn,
-      { do: "revoke", user: "ada", except: null },
+      { do: "revokeUser", user: "ada", except: null },
       { do: "wait", ms: 400_000 },
-      { do: "revoke", user: "ada", except: { sid: "a" } },
+      { do: "revokeUser", user: "ada", except: { sid: "a" } },
       { do: "wait", ms: 400_000 },
       { do: "save", request: 0 },
     ],
@@ -341,7 +341,7 @@ const examples: [Options, Command[]][] = [
     OPTIONS,
     [
       ...signingIn,
-      { do: "revoke", user: "ada", except: null },
+      { do: "revokeUser", user: "ada", except: null },
       { do: "reload", request: 0 },
       { do: "signIn", request: 0, user: "ada" },
       { do: "save", request: 0 },
@@ -353,7 +353,7 @@ const examples: [Options, Command[]][] = [
     [
       { do: "set", sid: "a", data: [], cookie: null },
       { do: "get", sid: "a", request: 0 },
-      { do: "revoke", user: "ada", except: null },
+      { do: "revokeUser", user: "ada", except: null },
       { do: "signIn", request: 0, user: "ada" },
       { do: "saveAs", request: 0, sid: "b" },
     ],

@@ -168,7 +168,7 @@ if (hasChromium()) {
       await store.destroy("shared");
       await store.set("shared", three);
       await store.set("theirs", sessionOf({ user: "Ada" }));
-      await store.revoke("Ada");
+      await store.revokeUser("Ada");
       await store.set("hers", sessionOf({ user: "Ada" }));
     }
 

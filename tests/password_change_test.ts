@@ -37,7 +37,7 @@ function bank(options: { resave: boolean; isRegenerating?: boolean }, lembro = {
   site.on("/password", async (kept, request) => {
     const { user } = kept.passport as { user: string };
     password = "new";
-    changed.push(await site.store.revoke(user, { except: request as never }));
+    changed.push(await site.store.revokeUser(user, { except: request as never }));
     if (isRegenerating) {
       await regenerate(request);
       (request.session as Kept).passport = { user };
@@ -77,7 +77,7 @@ for (const resave of [false, true]) {
         assertEquals([await signedIn(laptop), await signedIn(tablet)], [false, false]);
         assertEquals(await eve.get("/visit"), 2, "another visitor is untouched");
         assertEquals(changed, [2]);
-        assertEquals((await site.store.sessionsOf("ada")).length, 1);
+        assertEquals((await site.store.sessionsOfUser("ada")).length, 1);
       });
 
       for (const query of ["", "&regenerate=1"]) {
@@ -95,7 +95,7 @@ for (const resave of [false, true]) {
             signIn.go();
             assertEquals(await slow, "welcome");
             assertEquals([await signedIn(ada), await signedIn(thief)], [true, false]);
-            assertEquals((await site.store.sessionsOf("ada")).length, 1);
+            assertEquals((await site.store.sessionsOfUser("ada")).length, 1);
             assertEquals(site.store.stats().lateWrites, 1);
           });
         }

@@ -27,7 +27,7 @@ describe("the example for Prometheus", () => {
       await store.get(`${scrape}-99`);
       await store.get("nobody");
       for (const sid of ["revoked", "kept"]) await store.set(sid, sessionOf({ user: sid }));
-      await store.revoke("revoked");
+      await store.revokeUser("revoked");
       const stats = store.stats();
       assert(stats.evicted.newcomers > 0 && stats.returning > 0);
       assertEquals([stats.users, stats.revoked], [1, scrape + 1]);

@@ -35,18 +35,18 @@ async function signedIn(store: Store): Promise<(string | undefined)[]> {
   return users.sort();
 }
 
-describe("revoke", () => {
+describe("revokeUser", () => {
   it("destroys every session of the user and returns how many", async () => {
     const { store } = await devices();
     using _ = store;
     const destroyed: string[] = [];
     store.on("destroy", (sid) => destroyed.push(sid));
-    assertEquals(await store.revoke("ada"), 2);
+    assertEquals(await store.revokeUser("ada"), 2);
     assertEquals(await signedIn(store), ["eve"]);
     assertEquals([store.stats().revoked, store.stats().users, destroyed.length], [2, 1, 2]);
     assertEquals(store.stats().bytes, sizeOfAll(store));
-    assertEquals(await store.revoke("ada"), 0);
-    assertEquals(await store.revoke("nobody"), 0);
+    assertEquals(await store.revokeUser("ada"), 0);
+    assertEquals(await store.revokeUser("nobody"), 0);
   });
 
   it("does not count sessions that have expired: they expire", async () => {
@@ -59,7 +59,7 @@ describe("revoke", () => {
     clock.tick(SECOND);
     await store.set("new", sessionOf(ada));
     clock.tick(MINUTE - SECOND);
-    assertEquals(await store.revoke("ada"), 1);
+    assertEquals(await store.revokeUser("ada"), 1);
     assertEquals(heard.sort(), ["destroy new", "expire old 1", "expire old 2"]);
     assertEquals([store.stats().revoked, store.stats().expired], [1, 2]);
   });
@@ -69,24 +69,24 @@ describe("revoke", () => {
       using store = new Lembro();
       for (const sid of ["1", "2", "3"]) await store.set(sid, sessionOf(ada));
       const except = kind === "number" ? 2 as never : "2";
-      assertEquals(await store.revoke("ada", { except }), 2);
+      assertEquals(await store.revokeUser("ada", { except }), 2);
       assertEquals(await store.ids(), ["2"]);
-      assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), ["2"]);
+      assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), ["2"]);
     }
   });
 
   it("spares the session of the request that is given", async () => {
     const { store, phone } = await devices();
     using _ = store;
-    assertEquals(await store.revoke("ada", { except: phone as never }), 1);
-    assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), [phone.sessionID]);
+    assertEquals(await store.revokeUser("ada", { except: phone as never }), 1);
+    assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), [phone.sessionID]);
   });
 
   it("spares the session of a request of Fastify", async () => {
     for (const request of [{ session: { sessionId: "1" } }, { session: { id: "1" } }]) {
       using store = new Lembro();
       for (const sid of ["1", "2"]) await store.set(sid, sessionOf(ada));
-      assertEquals(await store.revoke("ada", { except: request as never }), 1);
+      assertEquals(await store.revokeUser("ada", { except: request as never }), 1);
       assertEquals(await store.ids(), ["1"]);
     }
   });
@@ -94,8 +94,8 @@ describe("revoke", () => {
   it("spares nothing by an id that is not the user's, or is absent", async () => {
     const { store, other } = await devices();
     using _ = store;
-    assertEquals(await store.revoke("ada", { except: other.sessionID }), 2);
-    assertEquals(await store.revoke("eve", { except: "nobody" }), 1);
+    assertEquals(await store.revokeUser("ada", { except: other.sessionID }), 2);
+    assertEquals(await store.revokeUser("eve", { except: "nobody" }), 1);
     assertEquals(await store.length(), 0);
   });
 
@@ -103,7 +103,7 @@ describe("revoke", () => {
     it(`spares nothing with the options ${JSON.stringify(options)}`, async () => {
       const { store } = await devices();
       using _ = store;
-      assertEquals(await store.revoke("ada", options), 2);
+      assertEquals(await store.revokeUser("ada", options), 2);
     });
   }
 
@@ -111,8 +111,10 @@ describe("revoke", () => {
     const { store } = await devices();
     using _ = store;
     const answers = [
-      await new Promise((resolve) => store.revoke("ada", (_error, count) => resolve(count))),
-      await new Promise((resolve) => store.revoke("eve", {}, (_error, count) => resolve(count))),
+      await new Promise((resolve) => store.revokeUser("ada", (_error, count) => resolve(count))),
+      await new Promise((resolve) =>
+        store.revokeUser("eve", {}, (_error, count) => resolve(count))
+      ),
     ];
     assertEquals(answers, [2, 1]);
   });
@@ -129,7 +131,7 @@ describe("revoke", () => {
     it(`refuses the options ${JSON.stringify(options)}, and revokes nobody`, async () => {
       const { store } = await devices();
       using _ = store;
-      await assertRejects(() => store.revoke("ada", options as never), TypeError, message);
+      await assertRejects(() => store.revokeUser("ada", options as never), TypeError, message);
       assertEquals(await store.length(), 3);
     });
   }
@@ -150,7 +152,7 @@ describe("after revoke, nothing brings the user back:", () => {
     it(`not ${how} of a request that had loaded a session`, async () => {
       const { store, phone, laptop, other } = await devices();
       using _ = store;
-      await store.revoke("ada");
+      await store.revokeUser("ada");
       for (const request of [phone, laptop, other]) await end(request);
       assertEquals(await signedIn(store), ["eve"]);
       assertEquals(store.stats().lateWrites, how === "a touch" ? 0 : 2);
@@ -173,7 +175,7 @@ describe("after revoke, nothing brings the user back:", () => {
           assertEquals(await store.info(phone.sessionID), undefined);
         };
         if (order === "before") await leave();
-        await store.revoke("ada");
+        await store.revokeUser("ada");
         if (order === "after") await leave();
         await save(phone);
         await save(other);
@@ -188,7 +190,7 @@ describe("after revoke, nothing brings the user back:", () => {
     const { store, requests } = await devices();
     using _ = store;
     const signIn = requests.begin();
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     Object.assign(signIn.session, ada);
     await save(signIn);
     assertEquals(await signedIn(store), ["eve"]);
@@ -201,12 +203,12 @@ describe("after revoke, nothing brings the user back:", () => {
     const { sessionID } = await requests.create({ visits: 1 });
     for (const isRegenerating of [false, true]) {
       const signIn = await requests.load(sessionID);
-      await store.revoke("ada");
+      await store.revokeUser("ada");
       if (isRegenerating) await regenerate(signIn);
       Object.assign(signIn.session, ada);
       await save(signIn);
     }
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
     assertEquals(store.stats().lateWrites, 2);
   });
 
@@ -214,11 +216,11 @@ describe("after revoke, nothing brings the user back:", () => {
     const { store, requests } = await devices();
     using _ = store;
     const signIn = requests.begin();
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     await regenerate(signIn);
     Object.assign(signIn.session, ada);
     await save(signIn);
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
 
   it("not a sign-in whose session was loaded without a request", async () => {
@@ -227,35 +229,35 @@ describe("after revoke, nothing brings the user back:", () => {
     const { sessionID } = await requests.create();
     for (const isSavedBetween of [false, true]) {
       const loaded = (await store.get(sessionID))!;
-      await store.revoke("ada");
+      await store.revokeUser("ada");
       if (isSavedBetween) await store.set(sessionID, loaded);
       await store.set(sessionID, Object.assign(loaded, ada));
-      assertEquals((await store.sessionsOf("ada")).length, 0);
+      assertEquals((await store.sessionsOfUser("ada")).length, 0);
     }
   });
 
   it("not a change of user within a session that was loaded before", async () => {
     const { store, other } = await devices();
     using _ = store;
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     Object.assign(other.session, ada);
     await save(other);
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
 
   it("not the sign-in that came before it under the revoked session's own id", async () => {
     const { store, phone } = await devices();
     using _ = store;
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     await store.set(phone.sessionID, phone.session);
     await store.set("another id", phone.session);
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
 
   it("but a sign-in that begins after it", async () => {
     const { store, requests } = await devices();
     using _ = store;
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     await requests.create(ada);
     const { sessionID } = await requests.create();
     const request = await requests.load(sessionID);
@@ -263,7 +265,7 @@ describe("after revoke, nothing brings the user back:", () => {
     Object.assign(request.session, ada);
     await save(request);
     assertEquals(await signedIn(store), ["ada", "ada", "eve"]);
-    const [{ sid }] = await store.sessionsOf("ada");
+    const [{ sid }] = await store.sessionsOfUser("ada");
     await save(await requests.load(sid));
     assertEquals(store.stats().lateWrites, 0);
   });
@@ -271,16 +273,16 @@ describe("after revoke, nothing brings the user back:", () => {
   it("but plain data of the app's own, which was never loaded", async () => {
     const { store } = await devices();
     using _ = store;
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     await store.set("a", sessionOf(ada));
-    assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), ["a"]);
+    assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), ["a"]);
   });
 
   it("and everybody else is untouched", async () => {
     const { store, requests, other } = await devices();
     using _ = store;
     const signIn = requests.begin();
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     other.session.page = 1;
     await save(other);
     Object.assign(signIn.session, { passport: { user: "bob" } });
@@ -294,7 +296,7 @@ describe("the request that revoke spares", () => {
   it("may save its session", async () => {
     const { store, phone, laptop } = await devices();
     using _ = store;
-    await store.revoke("ada", { except: phone as never });
+    await store.revokeUser("ada", { except: phone as never });
     phone.session.password = "changed";
     await save(phone);
     laptop.session.page = 1;
@@ -308,12 +310,12 @@ describe("the request that revoke spares", () => {
       const { store, phone } = await devices();
       using _ = store;
       if (when === "before") await regenerate(phone);
-      await store.revoke("ada", { except: phone as never });
+      await store.revokeUser("ada", { except: phone as never });
       if (when === "after") await regenerate(phone);
       Object.assign(phone.session, ada);
       await save(phone);
       assertEquals(await signedIn(store), ["ada", "eve"]);
-      assertEquals((await store.sessionsOf("ada"))[0].sid, phone.sessionID);
+      assertEquals((await store.sessionsOfUser("ada"))[0].sid, phone.sessionID);
     });
   }
 
@@ -321,20 +323,20 @@ describe("the request that revoke spares", () => {
     const { store, requests, phone } = await devices();
     using _ = store;
     const tab = await requests.load(phone.sessionID);
-    await store.revoke("ada", { except: phone as never });
+    await store.revokeUser("ada", { except: phone as never });
     await regenerate(phone);
     Object.assign(phone.session, ada);
     await save(phone);
     tab.session.page = 1;
     await save(tab);
-    assertEquals((await store.sessionsOf("ada")).map(({ sid }) => sid), [phone.sessionID]);
+    assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), [phone.sessionID]);
   });
 
   it("by an id: its other requests go on, and a regenerate under way does not", async () => {
     const { store, requests, phone } = await devices();
     using _ = store;
     const tab = await requests.load(phone.sessionID);
-    await store.revoke("ada", { except: phone.sessionID });
+    await store.revokeUser("ada", { except: phone.sessionID });
     for (const [n, request] of [phone, tab].entries()) {
       request.session[`request ${n}`] = true;
       await save(request);
@@ -346,30 +348,30 @@ describe("the request that revoke spares", () => {
     Object.assign(phone.session, ada);
     await save(phone);
     assert(phone.sessionID !== sessionID);
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
 
   it("is stopped by a revocation that another request made while it was under way", async () => {
     const { store, phone, laptop } = await devices();
     using _ = store;
     // Both change the password; the phone is faster.
-    await store.revoke("ada", { except: phone as never });
-    await store.revoke("ada", { except: laptop as never });
+    await store.revokeUser("ada", { except: phone as never });
+    await store.revokeUser("ada", { except: laptop as never });
     await regenerate(laptop);
     for (const request of [phone, laptop]) {
       Object.assign(request.session, ada);
       await save(request);
     }
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
 
   it("is not spared by the next revocation", async () => {
     const { store, phone } = await devices();
     using _ = store;
-    await store.revoke("ada", { except: phone as never });
-    await store.revoke("ada");
+    await store.revokeUser("ada", { except: phone as never });
+    await store.revokeUser("ada");
     await save(phone);
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
 });
 
@@ -379,22 +381,22 @@ describe("the memory of revocations", () => {
     const { store, requests } = await devices();
     using _ = store;
     const signIn = requests.begin();
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     clock.tick(10 * MINUTE - 1);
-    await store.revoke("somebody else");
+    await store.revokeUser("somebody else");
     Object.assign(signIn.session, ada);
     await save(signIn);
-    assertEquals((await store.sessionsOf("ada")).length, 0);
+    assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
 
   it("is not needed for a session that was destroyed: its late save is dropped at any time", async () => {
     using clock = new HeldClock();
     const { store, phone } = await devices({ ttl: HOUR });
     using _ = store;
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     clock.tick(30 * MINUTE);
     await save(phone);
-    assertEquals([(await store.sessionsOf("ada")).length, store.stats().lateWrites], [0, 1]);
+    assertEquals([(await store.sessionsOfUser("ada")).length, store.stats().lateWrites], [0, 1]);
   });
 
   it("holds for 12,000 users at once: no sign-in under way comes through", async () => {
@@ -405,7 +407,7 @@ describe("the memory of revocations", () => {
       request: requests.begin(),
       user: names[i],
     }));
-    for (const name of names) store.revoke(name, undefined, () => {});
+    for (const name of names) store.revokeUser(name, undefined, () => {});
     await settled();
     for (const { request, user } of signIns) {
       Object.assign(request.session, { passport: { user } });
@@ -423,12 +425,12 @@ describe("the memory of revocations", () => {
     const { store, requests } = await devices();
     using _ = store;
     const signIn = requests.begin();
-    for (let i = 0; i < 12_000; i++) store.revoke(`user ${i}`, undefined, () => {});
+    for (let i = 0; i < 12_000; i++) store.revokeUser(`user ${i}`, undefined, () => {});
     clock.tick(10 * MINUTE + 1);
-    await store.revoke("ada");
+    await store.revokeUser("ada");
     Object.assign(signIn.session, { passport: { user: "user 0" } });
     await save(signIn);
-    assertEquals((await store.sessionsOf("user 0")).length, 1);
+    assertEquals((await store.sessionsOfUser("user 0")).length, 1);
   });
 });
 
@@ -444,11 +446,11 @@ describe("revoke of 10,000 sessions", () => {
   it("goes in slices, and the sessions are invisible at once", () =>
     withSlowSteps(async () => {
       using store = await full();
-      const revoked = store.revoke("ada");
+      const revoked = store.revokeUser("ada");
       assert(store.stats().sessions > 9_000, "they leave in slices");
       assertEquals(store.stats().users, 1);
       assertEquals([await store.get("9999"), await store.info("5000")], [undefined, undefined]);
-      assertEquals(await store.sessionsOf("ada"), []);
+      assertEquals(await store.sessionsOfUser("ada"), []);
       assertEquals([...store.entries()].map(([sid]) => sid), ["eve"]);
       let before = store.stats().sessions;
       while (store.stats().sessions > 1) {
@@ -466,11 +468,11 @@ describe("revoke of 10,000 sessions", () => {
     withSlowSteps(async () => {
       using store = await full();
       const requests = new Requests(store);
-      const revoked = store.revoke("ada");
+      const revoked = store.revokeUser("ada");
       const { sessionID } = await requests.create(ada);
       await store.set("5", sessionOf(ada));
       assertEquals(await revoked, 10_000);
-      const sids = (await store.sessionsOf("ada")).map(({ sid }) => sid);
+      const sids = (await store.sessionsOfUser("ada")).map(({ sid }) => sid);
       assertEquals(sids.sort(), ["5", sessionID].sort());
       assertEquals(store.stats().users, 2);
     }));
@@ -478,7 +480,7 @@ describe("revoke of 10,000 sessions", () => {
   it("ends cleanly when the store is cleared, or the user is revoked again, meanwhile", () =>
     withSlowSteps(async () => {
       using store = await full();
-      const counts = [store.revoke("ada"), store.revoke("ada"), store.revoke("eve")];
+      const counts = [store.revokeUser("ada"), store.revokeUser("ada"), store.revokeUser("eve")];
       await store.clear();
       await store.set("a", sessionOf(ada));
       await Promise.all(counts);
@@ -491,7 +493,7 @@ describe("any sequence of sign-ins, saves, evictions and revocations", () => {
   // What comes about most often is there twice.
   const WHAT = [
     ...["begin", "load", "load", "save", "save", "sign in", "sign in", "sign out"] as const,
-    ...["regenerate", "touch", "destroy", "revoke", "revoke", "flood", "wait"] as const,
+    ...["regenerate", "touch", "destroy", "revokeUser", "revokeUser", "flood", "wait"] as const,
   ];
   interface Revoked {
     user: string;
@@ -562,10 +564,10 @@ describe("any sequence of sign-ins, saves, evictions and revocations", () => {
       else if (what === "touch" && request) {
         store.touch(request.sessionID, request.session, () => {});
       } else if (what === "destroy" && sid) store.destroy(sid, () => {});
-      else if (what === "revoke") {
+      else if (what === "revokeUser") {
         const spared = except === 0 ? sid : except === 1 ? request : undefined;
         const isRequest = typeof spared === "object";
-        store.revoke(name, { except: spared as never }, () => {});
+        store.revokeUser(name, { except: spared as never }, () => {});
         revocations.push({
           user: name,
           tick,

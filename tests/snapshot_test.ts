@@ -111,7 +111,7 @@ describe("a snapshot brings back", () => {
     using after = new Lembro({ maxSize: 1_000, protect });
     await carry(before, after);
     const evicted: unknown[] = [];
-    after.on("evict", (sid, rank) => evicted.push([sid, rank]));
+    after.on("evict", (sid, _session, rank) => evicted.push([sid, rank]));
     for (let i = 0; i < 9; i++) await after.set(`p new ${i}`, sessionOfSize(100));
     await settled();
     // n3 alone takes less than an eighth.
@@ -360,7 +360,7 @@ describe("a snapshot larger than the store", () => {
       await settled();
       // Some may have been in for a moment, until a newcomer took the share of newcomers.
       assertEquals(
-        events.filter(([event, , rank]) => event !== "evict" || rank === "newcomers"),
+        events.filter(([event, , , rank]) => event !== "evict" || rank === "newcomers"),
         [],
       );
     });
@@ -415,7 +415,7 @@ describe("a store that is in use already", () => {
     );
     await settled();
     assertEquals(
-      events.map((event) => event.slice(0, 3)),
+      events.map(([event, sid, , rank]) => [event, sid, rank]),
       ["x1", "x2"].map((sid) => ["evict", sid, "newcomers"]),
     );
     assertEquals(after.stats().bytes, 1_000);

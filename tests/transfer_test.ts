@@ -517,7 +517,7 @@ describe("a session that is destroyed during the transfer", () => {
   for (
     const [how, work] of [
       ["destroyed", (from) => from.destroy("a")],
-      ["revoked with all of its user's", (from) => from.revoke("Ada", {})],
+      ["revoked with all of its user's", (from) => from.revokeUser("Ada", {})],
       ["cleared", (from) => from.clear()],
     ] as [string, (from: Store) => Promise<unknown>][]
   ) {
@@ -529,9 +529,9 @@ describe("a session that is destroyed during the transfer", () => {
   }
 
   it("stays at the target if another user was revoked, or it was spared", async () => {
-    const others = await transferEvicted((from) => from.revoke("Bob", {}));
+    const others = await transferEvicted((from) => from.revokeUser("Bob", {}));
     assertEquals([...others.given.keys()], ["a"]);
-    const spared = await transferEvicted((from) => from.revoke("Ada", { except: "a" }));
+    const spared = await transferEvicted((from) => from.revokeUser("Ada", { except: "a" }));
     assertEquals([...spared.given.keys()], ["a"]);
   });
 

@@ -73,8 +73,8 @@ describe("the types", () => {
       destroy: store.destroy("a"),
       update: store.update("a", () => {}),
       info: store.info("a"),
-      sessionsOf: store.sessionsOf("ada"),
-      revoke: store.revoke("ada", { except: "a" }),
+      sessionsOfUser: store.sessionsOfUser("ada"),
+      revokeUser: store.revokeUser("ada", { except: "a" }),
       all: store.all(),
       length: store.length(),
       ids: store.ids(),
@@ -84,8 +84,8 @@ describe("the types", () => {
     proves<Same<typeof answers.set, Promise<void>>>();
     proves<Same<typeof answers.update, Promise<SessionData | undefined>>>();
     proves<Same<typeof answers.info, Promise<SessionInfo | undefined>>>();
-    proves<Same<typeof answers.sessionsOf, Promise<SessionInfo[]>>>();
-    proves<Same<typeof answers.revoke, Promise<number>>>();
+    proves<Same<typeof answers.sessionsOfUser, Promise<SessionInfo[]>>>();
+    proves<Same<typeof answers.revokeUser, Promise<number>>>();
     proves<Same<typeof answers.all, Promise<Record<string, SessionData>>>>();
     proves<Same<typeof answers.length, Promise<number>>>();
     proves<Same<typeof answers.ids, Promise<string[]>>>();
@@ -115,7 +115,7 @@ describe("the types", () => {
 
   it("know the arguments of each event", () => {
     using store = new Lembro();
-    store.on("evict", (sid, rank, kept) => {
+    store.on("evict", (sid, kept, rank) => {
       proves<Same<typeof sid, string>>();
       proves<Same<typeof rank, Rank>>();
       proves<Same<typeof kept, SessionData | undefined>>();
@@ -177,12 +177,12 @@ describe("the types", () => {
   it("take a request of Express for revoke", () => {
     using store = new Lembro();
     const handler: express.RequestHandler = async (request, response) => {
-      response.json(await store.revoke("ada", { except: request }));
+      response.json(await store.revokeUser("ada", { except: request }));
     };
     // @ts-expect-error: a user is a string, a number or a bigint.
-    void (() => store.revoke(null));
+    void (() => store.revokeUser(null));
     // @ts-expect-error: there is no such option.
-    void (() => store.revoke("ada", { only: "a" }));
+    void (() => store.revokeUser("ada", { only: "a" }));
     assertEquals(handler.length, 2);
   });
 

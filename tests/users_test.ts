@@ -1,4 +1,4 @@
-/** Sessions by user: `sessionsOf`, `info`, `update`, and the cap of sessions a user. */
+/** Sessions by user: `sessionsOfUser`, `info`, `update`, and the cap of sessions a user. */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock, MINUTE, SECOND, START } from "./support/clock.ts";
@@ -11,7 +11,7 @@ const by = (user: unknown, data: Data = {}) => sessionOf({ passport: { user }, .
 
 /** The ids of a user's sessions, the most recently used first. */
 async function sidsOf(store: InstanceType<typeof Lembro>, user: string | number | bigint) {
-  return (await store.sessionsOf(user)).map(({ sid }) => sid);
+  return (await store.sessionsOfUser(user)).map(({ sid }) => sid);
 }
 
 describe("the user of a session", () => {
@@ -70,7 +70,7 @@ describe("the user of a session", () => {
       ["destroyed", (store) => store.destroy("a")],
       ["cleared", (store) => store.clear()],
       ["saved with an expired cookie", (store) => store.set("a", sessionOf({}, { maxAge: 0 }))],
-      ["revoked", (store) => store.revoke("ada")],
+      ["revoked", (store) => store.revokeUser("ada")],
       [
         "updated to nobody's",
         (store) => store.update("a", (s) => void delete (s as never as Data).passport),
@@ -82,7 +82,7 @@ describe("the user of a session", () => {
       await store.set("a", by("ada"));
       await leave(store);
       assertEquals(store.stats().users, 0);
-      assertEquals(await store.sessionsOf("ada"), []);
+      assertEquals(await store.sessionsOfUser("ada"), []);
     });
   }
 
@@ -91,17 +91,17 @@ describe("the user of a session", () => {
     using store = new Lembro({ ttl: SECOND, maxSize: 1_600 });
     await store.set("a", sessionOfSize(200, { passport: { user: 1 } }));
     clock.tick(SECOND);
-    assertEquals(await store.sessionsOf(1), []);
+    assertEquals(await store.sessionsOfUser(1), []);
     assertEquals(store.stats().users, 0);
     for (let i = 0; i < 9; i++) {
       await store.set(`${i}`, sessionOfSize(200, { passport: { user: i } }));
     }
     assertEquals(store.stats().users, 8);
-    assertEquals(await store.sessionsOf(0), []);
+    assertEquals(await store.sessionsOfUser(0), []);
   });
 });
 
-describe("sessionsOf", () => {
+describe("sessionsOfUser", () => {
   it("returns what info returns, the most recently used session first", async () => {
     using clock = new HeldClock();
     using store = new Lembro();
@@ -115,7 +115,7 @@ describe("sessionsOf", () => {
     clock.tick(SECOND);
     await store.set("b", by("ada", { again: true }));
     assertEquals(await sidsOf(store, "ada"), ["b", "c", "a", "d"]);
-    const infos = await store.sessionsOf("ada");
+    const infos = await store.sessionsOfUser("ada");
     for (const info of infos) assertEquals(info, (await store.info(info.sid))!);
     assertEquals(infos.map(({ lastUsed }) => lastUsed.getTime() - START), [6000, 5000, 4000, 3000]);
   });
@@ -125,9 +125,9 @@ describe("sessionsOf", () => {
     await store.set("a", by(7));
     for (const user of ["7", 7, 7n]) assertEquals(await sidsOf(store, user), ["a"]);
     for (const user of [undefined, null, {}, ["7"], true, Symbol("7")]) {
-      const refused = await assertRejects(() => store.sessionsOf(user as never), TypeError);
+      const refused = await assertRejects(() => store.sessionsOfUser(user as never), TypeError);
       assert(refused.message.includes("user must be a string, a number or a bigint"));
-      await assertRejects(() => store.revoke(user as never), TypeError);
+      await assertRejects(() => store.revokeUser(user as never), TypeError);
     }
     assertEquals(await store.length(), 1);
   });
@@ -135,10 +135,10 @@ describe("sessionsOf", () => {
   for (const user of ["__proto__", "constructor", "\ud800", " "]) {
     it(`may be asked for the user ${JSON.stringify(user)}`, async () => {
       using store = new Lembro();
-      assertEquals(await store.sessionsOf(user), []);
+      assertEquals(await store.sessionsOfUser(user), []);
       await store.set("a", by(user));
       assertEquals(await sidsOf(store, user), ["a"]);
-      assertEquals(await store.revoke(user), 1);
+      assertEquals(await store.revokeUser(user), 1);
     });
   }
 });
@@ -192,7 +192,7 @@ describe("info", () => {
     const before = store.stats();
     for (let i = 0; i < 3; i++) {
       await store.info("0");
-      await store.sessionsOf(1);
+      await store.sessionsOfUser(1);
     }
     assertEquals(store.stats(), before);
     assertEquals((await store.info("0"))?.lastUsed, new Date(START));
@@ -376,7 +376,7 @@ describe("maxSessionsPerUser", () => {
   it("is 100 by default", async () => {
     using store = new Lembro();
     for (let i = 0; i < 105; i++) await store.set(`${i}`, by("ada"));
-    assertEquals([(await store.sessionsOf("ada")).length, store.stats().revoked], [100, 5]);
+    assertEquals([(await store.sessionsOfUser("ada")).length, store.stats().revoked], [100, 5]);
     assertEquals(await store.info("4"), undefined);
     assertNotEquals(await store.info("5"), undefined);
   });
@@ -443,6 +443,6 @@ describe("maxSessionsPerUser", () => {
   it("may be Infinity", async () => {
     using store = new Lembro({ maxSessionsPerUser: Infinity });
     for (let i = 0; i < 300; i++) store.set(`${i}`, by("ada"), () => {});
-    assertEquals((await store.sessionsOf("ada")).length, 300);
+    assertEquals((await store.sessionsOfUser("ada")).length, 300);
   });
 });

@@ -345,7 +345,7 @@ export const HOLDS = [
   "overflow",
   "length",
   "ids",
-  "revoke",
+  "revokeUser",
   "all",
   "clear",
 ] as const;
@@ -448,7 +448,7 @@ export async function measureHolds(
       made += revoked;
     };
     await least(
-      "revoke",
+      "revokeUser",
       prepare,
       () => call((callback) => store.revoke!(ONE_USER, {}, callback as never)),
     );

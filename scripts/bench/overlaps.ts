@@ -62,7 +62,7 @@ class Gate {
   }
 }
 
-/** Ends all sessions of a user but that of `request`: by `revoke`, or else as is usual, one by one. */
+/** Ends all sessions of a user but that of `request`: by `revokeUser`, or else as is usual, one by one. */
 async function signOutEverywhere(store: BenchStore, user: string, request: Request) {
   if (store.revoke) {
     await call((callback) => store.revoke!(user, { except: request }, callback as never));

@@ -127,7 +127,7 @@ export const peers: Record<string, (opening: Opening) => BenchStore | Promise<Be
     const { default: lembro }: typeof import("express-lembro") = await import(module);
     const Lembro = lembro(session);
     // An older one that is measured beside refuses an option that it doesn't know.
-    const knowsUsers = sessionsPerUser !== undefined && "revoke" in Lembro.prototype;
+    const knowsUsers = sessionsPerUser !== undefined && "revokeUser" in Lembro.prototype;
     const options = knowsUsers ? { maxSize, maxSessionsPerUser: sessionsPerUser } : { maxSize };
     const store = new Lembro(options) as unknown as BenchStore;
     store.size = () => store.stats!().sessions;

@@ -132,7 +132,7 @@ export function judge({ speed, holds, heap, web, journal }: Found): Verdict[] {
   }
   atLeast(8, "touch", speed.touch, bestPeer(speed.touch, true));
   for (
-    const hold of ["purge, all", "purge, half", "reduce", "overflow", "length", "ids", "revoke"]
+    const hold of ["purge, all", "purge, half", "reduce", "overflow", "length", "ids", "revokeUser"]
   ) {
     const sessions = mostSessions(holds[hold]);
     const ms = holds[hold][sessions]?.[OURS];
@@ -355,7 +355,7 @@ export function summaryOf({ runtime, kept, speed, web, heap, holds, journal }: F
     return times(median(ratios(values, bestPeer(values, true), true)));
   };
   const perSecond = (name: string) => median(web![name].map(({ perSecond }) => perSecond));
-  const longest = ["purge, all", "overflow", "length", "ids", "revoke"].map((hold) => {
+  const longest = ["purge, all", "overflow", "length", "ids", "revokeUser"].map((hold) => {
     const sessions = mostSessions(holds[hold]);
     return [hold.replace(", all", ""), sessions, holds[hold][sessions][OURS]] as const;
   });

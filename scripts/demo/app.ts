@@ -159,7 +159,7 @@ export async function createDemo(
   app.get("/state", async (req, res) => {
     const info = await store.info(sidOf(req, secret));
     const { user, deviceId, cart } = (info?.session ?? {}) as Visitor;
-    const devices = user === undefined ? [] : await store.sessionsOf(user);
+    const devices = user === undefined ? [] : await store.sessionsOfUser(user);
     res.json({
       me: user === undefined ? null : { user, deviceId, items: cart?.items.length ?? 0 },
       devices: devices.map(({ session, created, lastUsed }) => {
@@ -208,7 +208,7 @@ export async function createDemo(
   });
 
   app.post("/devices/sign-out", async (req, res) => {
-    const devices = await store.sessionsOf(visitorOf(req).user!);
+    const devices = await store.sessionsOfUser(visitorOf(req).user!);
     const device = devices.find(({ session }) => (session as Visitor).deviceId === req.body?.id);
     // One that has gone meanwhile is signed out.
     if (device) await store.destroy(device.sid);
@@ -216,7 +216,7 @@ export async function createDemo(
   });
 
   app.post("/devices/sign-out-others", async (req, res) => {
-    res.json({ signedOut: await store.revoke(visitorOf(req).user!, { except: req }) });
+    res.json({ signedOut: await store.revokeUser(visitorOf(req).user!, { except: req }) });
   });
 
   app.post("/slow", async (req, res) => {

@@ -8,10 +8,10 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions } from "../options.ts";
-import type { Entry, Rank } from "./entry.ts";
-import { sessionOf, textOf, TOO_LARGE } from "./record.ts";
+import type { Entry, Rank } from "./vault/entry.ts";
+import { sessionOf, textOf, TOO_LARGE } from "./record/record.ts";
 import type { Prepared as PreparedRecord, Sessions } from "./sessions.ts";
-import type { Observer } from "./vault.ts";
+import type { Observer } from "./vault/vault.ts";
 
 export type { Entry, Observer, Rank };
 

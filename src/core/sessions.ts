@@ -2,16 +2,16 @@
 import type { SessionData } from "express-session";
 import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
-import { type CookieData, CookieTemplates, dataOf } from "./cookie_template.ts";
-import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./entry.ts";
-import { asksSession, dateOf, expiryOf } from "./expiry.ts";
-import { hashOf } from "./hash_table.ts";
-import { Lineage, type Origin, requestOf } from "./lineage.ts";
-import { merge, mergeCookies } from "./merge.ts";
-import { addressOf } from "./newcomers.ts";
-import { parse, recordOf, sessionOf, touched } from "./record.ts";
-import { Revocations } from "./revocations.ts";
-import { Vault } from "./vault.ts";
+import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
+import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
+import { hashOf } from "./vault/hash_table.ts";
+import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
+import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
+import { addressOf } from "./vault/newcomers.ts";
+import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { Revocations } from "./overlaps/endings.ts";
+import { Vault } from "./vault/vault.ts";
 
 const SAVE = "save session";
 
@@ -22,7 +22,7 @@ const LOOK_AGAIN = 1_000;
 export interface Announcements {
   destroy: [sid: string, session: SessionData | undefined];
   expire: [sid: string, session: SessionData | undefined];
-  evict: [sid: string, rank: Rank, session: SessionData | undefined];
+  evict: [sid: string, session: SessionData | undefined, rank: Rank];
   late: [sid: string];
   clear: [];
   reduce: [result: { before: number; after: number; evicted: number }];
@@ -159,7 +159,7 @@ export class Sessions {
   }
 
   /** Returns what is known of each session of a user, the most recently used first. */
-  *sessionsOf(user: User): Steps<SessionInfo[]> {
+  *sessionsOfUser(user: User): Steps<SessionInfo[]> {
     const entries = [...this.vault.entriesOf(String(user))].reverse();
     const infos: SessionInfo[] = [];
     for (const entry of entries) {
@@ -174,7 +174,7 @@ export class Sessions {
    * requests save of it that began before, unless it is `request` that does.
    * Returns how many sessions there were.
    */
-  revoke(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
+  revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = String(user);
     const now = this.now();
     this.#revocations.revoke(name, sid, request, now);
@@ -591,7 +591,7 @@ export class Sessions {
     const session = this.#lastOf(entry);
     this.#surroundings.announce(
       reason,
-      () => reason === "evict" ? [sid, rank, session()] : [sid, session()] as never,
+      () => reason === "evict" ? [sid, session(), rank] : [sid, session()] as never,
     );
   }
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Rank, RANKS } from "../core/entry.ts";
-import { type Linked, LinkedTable } from "../core/hash_table.ts";
+import { type Rank, RANKS } from "../core/vault/entry.ts";
+import { type Linked, LinkedTable } from "../core/vault/hash_table.ts";
 import type { Port, Prepared, Row } from "../core/port.ts";
 import { sliced } from "../util/slices.ts";
 import { now } from "../util/time.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Rank, RANKS } from "../core/entry.ts";
+import { type Rank, RANKS } from "../core/vault/entry.ts";
 import type { Row } from "../core/port.ts";
 import { sliced } from "../util/slices.ts";
 import type { BlockWriter } from "./block_file.ts";

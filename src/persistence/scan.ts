@@ -1,5 +1,5 @@
-import { RANKS } from "../core/entry.ts";
-import { type Linked, LinkedTable } from "../core/hash_table.ts";
+import { RANKS } from "../core/vault/entry.ts";
+import { type Linked, LinkedTable } from "../core/vault/hash_table.ts";
 import type { Entry, Observer, Port, Row } from "../core/port.ts";
 import { rowOf, type Rows } from "./rows.ts";
 

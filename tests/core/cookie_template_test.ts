@@ -5,7 +5,7 @@ import {
   CookieTemplates,
   dataOf,
   isTemplatable,
-} from "../../src/core/cookie_template.ts";
+} from "../../src/core/record/cookie_template.ts";
 import { DAY, START } from "../support/clock.ts";
 import { session, sessionOf, sizeOf } from "../support/setup.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { hashOf, type Linked, LinkedTable } from "../../src/core/hash_table.ts";
+import { hashOf, type Linked, LinkedTable } from "../../src/core/vault/hash_table.ts";
 
 interface Item extends Linked<Item> {
   readonly key: string;

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import type { Entry } from "../../src/core/entry.ts";
-import { addressOf, networkOf, Newcomers } from "../../src/core/newcomers.ts";
+import type { Entry } from "../../src/core/vault/entry.ts";
+import { addressOf, networkOf, Newcomers } from "../../src/core/vault/newcomers.ts";
 import { entryOf } from "../support/core.ts";
 
 describe("Newcomers", () => {

@@ -2,9 +2,9 @@
 import session from "express-session";
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { CookieTemplates } from "../../src/core/cookie_template.ts";
-import { dateOf } from "../../src/core/expiry.ts";
-import { recordOf, sessionOf, textOf } from "../../src/core/record.ts";
+import { CookieTemplates } from "../../src/core/record/cookie_template.ts";
+import { dateOf } from "../../src/core/record/expiry.ts";
+import { recordOf, sessionOf, textOf } from "../../src/core/record/record.ts";
 import { resolveOptions } from "../../src/options.ts";
 
 describe("textOf", () => {

@@ -1,7 +1,7 @@
 /** The engine without a store around it: synchronous, and without express. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Entry } from "../../src/core/entry.ts";
+import { Entry } from "../../src/core/vault/entry.ts";
 import { Sessions } from "../../src/core/sessions.ts";
 import { type LembroOptions, resolveOptions } from "../../src/options.ts";
 import { finish } from "../support/core.ts";

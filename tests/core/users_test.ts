@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Users } from "../../src/core/users.ts";
+import { Users } from "../../src/core/vault/users.ts";
 import { entryOf } from "../support/core.ts";
 
 const sids = (users: Users, user: string) => [...users.entriesOf(user)].map(({ sid }) => sid);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { Observer } from "../../src/core/vault.ts";
-import { RANKS } from "../../src/core/entry.ts";
+import type { Observer } from "../../src/core/vault/vault.ts";
+import { RANKS } from "../../src/core/vault/entry.ts";
 import { candidateOf, finish, TestVault } from "../support/core.ts";
 
 describe("Vault: the ledger", () => {

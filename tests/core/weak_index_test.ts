@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Life } from "../../src/core/entry.ts";
-import { hashOf } from "../../src/core/hash_table.ts";
-import { WeakIndex } from "../../src/core/weak_index.ts";
+import { Life } from "../../src/core/vault/entry.ts";
+import { hashOf } from "../../src/core/vault/hash_table.ts";
+import { WeakIndex } from "../../src/core/overlaps/weak_index.ts";
 
 const lifeOf = (sid: string) => new Life(sid, {});
 

@@ -103,7 +103,7 @@ console.log(JSON.stringify({
     return [];
   }),
   revoked: await growth(async (store) => {
-    for (let i = 0; i < 4_000; i++) await store.revoke(i);
+    for (let i = 0; i < 4_000; i++) await store.revokeUser(i);
     return [];
   }),
   evicted: await growth(async (store) => {

@@ -83,8 +83,12 @@ export type Command =
   | { do: "flood"; count: number; data: Data; cookie: Cookie; from: From | undefined }
   | { do: "visit"; count: number }
   | { do: "destroy" | "info"; sid: string }
-  | { do: "sessionsOf"; user: string | number }
-  | { do: "revoke"; user: string | number; except: { sid: string } | { request: number } | null }
+  | { do: "sessionsOfUser"; user: string | number }
+  | {
+    do: "revokeUser";
+    user: string | number;
+    except: { sid: string } | { request: number } | null;
+  }
   | { do: "backup" | "restore" }
   | { do: "clear" | "all" | "length" | "ids" | "reduce" | "purge" | "close" }
   | { do: "iterate" | "next"; iterator: number }
@@ -389,20 +393,22 @@ export async function play(
       }
       case "info":
         return ask(model.info(command.sid), store.info, command.sid);
-      case "sessionsOf":
-        return ask(model.sessionsOf(String(command.user)), store.sessionsOf, command.user);
-      case "revoke": {
+      case "sessionsOfUser":
+        return ask(model.sessionsOfUser(String(command.user)), store.sessionsOfUser, command.user);
+      case "revokeUser": {
         const { user, except } = command;
         const name = String(user);
-        if (!except) return ask(model.revoke(name, {}), store.revoke, user);
+        if (!except) return ask(model.revokeUser(name, {}), store.revokeUser, user);
         if ("sid" in except) {
-          return ask(model.revoke(name, except), store.revoke, user, { except: except.sid });
+          return ask(model.revokeUser(name, except), store.revokeUser, user, {
+            except: except.sid,
+          });
         }
         const request = requests[except.request];
         if (!request?.req) return;
         const { req, visit } = request;
-        const answer = model.revoke(name, { sid: req.sessionID, visit: visit! });
-        return ask(answer, store.revoke, user, { except: req });
+        const answer = model.revokeUser(name, { sid: req.sessionID, visit: visit! });
+        return ask(answer, store.revokeUser, user, { except: req });
       }
       case "flood":
         for (let n = 1; n <= command.count; n++) {
@@ -489,7 +495,7 @@ export async function play(
 
   async function look(): Promise<void> {
     for (const user of model.users()) {
-      ask(model.sessionsOf(user), store.sessionsOf, user);
+      ask(model.sessionsOfUser(user), store.sessionsOfUser, user);
       await settle();
     }
   }

@@ -311,7 +311,7 @@ export class Model {
     return {};
   }
 
-  revoke(user: string, except: { sid?: string; visit?: Visit }): Answer {
+  revokeUser(user: string, except: { sid?: string; visit?: Visit }): Answer {
     const { sid, visit } = except;
     this.revocations.push({ user, at: ++this.#course, time: this.now, sid, visit });
     if (sid !== undefined) this.#meet(sid);
@@ -326,7 +326,7 @@ export class Model {
     return { result: kept && infoOf(kept) };
   }
 
-  sessionsOf(user: string): Answer {
+  sessionsOfUser(user: string): Answer {
     const found = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
     return { result: found.sort((a, b) => b.lastUsed - a.lastUsed).map(infoOf) };
   }
@@ -482,7 +482,7 @@ export class Model {
     this.kept = this.kept.filter((one) => one !== kept);
     if (event !== "destroy") this.departed.unshift(kept);
     const session = JSON.parse(kept.text);
-    this.events.push([event, kept.sid, ...event === "evict" ? [kept.rank] : [], session]);
+    this.events.push([event, kept.sid, session, ...event === "evict" ? [kept.rank] : []]);
   }
 
   #revoke(kept: Kept): void {

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { type Rank, RANKS } from "../../src/core/entry.ts";
+import { type Rank, RANKS } from "../../src/core/vault/entry.ts";
 import { type Entry, type Port, portOf as portOfStore } from "../../src/core/port.ts";
 import type { Lembro, SessionData } from "../support/setup.ts";
 

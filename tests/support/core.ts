@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Entry, Queue, type Rank, type Reason } from "../../src/core/entry.ts";
-import { hashOf } from "../../src/core/hash_table.ts";
-import { type Candidate, Vault } from "../../src/core/vault.ts";
+import { Entry, Queue, type Rank, type Reason } from "../../src/core/vault/entry.ts";
+import { hashOf } from "../../src/core/vault/hash_table.ts";
+import { type Candidate, Vault } from "../../src/core/vault/vault.ts";
 
 let last = 0;
 

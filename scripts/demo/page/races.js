@@ -37,19 +37,19 @@ onPress("logout", byId("start-logout"), async () => {
   }.`;
 });
 
-onPress("revoke", byId("start-revoke"), async () => {
-  show("revoke", -1);
+onPress("revokeUser", byId("start-revoke"), async () => {
+  show("revokeUser", -1);
   await ensureSignedIn();
-  show("revoke", 0);
+  show("revokeUser", 0);
   const slow = ask("devices/sign-in", { slow: true });
   await pause(HEAD_START);
-  show("revoke", 1);
+  show("revokeUser", 1);
   await ask("devices/sign-out-others", {});
   await pause(HEAD_START);
-  show("revoke", 2);
+  show("revokeUser", 2);
   const { isSignedIn } = await slow;
   await look();
-  show("revoke", 3);
+  show("revokeUser", 3);
   if (isSignedIn) throw new Error("The other device is signed in.");
   if (!state.me) throw new Error("You were signed out as well.");
   return "The other device is not signed in. You still are.";

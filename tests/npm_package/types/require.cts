@@ -5,7 +5,7 @@ const options: lembro.LembroOptions = { interval: 60_000, maxSize: "4M" };
 const Lembro: lembro.StoreConstructor<session.Store> = lembro(session);
 const store: lembro.Store<session.Store> = new Lembro(options, () => {});
 session({ store, secret: "change me" });
-store.on("evict", (_sid: string, _rank: lembro.Rank) => {});
+store.on("evict", (_sid: string, _session: unknown, _rank: lembro.Rank) => {});
 
 const named: typeof lembro = lembro.lembro;
 const byDefault: typeof lembro = lembro.default;

@@ -99,19 +99,19 @@ store.get("a", "b");
 
 // Users and their sessions.
 async function users(request: Parameters<session.Store["regenerate"]>[0]) {
-  const [device] = await store.sessionsOf(42);
+  const [device] = await store.sessionsOfUser(42);
   same<typeof device.created, Date>(true);
   same<typeof device.expires, Date | undefined>(true);
   const info = await store.info("a");
   const kept = await store.update("a", (kept) => void (kept.cookie.path = "/"));
-  const revoked: number = await store.revoke("ada", { except: request });
+  const revoked: number = await store.revokeUser("ada", { except: request });
   return [info?.rank, kept?.cookie.path, revoked];
 }
-store.revoke("ada", (_error, revoked) => revoked?.toFixed());
+store.revokeUser("ada", (_error, revoked) => revoked?.toFixed());
 // @ts-expect-error A user is a string or a number.
-store.sessionsOf({ id: 42 });
+store.sessionsOfUser({ id: 42 });
 // @ts-expect-error An id or a request.
-store.revoke("ada", { except: 42 });
+store.revokeUser("ada", { except: 42 });
 
 // What is at once.
 const stats: LembroStats = store.stats();
@@ -123,7 +123,7 @@ for (const [sid, kept] of store.entries()) sid.length + kept.cookie.path!.length
 store.options.maxSize = 1;
 
 // Events.
-store.on("evict", (sid, rank) => {
+store.on("evict", (sid, _session, rank) => {
   same<typeof sid, string>(true);
   same<typeof rank, Rank>(true);
 });
@@ -132,7 +132,7 @@ store.on("expire", (sid) => sid.length).on("purge", ({ expired }) => expired.toF
 store.off("error", (error) => error instanceof Error);
 store.on("disconnect", () => {});
 // @ts-expect-error There is no such rank.
-store.on("evict", (_sid, rank) => rank === "admin");
+store.on("evict", (_sid, _session, rank) => rank === "admin");
 // @ts-expect-error There is no such number.
 store.on("purge", ({ purged }) => purged);
 same<LembroEvents["expire"], [sid: string, kept: session.SessionData | undefined]>(true);

@@ -5,7 +5,7 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { CookieTemplate } from "./cookie_template.ts";
+import type { CookieTemplate } from "../record/cookie_template.ts";
 import type { Linked } from "./hash_table.ts";
 
 /**

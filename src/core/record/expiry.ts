@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { Duration, ResolvedOptions } from "../options.ts";
-import { isFunction, refused } from "../util/errors.ts";
+import type { Duration, ResolvedOptions } from "../../options.ts";
+import { isFunction, refused } from "../../util/errors.ts";
 
 /** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
 const SHORTEST_TIME = 5;

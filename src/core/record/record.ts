@@ -1,10 +1,10 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { ResolvedOptions, Serializer } from "../options.ts";
-import { isObject, refused } from "../util/errors.ts";
-import { getSize } from "../util/sizes.ts";
+import type { ResolvedOptions, Serializer } from "../../options.ts";
+import { isObject, refused } from "../../util/errors.ts";
+import { getSize } from "../../util/sizes.ts";
 import { type CookieTemplate, type CookieTemplates, isTemplatable } from "./cookie_template.ts";
-import type { Entry, SessionRecord } from "./entry.ts";
+import type { Entry, SessionRecord } from "../vault/entry.ts";
 
 const SAVE = "save session";
 

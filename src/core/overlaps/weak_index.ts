@@ -1,5 +1,5 @@
-import type { Life } from "./entry.ts";
-import { hashOf } from "./hash_table.ts";
+import type { Life } from "../vault/entry.ts";
+import { hashOf } from "../vault/hash_table.ts";
 
 const BUCKETS = 4_096;
 

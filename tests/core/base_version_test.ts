@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Lineage, requestOf } from "../../src/core/lineage.ts";
+import { Lineage, requestOf } from "../../src/core/overlaps/base_version.ts";
 import { entryOf } from "../support/core.ts";
 import { session, sessionOf } from "../support/setup.ts";
 

@@ -1,8 +1,8 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { Serializer } from "../options.ts";
-import { isFunction, isObject } from "../util/errors.ts";
-import { getSize } from "../util/sizes.ts";
+import type { Serializer } from "../../options.ts";
+import { isFunction, isObject } from "../../util/errors.ts";
+import { getSize } from "../../util/sizes.ts";
 
 /** The data of a cookie, as JSON writes it. */
 export type CookieData = Record<string, unknown>;

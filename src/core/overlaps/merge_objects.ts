@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { isObject } from "../util/errors.ts";
-import type { Serializer } from "../options.ts";
+import { isObject } from "../../util/errors.ts";
+import type { Serializer } from "../../options.ts";
 
 type Tree = Record<string, unknown>;
 

@@ -1,10 +1,10 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { isObject } from "../util/errors.ts";
-import { Foreign } from "../util/mark.ts";
-import type { CookieData, CookieTemplate } from "./cookie_template.ts";
-import { type Entry, Life } from "./entry.ts";
-import { hashOf } from "./hash_table.ts";
+import { isObject } from "../../util/errors.ts";
+import { Foreign } from "../../util/mark.ts";
+import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
+import { type Entry, Life } from "../vault/entry.ts";
+import { hashOf } from "../vault/hash_table.ts";
 import { WeakIndex } from "./weak_index.ts";
 
 /** Which kept version a live session came from. */

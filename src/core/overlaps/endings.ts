@@ -1,8 +1,8 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { isObject } from "../util/errors.ts";
-import { Foreign } from "../util/mark.ts";
-import { type Origin, requestOf } from "./lineage.ts";
+import { isObject } from "../../util/errors.ts";
+import { Foreign } from "../../util/mark.ts";
+import { type Origin, requestOf } from "./base_version.ts";
 
 /** How long a request may take that a revocation still has to stop, in milliseconds. */
 const LONGEST_REQUEST = 10 * 60 * 1000;

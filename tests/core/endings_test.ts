@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Revocations } from "../../src/core/revocations.ts";
+import { Revocations } from "../../src/core/overlaps/endings.ts";
 import { MINUTE } from "../support/clock.ts";
 import { session, sessionOf } from "../support/setup.ts";
 
