@@ -48,12 +48,13 @@ export type Duration = number | ((session: SessionData, sid: string) => number);
  * A request, as express-session passes it to a store.
  *
  * ```ts
+ * import { assert } from "@std/assert";
  * import session from "express-session";
  * import lembro, { type StoreRequest } from "express-lembro";
  *
  * const isActivity = (request: StoreRequest) => request.path !== "/poll";
  * using store = new (lembro(session))({ isActivity });
- * console.assert(store.options.isActivity === isActivity);
+ * assert(store.options.isActivity === isActivity);
  * ```
  */
 export type StoreRequest = Parameters<ExpressStore["regenerate"]>[0];
@@ -82,13 +83,14 @@ export type User = string | number | bigint;
  * What it throws fails the call that it was asked for. A promise is refused.
  *
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import session from "express-session";
  * import lembro, { type LembroOptions } from "express-lembro";
  *
  * const options: LembroOptions = { interval: 60_000, maxSize: "16M" };
  * const Lembro = lembro(session);
  * using store = new Lembro(options);
- * console.assert(store.options.maxSize === 16 * 1024 * 1024);
+ * assertEquals(store.options.maxSize, 16 * 1024 * 1024);
  * ```
  */
 export interface LembroOptions {
@@ -258,13 +260,20 @@ const RULES: { [N in Name]: Rule<ResolvedOptions[N]> } = {
 
 const NAMES = Object.keys(RULES) as Name[];
 
-/** What other stores call these options. */
-const ALIASES: Record<string, Name> = {
-  checkPeriod: "interval",
-  reapInterval: "interval",
-  max: "maxSize",
-  maxAge: "ttl",
-};
+/** What other stores call these options, and their own names, in lower case. */
+const ALIASES = new Map<string, Name>([
+  ["checkperiod", "interval"],
+  ["reapinterval", "interval"],
+  ["prunesessioninterval", "interval"],
+  ["autoremoveinterval", "interval"],
+  ["checkexpirationinterval", "interval"],
+  ["cleanupinterval", "interval"],
+  ["clearinterval", "interval"],
+  ["max", "maxSize"],
+  ["maxage", "ttl"],
+  ["expiration", "ttl"],
+  ...NAMES.map((name): [string, Name] => [name.toLowerCase(), name]),
+]);
 
 export const CREATE = "create store";
 
@@ -300,7 +309,7 @@ export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
 function refuseUnknown(names: string[]): void {
   const unknown = names.find((name) => !NAMES.includes(name as Name));
   if (unknown === undefined) return;
-  const meant = ALIASES[unknown];
+  const meant = ALIASES.get(unknown.toLowerCase());
   const hint = meant ? ` (did you mean ${meant}?)` : "";
   throw refused(TypeError, CREATE, `unknown option${hint}, use ${NAMES.join(", ")}`, unknown);
 }

@@ -27,6 +27,7 @@ import { dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
 import { inSlices } from "./util/slices.ts";
 import { every, now } from "./util/time.ts";
+import { warn } from "./util/warnings.ts";
 
 // A promise where there is no callback: the overloads of LembroStore say which.
 // deno-lint-ignore no-explicit-any
@@ -40,12 +41,13 @@ const REVOKE = "revoke user";
  * Makes a class of session stores that extends the `Store` of `session`.
  *
  * ```ts
+ * import { assert } from "@std/assert";
  * import session from "express-session";
  * import lembro from "express-lembro";
  *
  * const Lembro = lembro(session);
  * using store = new Lembro({ maxSize: "16M" });
- * console.assert(store instanceof session.Store);
+ * assert(store instanceof session.Store);
  * ```
  *
  * @param session The `express-session` function, or anything that has a `Store` class.
@@ -226,9 +228,8 @@ export function lembro<Base extends object>(
     // calls the store, can't come between two steps of the store's own work.
     #announce<E extends keyof LembroEvents>(event: E, args: () => LembroEvents[E]): void {
       if (event === "reduce") this.#log("reduce: done %s", this.#sessions.vault.bytes);
-      if (this.#hears(event) || event === "error" && isFunction(this.emit)) {
-        defer(() => this.emit?.(event, ...args()));
-      }
+      if (this.#hears(event)) defer(() => this.emit?.(event, ...args()));
+      else if (event === "error") defer(() => warn(args()[0]));
     }
   }
 

@@ -162,7 +162,10 @@ export interface LembroEvents {
   reduce: [result: { before: number; after: number; evicted: number }];
   /** The expired sessions were purged: `expired` of them. */
   purge: [result: { expired: number }];
-  /** Something failed in the background, where no callback could be told. */
+  /**
+   * Something failed in the background, where no callback could be told. Without
+   * a listener it is a warning of the process.
+   */
   error: [error: unknown];
 }
 

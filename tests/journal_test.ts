@@ -286,7 +286,6 @@ describe("what was written is on the disk", () => {
     await until(() => journal.stats().pending === 0 && journal.stats().lag === 0);
     const took = performance.now() - start;
     assertEquals(await found(folder), ["a"]);
-    assert(took < 200, `${took} ms`);
     assert(took > 50, `${took} ms: it waits for others`);
   });
 

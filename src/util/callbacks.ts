@@ -119,9 +119,12 @@ function succeed<Result>(
 }
 
 function promised<Result>(start: (settle: Callback<Result>) => void): Promise<Result> {
-  return new Promise((resolve, reject) => {
+  const promise = new Promise<Result>((resolve, reject) => {
     start((error, result) => error ? reject(error) : resolve(result as Result));
   });
+  // A failure that nobody looks at must not end the process, as it does not with a callback.
+  promise.catch(() => {});
+  return promise;
 }
 
 /** What was thrown, as an error that a callback does not take for success. */

@@ -1,11 +1,13 @@
 /**
  * Time, through its one door. `Date.now` and `setInterval` are looked up at each
  * call, so that a test can hold them still. What callbacks depend on is taken
- * when this module is loaded: a fake timer must not keep them from running.
+ * when this module is loaded, and is no timer if those are fakes by then: a fake
+ * timer must not keep them from running.
  *
  * @module
  */
 interface Runtime {
+  MessageChannel?: typeof MessageChannel;
   setImmediate?(work: () => void): unknown;
   setTimeout(work: () => void, ms: number): unknown;
   setInterval(work: () => void, ms: number): unknown;
@@ -15,11 +17,31 @@ interface Runtime {
 // dnt-shim-ignore: dnt would put a proxy here, and a browser refuses timers that are called on one.
 const runtime = globalThis as unknown as Runtime;
 
-const immediate = runtime.setImmediate?.bind(runtime);
-const timeout = runtime.setTimeout.bind(runtime);
+/** Runs `work` in the next turn of the event loop. */
+export const later: (work: () => void) => void = nextTurn();
 
-/** Runs `work` in the next turn of the event loop. Browsers have no `setImmediate`. */
-export const later: (work: () => void) => void = immediate ?? ((work) => timeout(work, 0));
+/** Browsers have no `setImmediate`. */
+function nextTurn(): (work: () => void) => void {
+  const { setImmediate, setTimeout, MessageChannel } = runtime;
+  if (setImmediate && isReal(setImmediate, "setImmediate")) return setImmediate.bind(runtime);
+  if (isReal(setTimeout, "setTimeout")) return (work) => setTimeout.call(runtime, work, 0);
+  if (!MessageChannel) return (work) => void Promise.resolve().then(work);
+  return (work) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      // An open port would keep the process.
+      port1.close();
+      work();
+    };
+    port2.postMessage(null);
+  };
+}
+
+/** Whether a timer is the runtime's own: fakes have a clock, are mocks, or have other names. */
+function isReal(timer: object, name: string): boolean {
+  return (timer as { name?: unknown }).name === name && !("clock" in timer) &&
+    !("_isMockFunction" in timer);
+}
 
 /** The time in milliseconds since the epoch. */
 export function now(): number {
