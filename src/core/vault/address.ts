@@ -36,10 +36,17 @@ export function networkOf(address: unknown): string {
     return v4.split(".").join(".");
   }
   const [v6] = (inBrackets ?? address).split("%");
-  if (!ipaddr.IPv6.isValid(v6)) return UNKNOWN_ADDRESS;
-  const { parts } = ipaddr.IPv6.parse(v6);
-  const isV4 = ipaddr.IPv6.parse(v6).isIPv4MappedAddress() ||
-    parts.slice(0, 6).join(":") === TRANSLATED;
-  if (isV4) return parts.slice(6).flatMap((part) => [part >> 8, part & 0xff]).join(".");
+  // Most of what is no address is seen at once: to have it refused takes an error each time.
+  if (!/^[\da-f:.]+$/i.test(v6) || !v6.includes(":")) return UNKNOWN_ADDRESS;
+  let parsed: ipaddr.IPv6;
+  try {
+    parsed = ipaddr.IPv6.parse(v6);
+  } catch {
+    return UNKNOWN_ADDRESS;
+  }
+  const { parts } = parsed;
+  if (parsed.isIPv4MappedAddress() || parts.slice(0, 6).join(":") === TRANSLATED) {
+    return parts.slice(6).flatMap((part) => [part >> 8, part & 0xff]).join(".");
+  }
   return [...parts.slice(0, 3), parts[3] & 0xff00].map((part) => part.toString(16)).join(":");
 }
