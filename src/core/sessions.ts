@@ -8,7 +8,7 @@ import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { hashOf } from "./vault/hash_table.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
-import { addressOf } from "./vault/newcomers.ts";
+import { clientRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
@@ -279,7 +279,7 @@ export class Sessions {
       created,
       lastUsed,
       life,
-      address: "",
+      address: UNKNOWN_ADDRESS,
       isProtected: false,
     };
     const isKept = this.vault.admit(candidate, rank);
@@ -361,6 +361,7 @@ export class Sessions {
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
     const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
+    const address = isProtected || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
@@ -382,7 +383,7 @@ export class Sessions {
       record,
       isProtected,
       user,
-      address: isProtected ? "" : addressOf(session),
+      address,
       created,
       lastUsed: now,
       life: this.#lineage.takeDeparted(sid, hash),
@@ -470,6 +471,15 @@ export class Sessions {
     if (isActivity === everyRequest) return true;
     const request = requestOf(session);
     return !request || this.#isTrue("isActivity", isActivity(request as never));
+  }
+
+  /** The client address of the request of `session`, for a newcomer. */
+  #addressOf(session: SessionData): string {
+    const request = clientRequestOf(session);
+    if (!request) return UNKNOWN_ADDRESS;
+    const address: unknown = this.options.address(request as never);
+    if (!isThenable(address)) return networkOf(address);
+    throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
   }
 
   /** Reads what an option's function has answered: a promise would be true of everything. */
