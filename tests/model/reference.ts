@@ -233,7 +233,8 @@ export class Model {
     } catch (error) {
       return this.#reject((error as Error).name);
     }
-    if (user !== undefined && this.#isRevoked(user, began, sid, visit)) {
+    const isSignIn = user !== undefined && this.#find(sid)?.user !== user;
+    if (isSignIn && this.#isRevoked(user!, began, sid, visit)) {
       this.seen.staleSignIns++;
       return this.#late(sid);
     }
