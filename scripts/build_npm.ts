@@ -200,7 +200,8 @@ async function writeManifest() {
   const path = join(outDir, "package.json");
   const { main, module, dependencies } = JSON.parse(await Deno.readTextFile(path));
   const needed = Object.entries(dependencies)
-    .filter(([name]) => !name.startsWith("@types/") && !(name in manifest.peerDependencies));
+    .filter(([name]) => !name.startsWith("@types/") && !(name in manifest.peerDependencies))
+    .sort(([a], [b]) => a < b ? -1 : 1);
   const published = { ...manifest, main, module, dependencies: Object.fromEntries(needed) };
   await Deno.writeTextFile(path, JSON.stringify(published, undefined, 2) + "\n");
 }

@@ -147,6 +147,14 @@ export interface LembroOptions {
    */
   protect?: ((session: SessionData, sid: string) => boolean) | undefined;
   /**
+   * Returns the address of the client that sent `request`, with or without a
+   * port. Called when a session is created; among newcomers, the client with
+   * the most of them loses its oldest first. What is no address is unknown. The
+   * default is `request.ip`, as Express computes it, or else the address of the
+   * socket.
+   */
+  address?: ((request: StoreRequest) => string | undefined) | undefined;
+  /**
    * Turns sessions into strings and back. It is only ever given whole sessions.
    * @default {JSON}
    */
@@ -185,6 +193,8 @@ export interface ResolvedOptions {
   readonly maxSessionsPerUser: number;
   /** Which sessions are the last to be evicted. */
   readonly protect: (session: SessionData, sid: string) => boolean;
+  /** The address of the client that sent a request. */
+  readonly address: (request: StoreRequest) => string | undefined;
   /** What turns sessions into strings and back. */
   readonly serializer: Serializer;
 }
@@ -246,6 +256,7 @@ const RULES: { [N in Name]: Rule<ResolvedOptions[N]> } = {
       unless(!(value >= 1 && (Number.isInteger(value) || value === Infinity)), value),
   },
   protect: functionOf("(session, sid) => boolean"),
+  address: functionOf("(request) => string or undefined"),
   serializer: {
     takes: "an object with the functions stringify and parse",
     fits(value) {
@@ -293,6 +304,7 @@ export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
     user,
     maxSessionsPerUser: read("maxSessionsPerUser", 100),
     protect: read("protect", protectUsersOf(user)),
+    address: read("address", addressOfRequest),
     serializer: read("serializer", JSON),
   });
 }
@@ -322,6 +334,17 @@ function readOption<N extends Name>(
 /** The default of `isActivity`. */
 export function everyRequest(): boolean {
   return true;
+}
+
+/** The default of `address`. */
+function addressOfRequest(request: StoreRequest): string | undefined {
+  try {
+    const address: unknown = request.ip ?? request.socket?.remoteAddress;
+    return typeof address === "string" ? address : undefined;
+  } catch {
+    // `request.ip` runs the app's own "trust proxy" function.
+    return undefined;
+  }
 }
 
 /** The default of `user`. */

@@ -4,6 +4,7 @@ import type { SessionData } from "express-session";
 import debug from "debug";
 import { openPort } from "./core/port.ts";
 import type { SessionInfo } from "./core/vault/entry.ts";
+import { requestOf } from "./core/overlaps/base_version.ts";
 import { Sessions } from "./core/sessions.ts";
 import {
   CREATE,
@@ -276,12 +277,26 @@ function spared(options: RevokeOptions | null | undefined): { sid?: string; requ
   const { except } = options;
   if (except === undefined || except === null) return {};
   if (isObject(except) && !Array.isArray(except)) {
-    const { sessionID, session } = except as RequestLike;
-    const sid = sessionID ?? session?.id ?? session?.sessionId;
-    return { request: except, ...(typeof sid === "string" ? { sid } : {}) };
+    const found = sparedBy(except as RequestLike);
+    if (found) return found;
   }
   if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
-  throw refused(TypeError, REVOKE, "except must be a session id or a request", except);
+  const rule = "except must be a session id, a request or its session (for a socket, its request)";
+  throw refused(TypeError, REVOKE, rule, except);
+}
+
+/** Reads a request, or the session of one; anything else spares nothing. */
+function sparedBy(except: RequestLike): { sid?: string; request?: object } | undefined {
+  const request = requestOf(except as SessionData);
+  if (request) {
+    const { id } = except as { id?: unknown };
+    return { request, ...(typeof id === "string" ? { sid: id } : {}) };
+  }
+  const { sessionID, session } = except;
+  const sid = sessionID ?? session?.id ?? session?.sessionId;
+  if (typeof sid === "string") return { request: except, sid };
+  // A session that was destroyed is no longer there.
+  return "session" in except && !session ? { request: except } : undefined;
 }
 
 /** Where requests have the id of their session: those of Express, and those of Fastify. */

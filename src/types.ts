@@ -123,10 +123,10 @@ export interface LembroStats {
  */
 export interface RevokeOptions {
   /**
-   * A session by its id; or a request: then its session, and all that this
-   * request saves later, even under a new id.
+   * A session by its id; or a request, or the session of one: then its session,
+   * and all that this request saves later, even under a new id.
    */
-  except?: string | StoreRequest | null | undefined;
+  except?: string | StoreRequest | SessionData | null | undefined;
 }
 
 /**

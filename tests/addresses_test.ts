@@ -1,5 +1,5 @@
 /** The client address of a newcomer: where it comes from, and that nobody ever sees it. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import debug from "debug";
 import { Site } from "./support/http.ts";
@@ -159,5 +159,45 @@ describe("a request that is not Express's own", () => {
     for (let n = 0; n < 60; n++) await store.set(`plain ${n}`, sessionOf());
     assert(store.stats().evicted.newcomers > 60);
     assert(await store.info(form.sessionID));
+  });
+});
+
+describe("the option address", () => {
+  it("says whose newcomers go first, for each new session once", async () => {
+    const asked: unknown[] = [];
+    const address = (request: unknown) => {
+      asked.push(request);
+      return (request as { client: string }).client;
+    };
+    using store = new Lembro({ maxSize: "32K", address });
+    const requests = new Requests(store);
+    const form = await requests.create({ csrf: "token" }, { client: "192.0.2.1", ip: "10.0.0.1" });
+    for (let i = 0; i < 1_000; i++) {
+      await requests.create({}, { client: `203.0.113.9:${i}`, ip: "10.0.0.1" });
+    }
+    assertEquals(asked.length, 1_001);
+    assertEquals((await store.info(form.sessionID))?.rank, "newcomers");
+    await save(form);
+    assertEquals(asked.length, 1_001);
+  });
+
+  it("fails that save, and nothing else, if it throws or returns a promise", async () => {
+    let answer: () => unknown = () => "192.0.2.1";
+    using store = new Lembro({ address: (() => answer()) as never });
+    const requests = new Requests(store);
+    const first = await requests.create();
+    answer = () => {
+      throw new Error("no address");
+    };
+    await assertRejects(() => save(requests.begin()), Error, "no address");
+    answer = () => Promise.resolve("192.0.2.1");
+    await assertRejects(
+      () => save(requests.begin()),
+      TypeError,
+      "Cannot save session: address must return a string or undefined, at once: " +
+        "received a promise",
+    );
+    await save(first);
+    assertEquals([store.stats().sessions, store.stats().rejected], [1, 2]);
   });
 });

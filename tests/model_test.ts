@@ -61,8 +61,8 @@ const ADDRESSES = [
   "192.0.2.1",
   "192.0.2.2",
   "2001:db8:1:2:3:4:5:6",
-  "2001:db8:1:2:9:9:9:9",
-  "2001:db8:1:3:3:4:5:6",
+  "2001:db8:1:ff:9:9:9:9",
+  "2001:db8:1:103:3:4:5:6",
 ];
 const from: fc.Arbitrary<From> = fc.record({
   address: fc.constantFrom(...ADDRESSES),

@@ -112,6 +112,7 @@ describe("a bad option is refused: the error names it, what it takes and what it
     [{ absoluteTimeout: -1 }, RangeError, "absoluteTimeout", "-1"],
     [{ absoluteTimeout: new Date() }, TypeError, "absoluteTimeout", "an object"],
     [{ isActivity: false }, TypeError, "isActivity", "false", "(request) => boolean"],
+    [{ address: "ip" }, TypeError, "address", "(request) => string or undefined"],
     [{ user: "id" }, TypeError, "user", '"id"', "(session, sid)"],
     [{ maxSessionsPerUser: 0 }, RangeError, "maxSessionsPerUser", "received 0", "from 1"],
     [{ maxSessionsPerUser: 1.5 }, RangeError, "maxSessionsPerUser", "1.5"],

@@ -82,6 +82,17 @@ describe("revokeUser", () => {
     assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), [phone.sessionID]);
   });
 
+  it("spares the request whose session is given, its later sign-in included", async () => {
+    const { store, phone } = await devices();
+    using _ = store;
+    assertEquals(await store.revokeUser("ada", { except: phone.session as never }), 1);
+    assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), [phone.sessionID]);
+    await regenerate(phone);
+    Object.assign(phone.session, ada);
+    await save(phone);
+    assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), [phone.sessionID]);
+  });
+
   it("spares the session of a request of Fastify", async () => {
     for (const request of [{ session: { sessionId: "1" } }, { session: { id: "1" } }]) {
       using store = new Lembro();
@@ -121,8 +132,11 @@ describe("revokeUser", () => {
 
   for (
     const [options, message] of [
-      [{ except: true }, "except must be a session id or a request"],
-      [{ except: ["1"] }, "except must be a session id or a request"],
+      [{ except: true }, "except must be a session id, a request or its session"],
+      [{ except: ["1"] }, "except must be a session id, a request or its session"],
+      [{ except: { sid: "1" } }, "except must be a session id, a request or its session"],
+      [{ except: { request: { sessionID: "1" } } }, "for a socket, its request"],
+      [{ except: { sid: "1", session: {} } }, "except must be a session id, a request"],
       [{ exept: "1" }, "unknown option, use except"],
       ["1", "options must be an object"],
       [["1"], "options must be an object"],
@@ -252,6 +266,21 @@ describe("after revoke, nothing brings the user back:", () => {
     await store.set(phone.sessionID, phone.session);
     await store.set("another id", phone.session);
     assertEquals((await store.sessionsOfUser("ada")).length, 0);
+  });
+
+  it("and keeps what an older request saves into a session with a new sign-in", async () => {
+    const { store, requests } = await devices();
+    using _ = store;
+    const { sessionID } = await requests.create();
+    const older = await requests.load(sessionID);
+    await store.revokeUser("ada");
+    const signIn = await requests.load(sessionID);
+    Object.assign(signIn.session, ada);
+    await save(signIn);
+    older.session.seen = true;
+    await save(older);
+    assertEquals(await keptData(store, sessionID), { ...ada, seen: true });
+    assertEquals(store.stats().lateWrites, 0);
   });
 
   it("but a sign-in that begins after it", async () => {

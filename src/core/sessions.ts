@@ -2,13 +2,14 @@
 import type { SessionData } from "express-session";
 import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
+import { flat } from "../util/flat.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { hashOf } from "./vault/hash_table.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
-import { addressOf } from "./vault/newcomers.ts";
+import { clientRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
@@ -141,7 +142,7 @@ export class Sessions {
     const hash = hashOf(sid);
     const entry = this.vault.find(sid, this.now(), hash);
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined, hash);
+    this.#lineage.end(flat(sid), undefined, hash);
     this.vault.notifyEnd(sid);
   }
 
@@ -175,7 +176,7 @@ export class Sessions {
    * Returns how many sessions there were.
    */
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
-    const name = String(user);
+    const name = flat(String(user));
     const now = this.now();
     this.#revocations.revoke(name, sid, request, now);
     this.vault.notifyRevoke(name, sid);
@@ -279,7 +280,7 @@ export class Sessions {
       created,
       lastUsed,
       life,
-      address: "",
+      address: UNKNOWN_ADDRESS,
       isProtected: false,
     };
     const isKept = this.vault.admit(candidate, rank);
@@ -361,6 +362,7 @@ export class Sessions {
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
     const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
+    const address = isProtected || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
@@ -382,7 +384,7 @@ export class Sessions {
       record,
       isProtected,
       user,
-      address: isProtected ? "" : addressOf(session),
+      address,
       created,
       lastUsed: now,
       life: this.#lineage.takeDeparted(sid, hash),
@@ -470,6 +472,15 @@ export class Sessions {
     if (isActivity === everyRequest) return true;
     const request = requestOf(session);
     return !request || this.#isTrue("isActivity", isActivity(request as never));
+  }
+
+  /** The client address of the request of `session`, for a newcomer. */
+  #addressOf(session: SessionData): string {
+    const request = clientRequestOf(session);
+    if (!request) return UNKNOWN_ADDRESS;
+    const address: unknown = this.options.address(request as never);
+    if (!isThenable(address)) return networkOf(address);
+    throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
   }
 
   /** Reads what an option's function has answered: a promise would be true of everything. */

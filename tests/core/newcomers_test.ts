@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Entry } from "../../src/core/vault/entry.ts";
-import { addressOf, networkOf, Newcomers } from "../../src/core/vault/newcomers.ts";
+import { Newcomers } from "../../src/core/vault/newcomers.ts";
 import { entryOf } from "../support/core.ts";
 
 describe("Newcomers", () => {
@@ -94,38 +94,5 @@ describe("Newcomers", () => {
       ),
       { numRuns: 300, seed: 14 },
     );
-  });
-});
-
-describe("networkOf", () => {
-  for (
-    const [address, network] of [
-      ["203.0.113.9", "203.0.113.9"],
-      ["::ffff:203.0.113.9", "203.0.113.9"],
-      ["::FFFF:203.0.113.9", "203.0.113.9"],
-      ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
-      ["2001:DB8:1:2::", "2001:db8:1:2"],
-      ["2001:0db8:0001:0002::1", "2001:db8:1:2"],
-      ["2001:db8::1", "2001:db8:0:0"],
-      ["::1", "0:0:0:0"],
-      ["::", "0:0:0:0"],
-      ["fe80::1%eth0", "fe80:0:0:0"],
-      ["1::2:3:4:5:6:7", "1:0:2:3"],
-      ["64:ff9b::203.0.113.9", "64:ff9b:0:0"],
-    ]
-  ) {
-    it(`${address} is of ${network}`, () => assertEquals(networkOf(address), network));
-  }
-});
-
-describe("addressOf", () => {
-  const of = (req: unknown) => addressOf({ req } as never);
-
-  it("is req.ip, else the address of the socket, else unknown", () => {
-    assertEquals(of({ ip: "192.0.2.1", socket: { remoteAddress: "192.0.2.2" } }), "192.0.2.1");
-    assertEquals(of({ socket: { remoteAddress: "2001:db8::1" } }), "2001:db8:0:0");
-    for (const req of [undefined, null, 5, {}, { ip: 5 }, { socket: null }, { socket: {} }]) {
-      assertEquals(of(req), "");
-    }
   });
 });

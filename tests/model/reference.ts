@@ -233,7 +233,8 @@ export class Model {
     } catch (error) {
       return this.#reject((error as Error).name);
     }
-    if (user !== undefined && this.#isRevoked(user, began, sid, visit)) {
+    const isSignIn = user !== undefined && this.#find(sid)?.user !== user;
+    if (isSignIn && this.#isRevoked(user!, began, sid, visit)) {
       this.seen.staleSignIns++;
       return this.#late(sid);
     }
@@ -663,8 +664,10 @@ function dateOf(cookie: Session): number | undefined {
   return Number.isFinite(date) ? date : undefined;
 }
 
-/** One client may have all addresses of an IPv6 /64. Those used here are written in full. */
+/** One client may have all addresses of an IPv6 /56. Those used here are written in full. */
 function networkOf(address: string | undefined): string {
   if (address === undefined) return "unknown";
-  return address.includes(":") ? address.split(":").slice(0, 4).join(":") : address;
+  if (!address.includes(":")) return address;
+  const [a, b, c, d] = address.split(":");
+  return [a, b, c, d.padStart(4, "0").slice(0, 2)].join(":");
 }

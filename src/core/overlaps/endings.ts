@@ -111,8 +111,8 @@ export class Revocations {
   }
 
   /**
-   * Whether a save of `session` as one of `user` comes from a request that began
-   * before that user was revoked. `isSignIn`: whether the user changes by it.
+   * Whether a save of `session` signs `user` in, and comes from a request that
+   * began before that user was revoked. `isSignIn`: whether the user changes by it.
    */
   isStale(
     user: string,
@@ -122,13 +122,14 @@ export class Revocations {
     isSignIn: boolean,
     now: number,
   ): boolean {
-    // Nearly always nobody was revoked since.
-    if (this.#users.size === 0) return false;
+    // Nearly always nobody was revoked since. And nobody comes back by a save into
+    // a session that the user has signed in to anew.
+    if (this.#users.size === 0 || !isSignIn) return false;
     const moment = this.momentOf(session, origin);
     if (moment === this.#moment) return false;
     this.#forget(now);
     const revocations = this.#users.get(user);
-    if (!revocations) return isSignIn && moment < (this.#everybody?.moment ?? 0);
+    if (!revocations) return moment < (this.#everybody?.moment ?? 0);
     const request = requestOf(session);
     return revocations.some((one) =>
       moment < one.moment && !isOld(one, now) && sid !== one.sid &&

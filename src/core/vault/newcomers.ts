@@ -1,5 +1,3 @@
-// @ts-types="npm:@types/express-session@^1.18.0"
-import type { SessionData } from "express-session";
 import type { AddressGroup, Arrival, Entry } from "./entry.ts";
 import { LinkedTable } from "./hash_table.ts";
 
@@ -139,49 +137,4 @@ export class Newcomers {
 function goesBefore(a: AddressGroup, b: AddressGroup): boolean {
   if (a.count !== b.count) return a.count > b.count;
   return a.first!.entry.number < b.first!.entry.number;
-}
-
-/** Stands for all newcomers that were saved without a request. */
-export const UNKNOWN_ADDRESS = "";
-
-/** What the store reads of a request to know its client. */
-interface RequestLike {
-  ip?: unknown;
-  socket?: { remoteAddress?: unknown } | null;
-}
-
-/**
- * Returns the client address of the request that `session` belongs to: `req.ip`
- * as Express computes it, or else the address of the socket. An IPv6 address
- * stands for its /64, since one client has all of that.
- */
-export function addressOf(session: SessionData): string {
-  const { req } = session as { req?: RequestLike };
-  if (typeof req !== "object" || req === null) return UNKNOWN_ADDRESS;
-  try {
-    const address = req.ip ?? req.socket?.remoteAddress;
-    return typeof address === "string" ? networkOf(address) : UNKNOWN_ADDRESS;
-  } catch {
-    // `req.ip` runs the app's own "trust proxy" function.
-    return UNKNOWN_ADDRESS;
-  }
-}
-
-/** Returns an IPv4 address as it is, and the first four groups of an IPv6 address. */
-export function networkOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped) return mapped[1];
-  const [start, end = ""] = address.toLowerCase().split("%")[0].split("::");
-  const before = groupsOf(start);
-  const after = groupsOf(end);
-  const zeros = address.includes("::") ? Math.max(0, 8 - before.length - after.length) : 0;
-  return [...before, ...Array(zeros).fill("0"), ...after].slice(0, 4).join(":");
-}
-
-/** The 16-bit groups of a part of an IPv6 address, without leading zeros. */
-function groupsOf(part: string): string[] {
-  return part.split(":").filter((group) => group !== "")
-    // An IPv4 address at the end takes two groups; it never comes among the first four.
-    .flatMap((group) => group.includes(".") ? ["0", "0"] : [group.replace(/^0+(?=.)/, "")]);
 }
