@@ -427,7 +427,7 @@ if (hasChromium()) {
 
       it("keeps a device out whose sign-in ends after the sign-out", async () => {
         await press("Sign out during a sign-in");
-        await says("revokeUser", "The other device is not signed in. You still are.");
+        await says("revoke", "The other device is not signed in. You still are.");
         assertEquals(await devices(), ["Chrome on Linux this device"]);
       });
 

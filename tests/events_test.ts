@@ -31,7 +31,7 @@ describe("events", () => {
     assertEquals(purges, [{ expired: 3 }, { expired: 0 }]);
   });
 
-  it("evict: passes the id and the rank; reduce: the sizes and how many went", async () => {
+  it("evict: passes the id, the session and the rank; reduce: the sizes and how many went", async () => {
     using store = new Lembro({ maxSize: 4_000, protect: (_session, sid) => sid.startsWith("p") });
     const evicted: string[][] = [];
     const reduced: unknown[] = [];
@@ -134,7 +134,7 @@ describe("the session in an event", () => {
     }],
   ];
   for (const [event, how, cause] of causes) {
-    it(`comes last, and is what was kept: ${event} by ${how}`, async () => {
+    it(`comes after the id, and is what was kept: ${event} by ${how}`, async () => {
       using clock = new HeldClock();
       const { store } = counting();
       using _ = store;
@@ -144,7 +144,7 @@ describe("the session in an event", () => {
       await cause(store, clock);
       await settled();
       const rank = event === "evict" ? ["protected"] : [];
-      assertEquals(heard, [["0", ...rank, withUser(0)]]);
+      assertEquals(heard, [["0", withUser(0), ...rank]]);
     });
 
     it(`is parsed only if somebody listens: ${event} by ${how}`, async () => {

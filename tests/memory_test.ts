@@ -36,3 +36,10 @@ describe("a store that is dropped without close()", () => {
     assertEquals(await run("dropped"), { stores: 20, collected: 20, timersLeft: 0 });
   });
 });
+
+describe("ids and users that are cut from bodies and headers", () => {
+  it("take no more memory than others: nothing holds on to what they were cut from", async () => {
+    const { short, long } = await run("pieces") as Record<string, number>;
+    assert(long < 1.5 * short, `${long} bytes of heap, ${short} for those cut from short texts`);
+  });
+});

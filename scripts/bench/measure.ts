@@ -439,7 +439,7 @@ export async function measureHolds(
       await settle(store);
     });
   }
-  if (store.revoke) {
+  if (store.revokeUser) {
     const revoked = Math.min(REVOKED, count);
     const prepare = async () => {
       await clear();
@@ -450,7 +450,7 @@ export async function measureHolds(
     await least(
       "revokeUser",
       prepare,
-      () => call((callback) => store.revoke!(ONE_USER, {}, callback as never)),
+      () => call((callback) => store.revokeUser!(ONE_USER, {}, callback as never)),
     );
   }
   await least("clear", refill, clear);

@@ -64,8 +64,8 @@ class Gate {
 
 /** Ends all sessions of a user but that of `request`: by `revokeUser`, or else as is usual, one by one. */
 async function signOutEverywhere(store: BenchStore, user: string, request: Request) {
-  if (store.revoke) {
-    await call((callback) => store.revoke!(user, { except: request }, callback as never));
+  if (store.revokeUser) {
+    await call((callback) => store.revokeUser!(user, { except: request }, callback as never));
     return;
   }
   const all = await call<object>((callback) => store.all!(callback as never)) ?? {};

@@ -19,7 +19,7 @@ export interface BenchStore extends session.Store {
   purge?(callback: Callback): void;
   stats?(): { bytes: number; sessions: number };
   /** Destroys all sessions of a user but that of the request in `except`. */
-  revoke?(user: string, options: { except?: object }, callback: Callback<number>): void;
+  revokeUser?(user: string, options: { except?: object }, callback: Callback<number>): void;
   /** How many sessions it keeps, at once and without parsing them; not in {@linkcode REDIS}. */
   size?(): number;
 }

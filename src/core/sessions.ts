@@ -2,6 +2,7 @@
 import type { SessionData } from "express-session";
 import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
+import { flat } from "../util/flat.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
@@ -141,7 +142,7 @@ export class Sessions {
     const hash = hashOf(sid);
     const entry = this.vault.find(sid, this.now(), hash);
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined, hash);
+    this.#lineage.end(flat(sid), undefined, hash);
     this.vault.notifyEnd(sid);
   }
 
@@ -175,7 +176,7 @@ export class Sessions {
    * Returns how many sessions there were.
    */
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
-    const name = String(user);
+    const name = flat(String(user));
     const now = this.now();
     this.#revocations.revoke(name, sid, request, now);
     this.vault.notifyRevoke(name, sid);

@@ -37,19 +37,19 @@ onPress("logout", byId("start-logout"), async () => {
   }.`;
 });
 
-onPress("revokeUser", byId("start-revoke"), async () => {
-  show("revokeUser", -1);
+onPress("revoke", byId("start-revoke"), async () => {
+  show("revoke", -1);
   await ensureSignedIn();
-  show("revokeUser", 0);
+  show("revoke", 0);
   const slow = ask("devices/sign-in", { slow: true });
   await pause(HEAD_START);
-  show("revokeUser", 1);
+  show("revoke", 1);
   await ask("devices/sign-out-others", {});
   await pause(HEAD_START);
-  show("revokeUser", 2);
+  show("revoke", 2);
   const { isSignedIn } = await slow;
   await look();
-  show("revokeUser", 3);
+  show("revoke", 3);
   if (isSignedIn) throw new Error("The other device is signed in.");
   if (!state.me) throw new Error("You were signed out as well.");
   return "The other device is not signed in. You still are.";

@@ -1,4 +1,5 @@
 import { type Entry, UserGroup } from "./entry.ts";
+import { flat } from "../../util/flat.ts";
 import { hashOf, HashTable } from "./hash_table.ts";
 
 /** By its name, the only entry of a user, or the group of all. */
@@ -89,7 +90,7 @@ export class Users {
     if (isSpared) this.remove(spared!);
     const found = this.#owners.find(user);
     if (found) this.#owners.remove(found);
-    const group = found && groupOf(found, user);
+    const group = found && groupOf(found);
     if (group) group.revoked = 0;
     if (isSpared) this.#add(spared!, user);
     return group;
@@ -99,11 +100,11 @@ export class Users {
     const hash = hashOf(user);
     const found = this.#owners.find(user, hash);
     if (!found) {
-      entry.owner = user;
+      entry.owner = flat(user);
       this.#owners.add(entry, hash);
       return;
     }
-    const group = groupOf(found, user);
+    const group = groupOf(found);
     if (group !== found) {
       this.#owners.remove(found);
       this.#owners.add(group, hash);
@@ -114,9 +115,9 @@ export class Users {
 }
 
 /** Returns the group of a user, which the only entry of that user gets now. */
-function groupOf(found: Owner, user: string): UserGroup {
+function groupOf(found: Owner): UserGroup {
   if (found instanceof UserGroup) return found;
-  const group = new UserGroup(user, found);
+  const group = new UserGroup(found.user!, found);
   found.owner = group;
   return group;
 }

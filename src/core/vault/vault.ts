@@ -7,6 +7,7 @@ import {
   type SessionRecord,
   type UserGroup,
 } from "./entry.ts";
+import { flat } from "../../util/flat.ts";
 import { LinkedTable } from "./hash_table.ts";
 import { Newcomers } from "./newcomers.ts";
 import { Users } from "./users.ts";
@@ -373,7 +374,7 @@ export class Vault {
   #enter(candidate: Candidate, number: number, queue: Queue): Entry {
     const { sid, hash, record, created, lastUsed, life } = candidate;
     const entry = new Entry(
-      sid,
+      flat(sid),
       number,
       ++this.#revision,
       queue,
