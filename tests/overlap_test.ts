@@ -30,6 +30,41 @@ async function twoRequests(data: Data, options = {}) {
   return { store, one: await load(), other: await load(), load };
 }
 
+/** What hands out the session "a" as an object. */
+const FINDERS: Record<
+  string,
+  (store: InstanceType<typeof Lembro>) => Promise<SessionData | undefined>
+> = {
+  info: async (store) => (await store.info("a"))?.session,
+  sessionsOfUser: async (store) => (await store.sessionsOfUser("ada"))[0]?.session,
+  all: async (store) => ((await store.all()) as unknown as Record<string, SessionData>).a,
+  entries: async (store) => await [...store.entries()][0]?.[1],
+  update: (store) => store.update("a", () => {}),
+};
+
+for (const [name, find] of Object.entries(FINDERS)) {
+  describe(`a session that ${name} handed out`, () => {
+    it("counts as loaded: its save after a logout is late", async () => {
+      const { store } = await twoRequests({ passport: { user: "ada" } });
+      using _ = store;
+      const found = (await find(store))!;
+      await store.destroy("a");
+      await store.set("a", found);
+      assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 1]);
+    });
+
+    it("is merged with what was saved meanwhile", async () => {
+      const { store, one } = await twoRequests({ passport: { user: "ada" } });
+      using _ = store;
+      const found = (await find(store))!;
+      one.theirs = 1;
+      await store.set("a", one);
+      await store.set("a", Object.assign(found, { mine: 2 }));
+      assertEquals(await kept(store), { passport: { user: "ada" }, theirs: 1, mine: 2 });
+    });
+  });
+}
+
 describe("a logout", () => {
   for (
     const [how, logout] of [

@@ -186,7 +186,7 @@ export class Sessions {
   *all(): Steps<Record<string, SessionData>> {
     const sessions: Record<string, SessionData> = Object.create(null);
     for (const entry of this.vault.walk()) {
-      if (entry) sessions[entry.sid] = sessionOf(entry, this.options);
+      if (entry) sessions[entry.sid] = this.#load(entry);
       yield;
     }
     return sessions;
@@ -326,7 +326,7 @@ export class Sessions {
       throw refused(TypeError, "update session", "change must not return a promise", result);
     }
     const saved = this.#save(sid, session, entry);
-    return saved && sessionOf(saved, this.options);
+    return saved && this.#load(saved);
   }
 
   /**
@@ -568,7 +568,7 @@ export class Sessions {
     const end = new Date(expires);
     return {
       sid,
-      session: sessionOf(entry, this.options),
+      session: this.#load(entry),
       user: entry.user,
       rank,
       bytes: size,
@@ -582,7 +582,7 @@ export class Sessions {
     entries: Iterable<Entry | undefined>,
   ): Generator<[sid: string, session: SessionData], void, undefined> {
     for (const entry of entries) {
-      if (entry) yield [entry.sid, sessionOf(entry, this.options)];
+      if (entry) yield [entry.sid, this.#load(entry)];
     }
   }
 
