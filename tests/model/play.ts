@@ -284,10 +284,11 @@ export async function play(
       }
       case "copy": {
         ask(model.all(), store.all);
+        const origin = model.found(command.sid);
         const live = (await settle() as Record<string, Session>)[command.sid];
         if (live) {
           const { sid } = command;
-          requests[command.request] = { sid, live, origin: undefined };
+          requests[command.request] = { sid, live, origin };
         }
         return;
       }

@@ -170,6 +170,12 @@ export class Model {
     return { result: JSON.parse(kept.text), origin: this.#originOf(kept) };
   }
 
+  /** What all() hands out counts as loaded, though it is no use. */
+  found(sid: string): Origin | undefined {
+    const kept = this.#find(sid);
+    return kept && this.#originOf(kept);
+  }
+
   set(sid: string, session: Session, origin?: Origin, visit?: Visit): Answer {
     if (typeof session !== "object" || session === null) return this.#reject("TypeError");
     // Under another id it is plain data, that began when it was loaded.

@@ -24,6 +24,8 @@ export interface FakeRequest {
 export interface RequestFields {
   ip?: string | undefined;
   path?: string;
+  /** Where an app's own option `address` finds the address. */
+  client?: string;
 }
 
 /** What express-session assigns to a store. */
