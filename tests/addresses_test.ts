@@ -181,6 +181,14 @@ describe("the option address", () => {
     assertEquals(asked.length, 1_001);
   });
 
+  it("is asked about the request that a session of Fastify keeps under a symbol", async () => {
+    const asked: unknown[] = [];
+    const request = { ip: ADDRESS };
+    using store = new Lembro({ address: (one) => void asked.push(one) });
+    await store.set("a", Object.assign(sessionOf(), { [Symbol("request")]: request }));
+    assertEquals(asked, [request]);
+  });
+
   it("fails that save, and nothing else, if it throws or returns a promise", async () => {
     let answer: () => unknown = () => "192.0.2.1";
     using store = new Lembro({ address: (() => answer()) as never });

@@ -71,6 +71,21 @@ describe("what fails in the background", () => {
     assertEquals([out, code], ["heard: no purge today", 0]);
   });
 
+  it("is a warning if it is the app's own log, and the call succeeds", async () => {
+    const { out, code } = await run(`
+      import debug from "debug";
+      import process from "node:process";
+      debug.enable("express-lembro");
+      debug.log = () => { throw new Error("no log today"); };
+      const { default: lembro } = await import(${MOD});
+      process.on("warning", ({ message }) => console.log("warning:", message));
+      using store = new (lembro({ Store: class {} }))();
+      await store.reduce();
+      setTimeout(() => console.log("alive"), 100);`);
+    const warning = "warning: no log today";
+    assertEquals([out, code], [`${warning}\n${warning}\nalive`, 0]);
+  });
+
   for (const Store of ["EventEmitter", "class {}"]) {
     it(`is a warning of the process if nobody listens: a Store that is ${Store}`, async () => {
       const { out, code } = await run(`${failing(Store)}

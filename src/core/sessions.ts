@@ -9,7 +9,7 @@ import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { hashOf } from "./vault/hash_table.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
-import { clientRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
+import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
@@ -142,7 +142,7 @@ export class Sessions {
     const hash = hashOf(sid);
     const entry = this.vault.find(sid, this.now(), hash);
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(flat(sid), undefined, hash);
+    this.#lineage.end(sid, undefined, hash);
     this.vault.notifyEnd(sid);
   }
 
@@ -177,10 +177,11 @@ export class Sessions {
    */
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
+    const spared = sid === undefined ? undefined : flat(sid);
     const now = this.now();
-    this.#revocations.revoke(name, sid, request, now);
-    this.vault.notifyRevoke(name, sid);
-    return this.vault.revoke(name, sid === undefined ? undefined : this.vault.find(sid, now));
+    this.#revocations.revoke(name, spared, request, now);
+    this.vault.notifyRevoke(name, spared);
+    return this.vault.revoke(name, spared === undefined ? undefined : this.vault.find(spared, now));
   }
 
   *all(): Steps<Record<string, SessionData>> {
@@ -476,7 +477,7 @@ export class Sessions {
 
   /** The client address of the request of `session`, for a newcomer. */
   #addressOf(session: SessionData): string {
-    const request = clientRequestOf(session);
+    const request = requestOf(session) ?? fastifyRequestOf(session);
     if (!request) return UNKNOWN_ADDRESS;
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);

@@ -18,10 +18,10 @@ interface Runtime {
 const runtime = globalThis as unknown as Runtime;
 
 /** Runs `work` in the next turn of the event loop. */
-export const later: (work: () => void) => void = nextTurn();
+export const later: (work: () => void) => void = realTimer();
 
 /** Browsers have no `setImmediate`. */
-function nextTurn(): (work: () => void) => void {
+function realTimer(): (work: () => void) => void {
   const { setImmediate, setTimeout, MessageChannel } = runtime;
   if (setImmediate && isReal(setImmediate, "setImmediate")) return setImmediate.bind(runtime);
   if (isReal(setTimeout, "setTimeout")) return (work) => setTimeout.call(runtime, work, 0);

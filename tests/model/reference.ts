@@ -420,9 +420,9 @@ export class Model {
     return true;
   }
 
-  /** An iterator: those kept now, each once, in the order in which they came. */
+  /** An iterator: those kept now, each once, in the order in which they came; a restored one is older than all. */
   entries(): () => [sid: string, session: Session] | undefined {
-    const left = [...this.kept];
+    const left = [...this.kept].sort((a, b) => a.made - b.made);
     return () => {
       for (let kept = left.shift(); kept; kept = left.shift()) {
         if (!this.kept.includes(kept)) continue;

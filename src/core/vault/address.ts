@@ -12,11 +12,8 @@ const LONGEST = 100;
 /** The first 96 bits of IPv4 addresses that a gateway has translated to IPv6: `64:ff9b::/96`. */
 const TRANSLATED = "100:65435:0:0:0:0";
 
-/** Returns the request that `session` belongs to, in Express or Fastify. */
-export function clientRequestOf(session: SessionData): object | undefined {
-  const { req } = session as { req?: unknown };
-  if (isObject(req)) return req;
-  // Fastify's session has it under a symbol of its own.
+/** Returns the request that a session of Fastify belongs to: it is under a symbol of its own. */
+export function fastifyRequestOf(session: SessionData): object | undefined {
   const symbol = Object.getOwnPropertySymbols(session).find((one) => one.description === "request");
   const request: unknown = symbol && (session as unknown as Record<symbol, unknown>)[symbol];
   return isObject(request) ? request : undefined;

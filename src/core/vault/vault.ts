@@ -350,7 +350,9 @@ export class Vault {
 
   /** Tells the observers what happened to sessions that may not be kept. */
   notifyEnd(sid: string): void {
-    this.#observers?.forEach((observer) => observer.end?.(sid));
+    if (!this.#observers) return;
+    const kept = flat(sid);
+    for (const observer of this.#observers) observer.end?.(kept);
   }
 
   /** Tells the observers that a user was revoked. */
