@@ -34,6 +34,8 @@ export interface Announcements {
 export interface Surroundings {
   /** Returns the time, in milliseconds since the epoch. */
   clock(): number;
+  /** Returns the milliseconds since some moment, by a clock that does not jump. */
+  monotonicClock(): number;
   /** Runs work in slices: the first one at once. */
   run(steps: Steps<void>): void;
   /** Called when a reduction begins, with the size of all sessions in bytes. */
@@ -63,7 +65,7 @@ export class Sessions {
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
   readonly #lineage = new Lineage();
-  readonly #revocations = new Revocations();
+  readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   #isReducing = false;
@@ -86,6 +88,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
@@ -193,10 +196,10 @@ export class Sessions {
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
     const spared = sid === undefined ? undefined : flat(sid);
-    const now = this.now();
-    this.#revocations.revoke(name, spared, request, now);
+    this.#revocations.revoke(name, spared, request);
     this.vault.notifyRevoke(name, spared);
-    return this.vault.revoke(name, spared === undefined ? undefined : this.vault.find(spared, now));
+    const kept = spared === undefined ? undefined : this.vault.find(spared, this.now());
+    return this.vault.revoke(name, kept);
   }
 
   *all(): Steps<Record<string, SessionData>> {
@@ -387,7 +390,7 @@ export class Sessions {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
       const from = origin ?? this.#lineage.originOf(session);
-      if (this.#revocations.isStale(user, sid, session, from, isSignIn, now)) {
+      if (this.#revocations.isStale(user, sid, session, from, isSignIn)) {
         return this.#late(sid);
       }
     }

@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { FakeTime } from "@std/testing/time";
 import type { LembroOptions, Serializer } from "express-lembro";
+import { HeldClock } from "../support/clock.ts";
 import { Lembro, session as expressSession, settled } from "../support/setup.ts";
 import {
   type Answer,
@@ -128,7 +128,7 @@ export async function play(
   options: Options,
   commands: Command[],
 ): Promise<Model["counters"] & Model["seen"]> {
-  using time = new FakeTime(START);
+  using time = new HeldClock(START);
   const { maxSize, interval, maxSessionsPerUser, polls } = options;
   const bytes = maxSize === "1K" ? 1024 : Number(maxSize);
   const settings: Settings = {
@@ -484,7 +484,7 @@ export async function play(
         for (let left = command.ms; left > 0;) {
           const ms = Math.min(left, model.untilPurge);
           await settled();
-          tick(ms);
+          tick(ms, ms);
           left -= ms;
         }
         return;
@@ -495,10 +495,14 @@ export async function play(
     }
   }
 
-  /** No two sessions are used in one millisecond: which of them is the later would be open. */
-  function tick(ms: number): void {
-    model.wait(ms);
-    time.tick(ms);
+  /**
+   * No two sessions are used in one millisecond: which of them is the later would
+   * be open. What slices of work are measured by moves while no work is under way
+   * only: how much of it fits into one is the machine's affair.
+   */
+  function tick(ms: number, elapsed = 0): void {
+    model.wait(ms, elapsed);
+    time.tick(ms, elapsed);
   }
 
   async function look(): Promise<void> {

@@ -109,6 +109,7 @@ export interface Settings {
 interface Revocation {
   user: string;
   at: number;
+  /** By a clock that nobody can set. */
   time: number;
   sid: string | undefined;
   visit: Visit | undefined;
@@ -118,6 +119,8 @@ const TEN_MINUTES = 600_000;
 
 export class Model {
   now: number;
+  /** The time by a clock that nobody can set. */
+  elapsed = 0;
   /** In the order in which they came. */
   kept: Kept[] = [];
   /** Those that were evicted or expired, the latest first. */
@@ -333,7 +336,7 @@ export class Model {
 
   revokeUser(user: string, except: { sid?: string; visit?: Visit }): Answer {
     const { sid, visit } = except;
-    this.revocations.push({ user, at: ++this.#course, time: this.now, sid, visit });
+    this.revocations.push({ user, at: ++this.#course, time: this.elapsed, sid, visit });
     if (sid !== undefined) this.#meet(sid);
     const ofUser = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
     const revoked = ofUser.filter((kept) => kept.sid !== sid);
@@ -392,8 +395,9 @@ export class Model {
   }
 
   /** Time passes: no more than until the next purge. */
-  wait(ms: number): void {
+  wait(ms: number, elapsed: number): void {
     this.now += ms;
+    this.elapsed += elapsed;
     if (this.now < this.#nextPurge) return;
     this.#nextPurge += this.#settings.interval;
     this.purge();
@@ -555,7 +559,7 @@ export class Model {
 
   #isRevoked(user: string, began: number, sid: string, visit: Visit | undefined): boolean {
     return this.revocations.some((one) =>
-      one.user === user && one.at > began && this.now - one.time <= TEN_MINUTES &&
+      one.user === user && one.at > began && this.elapsed - one.time <= TEN_MINUTES &&
       one.sid !== sid && (one.visit === undefined || one.visit !== visit)
     );
   }
