@@ -23,7 +23,7 @@ import type {
   StoreOf,
 } from "./types.ts";
 import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
-import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
+import { checkOptions, isFunction, isObject, refused, refusedOption } from "./util/errors.ts";
 import { dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
 import { inSlices } from "./util/slices.ts";
@@ -298,7 +298,7 @@ function spared(options: RevokeOptions | null | undefined): { sid?: string; requ
   }
   if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
   const rule = "except must be a session id, a request or its session (for a socket, its request)";
-  throw refused(TypeError, REVOKE, rule, except);
+  throw refusedOption(TypeError, REVOKE, rule, except);
 }
 
 /** Reads a request, or the session of one; anything else spares nothing. */

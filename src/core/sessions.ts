@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
-import { isObject, isThenable, refused } from "../util/errors.ts";
+import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
@@ -14,7 +14,7 @@ import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
-const SAVE = "save session";
+const KEEP = "keep session";
 
 /** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
 const LOOK_AGAIN = 1_000;
@@ -317,7 +317,7 @@ export class Sessions {
     if (user === undefined) return undefined;
     if (isUser(user)) return String(user);
     const rule = "user must return a string, number, bigint, null or undefined, at once";
-    throw refused(TypeError, SAVE, rule, user);
+    throw refusedResult(KEEP, rule, user);
   }
 
   /** Returns the time, in milliseconds since the epoch. */
@@ -341,7 +341,7 @@ export class Sessions {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, entry);
-      throw refused(TypeError, "update session", "change must not return a promise", result);
+      throw refusedResult("update session", "change must not return a promise", result);
     } catch (thrown) {
       throw this.#rejected(thrown);
     }
@@ -353,7 +353,9 @@ export class Sessions {
    * app's own functions run in the second step, and may call the store.
    */
   #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
-    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    if (!isObject(session)) {
+      throw refused(TypeError, "save session", "session must be an object", session);
+    }
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
 
@@ -421,7 +423,9 @@ export class Sessions {
   }
 
   #touch(sid: string, session: SessionData): void {
-    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    if (!isObject(session)) {
+      throw refused(TypeError, "touch session", "session must be an object", session);
+    }
     const now = this.now();
     const origin = this.#lineage.of(session, sid);
     const recent = origin && this.#lineage.recent(origin);
@@ -498,13 +502,13 @@ export class Sessions {
     if (!request) return UNKNOWN_ADDRESS;
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
-    throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
+    throw refusedResult(KEEP, "address must return a string or undefined, at once", address);
   }
 
   /** Reads what an option's function has answered: a promise would be true of everything. */
   #isTrue(name: string, value: unknown): boolean {
     if (!isThenable(value)) return Boolean(value);
-    throw refused(TypeError, SAVE, `${name} must return true or false, at once`, value);
+    throw refusedResult(KEEP, `${name} must return true or false, at once`, value);
   }
 
   #late(sid: string): undefined {

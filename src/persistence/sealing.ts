@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
-import { isFunction, isObject } from "../util/errors.ts";
+import { failure, isFunction, isObject } from "../util/errors.ts";
 
 const CIPHER = "aes-256-gcm";
 const KEY_LENGTH = 32;
@@ -79,7 +79,8 @@ export function readSecret(cannot: string, secret: unknown): readonly string[] {
   const received = secrets.length === 0
     ? "an empty array"
     : `${Array.isArray(secret) ? "an array with " : ""}${kindOf(bad)}`;
-  throw new TypeError(`Cannot ${cannot}: ${RULE}: received ${received}`);
+  const message = `Cannot ${cannot}: ${RULE}: received ${received}`;
+  throw failure(TypeError, "ERR_LEMBRO_OPTION", message);
 }
 
 /** What `value` is, without showing it: somebody may have mistyped a secret. */
