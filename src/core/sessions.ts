@@ -34,6 +34,8 @@ export interface Announcements {
 export interface Surroundings {
   /** Returns the time, in milliseconds since the epoch. */
   clock(): number;
+  /** Returns the milliseconds since some moment, by a clock that does not jump. */
+  monotonicClock(): number;
   /** Runs work in slices: the first one at once. */
   run(steps: Steps<void>): void;
   /** Called when a reduction begins, with the size of all sessions in bytes. */
@@ -63,7 +65,7 @@ export class Sessions {
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
   readonly #lineage = new Lineage();
-  readonly #revocations = new Revocations();
+  readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   #isReducing = false;
@@ -86,6 +88,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
@@ -121,11 +124,26 @@ export class Sessions {
    * in its place. Returns the session as it is kept then.
    */
   update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
-    try {
-      return this.#update(sid, change);
-    } catch (thrown) {
-      throw this.#rejected(thrown);
+    const entry = this.vault.find(sid, this.now());
+    const saved = entry && this.#update(entry, change);
+    return saved && this.#load(saved);
+  }
+
+  /**
+   * Does the same for each session of a user, the most recently used first.
+   * Returns how many are kept then. What `change` throws ends it.
+   */
+  *updateUser(user: User, change: (session: SessionData) => unknown): Steps<number> {
+    const name = String(user);
+    const sids = Array.from(this.vault.entriesOf(name), ({ sid }) => sid).reverse();
+    let updated = 0;
+    for (const sid of sids) {
+      const entry = this.vault.find(sid, this.now());
+      // Meanwhile it may have ended, or have become that of somebody else.
+      if (entry?.user === name && this.#update(entry, change)) updated++;
+      yield;
     }
+    return updated;
   }
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
@@ -178,10 +196,10 @@ export class Sessions {
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
     const spared = sid === undefined ? undefined : flat(sid);
-    const now = this.now();
-    this.#revocations.revoke(name, spared, request, now);
+    this.#revocations.revoke(name, spared, request);
     this.vault.notifyRevoke(name, spared);
-    return this.vault.revoke(name, spared === undefined ? undefined : this.vault.find(spared, now));
+    const kept = spared === undefined ? undefined : this.vault.find(spared, this.now());
+    return this.vault.revoke(name, kept);
   }
 
   *all(): Steps<Record<string, SessionData>> {
@@ -318,16 +336,15 @@ export class Sessions {
     return thrown;
   }
 
-  #update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
-    const entry = this.vault.find(sid, this.now());
-    if (!entry) return undefined;
-    const session = this.#load(entry);
-    const result = change(session);
-    if (isThenable(result)) {
+  #update(entry: Entry, change: (session: SessionData) => unknown): Entry | undefined {
+    try {
+      const session = this.#load(entry);
+      const result = change(session);
+      if (!isThenable(result)) return this.#save(entry.sid, session, entry);
       throw refused(TypeError, "update session", "change must not return a promise", result);
+    } catch (thrown) {
+      throw this.#rejected(thrown);
     }
-    const saved = this.#save(sid, session, entry);
-    return saved && this.#load(saved);
   }
 
   /**
@@ -373,7 +390,7 @@ export class Sessions {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
       const from = origin ?? this.#lineage.originOf(session);
-      if (this.#revocations.isStale(user, sid, session, from, isSignIn, now)) {
+      if (this.#revocations.isStale(user, sid, session, from, isSignIn)) {
         return this.#late(sid);
       }
     }

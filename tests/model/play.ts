@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { FakeTime } from "@std/testing/time";
 import type { LembroOptions, Serializer } from "express-lembro";
+import { HeldClock } from "../support/clock.ts";
 import { Lembro, session as expressSession, settled } from "../support/setup.ts";
 import {
   type Answer,
@@ -78,6 +78,7 @@ export type Command =
   | { do: "saveAs" | "regenerateOwn"; request: number; sid: string }
   | { do: "set" | "regenerate"; sid: string; data: Data; cookie: Cookie }
   | { do: "update"; sid: string; edits: Edit[]; how: "edit" | "throw" | "promise" }
+  | { do: "updateUser"; user: string | number; edits: Edit[]; how: "edit" | "throw" | "promise" }
   | { do: "setBad" | "touchBad"; sid: string; bad: keyof typeof bad }
   | { do: "touch"; sid: string; cookie: Cookie }
   | { do: "flood"; count: number; data: Data; cookie: Cookie; from: From | undefined }
@@ -127,7 +128,7 @@ export async function play(
   options: Options,
   commands: Command[],
 ): Promise<Model["counters"] & Model["seen"]> {
-  using time = new FakeTime(START);
+  using time = new HeldClock(START);
   const { maxSize, interval, maxSessionsPerUser, polls } = options;
   const bytes = maxSize === "1K" ? 1024 : Number(maxSize);
   const settings: Settings = {
@@ -387,22 +388,28 @@ export async function play(
         const session = sessionOf(command.data, command.cookie);
         return ask(model.set(sid, session), store.set, sid, session);
       }
-      case "update": {
-        const { sid, edits, how } = command;
+      case "update":
+      case "updateUser": {
+        const { edits, how } = command;
         const change = (session: Session) => {
           edit(session, edits);
           if (how === "throw") throw new RangeError();
           return session;
         };
-        const answer = model.update(sid, (session) => {
+        const modelled = (session: Session) => {
           if (how === "promise") throw new TypeError();
           return change(session);
-        });
+        };
         const real = (session: Session) => {
           change(session);
           return how === "promise" ? Promise.resolve() : undefined;
         };
-        return ask(answer, store.update, sid, real);
+        if (command.do === "update") {
+          const { sid } = command;
+          return ask(model.update(sid, modelled), store.update, sid, real);
+        }
+        const { user } = command;
+        return ask(model.updateUser(String(user), modelled), store.updateUser, user, real);
       }
       case "info":
         return ask(model.info(command.sid), store.info, command.sid);
@@ -489,7 +496,7 @@ export async function play(
         for (let left = command.ms; left > 0;) {
           const ms = Math.min(left, model.untilPurge);
           await settled();
-          tick(ms);
+          tick(ms, ms);
           left -= ms;
         }
         return;
@@ -500,10 +507,14 @@ export async function play(
     }
   }
 
-  /** No two sessions are used in one millisecond: which of them is the later would be open. */
-  function tick(ms: number): void {
-    model.wait(ms);
-    time.tick(ms);
+  /**
+   * No two sessions are used in one millisecond: which of them is the later would
+   * be open. What slices of work are measured by moves while no work is under way
+   * only: how much of it fits into one is the machine's affair.
+   */
+  function tick(ms: number, elapsed = 0): void {
+    model.wait(ms, elapsed);
+    time.tick(ms, elapsed);
   }
 
   async function look(): Promise<void> {

@@ -109,6 +109,7 @@ export interface Settings {
 interface Revocation {
   user: string;
   at: number;
+  /** By a clock that nobody can set. */
   time: number;
   sid: string | undefined;
   visit: Visit | undefined;
@@ -118,6 +119,8 @@ const TEN_MINUTES = 600_000;
 
 export class Model {
   now: number;
+  /** The time by a clock that nobody can set. */
+  elapsed = 0;
   /** In the order in which they came. */
   kept: Kept[] = [];
   /** Those that were evicted or expired, the latest first. */
@@ -225,6 +228,19 @@ export class Model {
     return error ? { error } : { result: after && JSON.parse(after.text) };
   }
 
+  /** `update` for each session of a user, the most recently used first. */
+  updateUser(user: string, change: (session: Session) => Session): Answer {
+    const listed = this.sessionsOfUser(user).result as { sid: string }[];
+    let updated = 0;
+    for (const { sid } of listed) {
+      if (this.#find(sid)?.user !== user) continue;
+      const { error, result } = this.update(sid, change);
+      if (error) return { error };
+      if (result) updated++;
+    }
+    return { result: updated };
+  }
+
   #keep(sid: string, data: Session, mine: Session, expires: number, created: number, from: {
     kept: Kept | undefined;
     origin?: Origin | undefined;
@@ -322,7 +338,7 @@ export class Model {
 
   revokeUser(user: string, except: { sid?: string; visit?: Visit }): Answer {
     const { sid, visit } = except;
-    this.revocations.push({ user, at: ++this.#course, time: this.now, sid, visit });
+    this.revocations.push({ user, at: ++this.#course, time: this.elapsed, sid, visit });
     if (sid !== undefined) this.#meet(sid);
     const ended = this.kept.filter((kept) => kept.user === user && kept.sid !== sid);
     const revoked = ended.filter((kept) => this.#meet(kept.sid));
@@ -383,8 +399,9 @@ export class Model {
   }
 
   /** Time passes: no more than until the next purge. */
-  wait(ms: number): void {
+  wait(ms: number, elapsed: number): void {
     this.now += ms;
+    this.elapsed += elapsed;
     if (this.now < this.#nextPurge) return;
     this.#nextPurge += this.#settings.interval;
     this.purge();
@@ -547,7 +564,7 @@ export class Model {
 
   #isRevoked(user: string, began: number, sid: string, visit: Visit | undefined): boolean {
     return this.revocations.some((one) =>
-      one.user === user && one.at > began && this.now - one.time <= TEN_MINUTES &&
+      one.user === user && one.at > began && this.elapsed - one.time <= TEN_MINUTES &&
       one.sid !== sid && (one.visit === undefined || one.visit !== visit)
     );
   }
