@@ -33,6 +33,8 @@ export interface Announcements {
 export interface Surroundings {
   /** Returns the time, in milliseconds since the epoch. */
   clock(): number;
+  /** Returns the milliseconds since some moment, by a clock that does not jump. */
+  monotonicClock(): number;
   /** Runs work in slices: the first one at once. */
   run(steps: Steps<void>): void;
   /** Called when a reduction begins, with the size of all sessions in bytes. */
@@ -62,7 +64,7 @@ export class Sessions {
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
   readonly #lineage = new Lineage();
-  readonly #revocations = new Revocations();
+  readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   #isReducing = false;
@@ -85,6 +87,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
@@ -120,11 +123,26 @@ export class Sessions {
    * in its place. Returns the session as it is kept then.
    */
   update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
-    try {
-      return this.#update(sid, change);
-    } catch (thrown) {
-      throw this.#rejected(thrown);
+    const entry = this.vault.find(sid, this.now());
+    const saved = entry && this.#update(entry, change);
+    return saved && this.#load(saved);
+  }
+
+  /**
+   * Does the same for each session of a user, the most recently used first.
+   * Returns how many are kept then. What `change` throws ends it.
+   */
+  *updateUser(user: User, change: (session: SessionData) => unknown): Steps<number> {
+    const name = String(user);
+    const sids = Array.from(this.vault.entriesOf(name), ({ sid }) => sid).reverse();
+    let updated = 0;
+    for (const sid of sids) {
+      const entry = this.vault.find(sid, this.now());
+      // Meanwhile it may have ended, or have become that of somebody else.
+      if (entry?.user === name && this.#update(entry, change)) updated++;
+      yield;
     }
+    return updated;
   }
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
@@ -176,10 +194,10 @@ export class Sessions {
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
     const spared = sid === undefined ? undefined : flat(sid);
-    const now = this.now();
-    this.#revocations.revoke(name, spared, request, now);
+    this.#revocations.revoke(name, spared, request);
     this.vault.notifyRevoke(name, spared);
-    return this.vault.revoke(name, spared === undefined ? undefined : this.vault.find(spared, now));
+    const kept = spared === undefined ? undefined : this.vault.find(spared, this.now());
+    return this.vault.revoke(name, kept);
   }
 
   *all(): Steps<Record<string, SessionData>> {
@@ -314,16 +332,15 @@ export class Sessions {
     return thrown;
   }
 
-  #update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
-    const entry = this.vault.find(sid, this.now());
-    if (!entry) return undefined;
-    const session = this.#load(entry);
-    const result = change(session);
-    if (isThenable(result)) {
+  #update(entry: Entry, change: (session: SessionData) => unknown): Entry | undefined {
+    try {
+      const session = this.#load(entry);
+      const result = change(session);
+      if (!isThenable(result)) return this.#save(entry.sid, session, entry);
       throw refused(TypeError, "update session", "change must not return a promise", result);
+    } catch (thrown) {
+      throw this.#rejected(thrown);
     }
-    const saved = this.#save(sid, session, entry);
-    return saved && this.#load(saved);
   }
 
   /**
@@ -367,7 +384,7 @@ export class Sessions {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
       const from = origin ?? this.#lineage.originOf(session);
-      if (this.#revocations.isStale(user, sid, session, from, isSignIn, now)) {
+      if (this.#revocations.isStale(user, sid, session, from, isSignIn)) {
         return this.#late(sid);
       }
     }
@@ -582,6 +599,7 @@ export class Sessions {
   /** Counts and announces an entry that is about to leave the vault. */
   #left(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
+    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry);
       if (entry.isRevoked) this.#counters.revoked++;
@@ -591,19 +609,24 @@ export class Sessions {
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
-    if (!this.#surroundings.hears(reason)) return;
-    const session = this.#lastOf(entry);
+    if (!session) return;
     this.#surroundings.announce(
       reason,
       () => reason === "evict" ? [sid, session(), rank] : [sid, session()] as never,
     );
   }
 
-  /** Returns a function that parses what is kept of `entry` now. */
-  #lastOf({ text, cookie, size, expires, dateOffset }: Entry): () => SessionData | undefined {
+  /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
+  #lastOf(entry: Entry): () => SessionData | undefined {
+    const { text, cookie, size, expires, dateOffset } = entry;
+    const last = this.#lineage.lastVersion(entry);
+    // What a revocation ends was loaded before it.
+    const moment = entry.isRevoked ? 0 : this.#revocations.moment;
     return () => {
       try {
-        return sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        this.#lineage.handedOut(session, last, moment);
+        return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
         return undefined;

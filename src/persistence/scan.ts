@@ -48,7 +48,7 @@ export class Changes implements Observer {
     else this.#changes.set(entry.sid, change);
   }
 
-  delete({ sid }: Entry, reason: "destroy" | "evict" | "expire"): void {
+  delete({ sid }: { readonly sid: string }, reason: "destroy" | "evict" | "expire"): void {
     if (reason === "expire") {
       // The row that was written says when it expires.
       if (!(this.#changeOf(sid) & CHANGED)) return void this.#changes.delete(sid);

@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { FakeTime } from "@std/testing/time";
 import type { LembroOptions, Serializer } from "express-lembro";
+import { HeldClock } from "../support/clock.ts";
 import { Lembro, session as expressSession, settled } from "../support/setup.ts";
 import {
   type Answer,
@@ -66,7 +66,7 @@ export interface From {
 
 /** Requests are known by number: each holds one session. */
 export type Command =
-  | { do: "get" | "copy"; sid: string; request: number }
+  | { do: "get" | "copy" | "copyGone"; sid: string; request: number }
   | { do: "open"; sid: string; request: number; from: From }
   | { do: "asSession"; request: number; into: number; from: From }
   | { do: "newSession"; sid: string; request: number; data: Data; cookie: Cookie; from: From }
@@ -78,6 +78,7 @@ export type Command =
   | { do: "saveAs" | "regenerateOwn"; request: number; sid: string }
   | { do: "set" | "regenerate"; sid: string; data: Data; cookie: Cookie }
   | { do: "update"; sid: string; edits: Edit[]; how: "edit" | "throw" | "promise" }
+  | { do: "updateUser"; user: string | number; edits: Edit[]; how: "edit" | "throw" | "promise" }
   | { do: "setBad" | "touchBad"; sid: string; bad: keyof typeof bad }
   | { do: "touch"; sid: string; cookie: Cookie }
   | { do: "flood"; count: number; data: Data; cookie: Cookie; from: From | undefined }
@@ -127,7 +128,7 @@ export async function play(
   options: Options,
   commands: Command[],
 ): Promise<Model["counters"] & Model["seen"]> {
-  using time = new FakeTime(START);
+  using time = new HeldClock(START);
   const { maxSize, interval, maxSessionsPerUser, polls } = options;
   const bytes = maxSize === "1K" ? 1024 : Number(maxSize);
   const settings: Settings = {
@@ -167,8 +168,12 @@ export async function play(
   const requests: Record<number, Request> = {};
   const iterators: Record<number, [real: Iterator<[string, Session]>, model: () => unknown]> = {};
   const events: unknown[][] = [];
+  const gone: Record<string, Session> = Object.create(null);
   for (const event of EVENTS) {
-    store.on(event, (...args: unknown[]) => events.push([event, ...args]));
+    store.on(event, (...args: unknown[]) => {
+      events.push([event, ...args]);
+      if (isTree(args[1])) gone[args[0] as string] = args[1];
+    });
   }
 
   /** What express-session does for a request that comes without a session. */
@@ -292,6 +297,14 @@ export async function play(
         }
         return;
       }
+      case "copyGone": {
+        await settle();
+        const { sid } = command;
+        if (!gone[sid]) return;
+        requests[command.request] = { sid, live: gone[sid], origin: model.gone[sid] };
+        delete gone[sid];
+        return;
+      }
       case "asSession": {
         const { into, from } = command;
         const loaded = requests[command.request];
@@ -375,22 +388,28 @@ export async function play(
         const session = sessionOf(command.data, command.cookie);
         return ask(model.set(sid, session), store.set, sid, session);
       }
-      case "update": {
-        const { sid, edits, how } = command;
+      case "update":
+      case "updateUser": {
+        const { edits, how } = command;
         const change = (session: Session) => {
           edit(session, edits);
           if (how === "throw") throw new RangeError();
           return session;
         };
-        const answer = model.update(sid, (session) => {
+        const modelled = (session: Session) => {
           if (how === "promise") throw new TypeError();
           return change(session);
-        });
+        };
         const real = (session: Session) => {
           change(session);
           return how === "promise" ? Promise.resolve() : undefined;
         };
-        return ask(answer, store.update, sid, real);
+        if (command.do === "update") {
+          const { sid } = command;
+          return ask(model.update(sid, modelled), store.update, sid, real);
+        }
+        const { user } = command;
+        return ask(model.updateUser(String(user), modelled), store.updateUser, user, real);
       }
       case "info":
         return ask(model.info(command.sid), store.info, command.sid);
@@ -477,7 +496,7 @@ export async function play(
         for (let left = command.ms; left > 0;) {
           const ms = Math.min(left, model.untilPurge);
           await settled();
-          tick(ms);
+          tick(ms, ms);
           left -= ms;
         }
         return;
@@ -488,10 +507,14 @@ export async function play(
     }
   }
 
-  /** No two sessions are used in one millisecond: which of them is the later would be open. */
-  function tick(ms: number): void {
-    model.wait(ms);
-    time.tick(ms);
+  /**
+   * No two sessions are used in one millisecond: which of them is the later would
+   * be open. What slices of work are measured by moves while no work is under way
+   * only: how much of it fits into one is the machine's affair.
+   */
+  function tick(ms: number, elapsed = 0): void {
+    model.wait(ms, elapsed);
+    time.tick(ms, elapsed);
   }
 
   async function look(): Promise<void> {

@@ -23,6 +23,9 @@ export interface Origin extends Note {
   readonly moment: number;
 }
 
+/** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
+export type LastVersion = Pick<Entry, "revision" | "text" | "cookie"> & { readonly life: Life };
+
 /**
  * Knows of each live session which kept version it came from, for as long as
  * the live session exists. This tells a save that it comes too late, or that
@@ -50,7 +53,18 @@ export class Lineage {
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, moment: number): void {
-    this.#mark(session, entry, undefined, undefined, moment);
+    this.#mark(session, this.#withLife(entry), undefined, undefined, moment);
+  }
+
+  /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
+  lastVersion(entry: Entry): LastVersion {
+    const { revision, text, cookie } = entry;
+    return { revision, text, cookie, life: this.#lifeOf(entry) };
+  }
+
+  /** Notes that `session` is a copy of an entry that has left. */
+  handedOut(session: SessionData, last: LastVersion, moment: number): void {
+    this.#mark(session, last, undefined, undefined, moment);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
@@ -70,7 +84,7 @@ export class Lineage {
     ownCookie: CookieData | undefined,
     moment: number,
   ): void {
-    this.#mark(session, entry, text, ownCookie, moment);
+    this.#mark(session, this.#withLife(entry), text, ownCookie, moment);
   }
 
   /**
@@ -113,21 +127,29 @@ export class Lineage {
     this.#departed = new WeakIndex();
   }
 
+  #lifeOf(entry: Entry): Life {
+    return entry.life ??= new Life(entry.sid, this.#era);
+  }
+
+  /** Returns `entry`, which has a life now. */
+  #withLife(entry: Entry): LastVersion {
+    entry.life = this.#lifeOf(entry);
+    return entry as Entry & { life: Life };
+  }
+
   #mark(
     session: SessionData,
-    entry: Entry,
+    { life, revision, text: keptText, cookie }: LastVersion,
     text: string | undefined,
     ownCookie: CookieData | undefined,
     moment: number,
   ): void {
-    const life = entry.life ??= new Life(entry.sid, this.#era);
-    const { revision, cookie } = entry;
     const origin: Origin = {
       owner: this,
       other: undefined,
       life,
       revision,
-      text: text ?? entry.text,
+      text: text ?? keptText,
       isBehind: text !== undefined,
       cookie,
       ownCookie,
