@@ -15,7 +15,8 @@ export async function openOn(
   { interval = 60_000, secrets = [] as string[] } = {},
 ): Promise<JournalWriter> {
   const events = store as unknown as Parameters<typeof JournalWriter.open>[1];
-  return await JournalWriter.open(disk, events, portOf(store), path, { interval, secrets });
+  const settings = { interval, secrets, isPlainRead: secrets.length === 0 };
+  return await JournalWriter.open(disk, events, portOf(store), path, settings);
 }
 
 /** Waits until `holds` returns `true`. */
