@@ -124,6 +124,17 @@ export function lembro<Base extends object>(
       return answerInSlices(callback, () => this.#sessions.sessionsOfUser(userOf(user)));
     }
 
+    updateUser(
+      user: string,
+      change: (session: SessionData) => unknown,
+      callback?: Callback<number>,
+    ): Answer {
+      return answerInSlices(
+        callback,
+        () => this.#sessions.updateUser(userOf(user), changeOf(change)),
+      );
+    }
+
     revokeUser(
       user: string,
       options?: RevokeOptions | Callback<number> | null,

@@ -413,6 +413,44 @@ export interface LembroStore {
   ): Promise<SessionInfo[]> | void;
 
   /**
+   * Does what {@linkcode LembroStore.update} does for each session of a user: a
+   * new role, a changed name. Returns how many were updated. Each session is
+   * changed as a whole, but not all of them at once: what a request saves
+   * meanwhile is merged. If `change` throws, the session that it threw on stays
+   * as it was, and no further one is changed.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * const passport = { user: "ada" };
+   * for (const sid of ["a", "b"]) {
+   *   await store.set(sid, Object.assign({ cookie: new session.Cookie() }, { passport }));
+   * }
+   * const role = "admin";
+   * assertEquals(await store.updateUser("ada", (session) => Object.assign(session, { role })), 2);
+   * ```
+   *
+   * @throws {TypeError} If `user` is no string, number or bigint, or as {@linkcode LembroStore.update}.
+   * @throws What `change` throws, and as {@linkcode LembroStore.set}.
+   */
+  updateUser(user: User, change: (session: SessionData) => void): Promise<number>;
+  /** As above, with a callback. */
+  updateUser(
+    user: User,
+    change: (session: SessionData) => void,
+    callback: (error: any, updated?: number) => void,
+  ): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  updateUser(
+    user: User,
+    change: (session: SessionData) => void,
+    callback: ((error: any, updated?: number) => void) | undefined,
+  ): Promise<number> | void;
+
+  /**
    * Destroys every session of a user and returns how many there were. What
    * requests that began before save as sessions of that user is dropped for at
    * least ten minutes, a sign-in that was under way included.

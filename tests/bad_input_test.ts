@@ -758,6 +758,7 @@ describe("ttl, user, protect and serializer that misbehave", () => {
       (callback) => store.info("sid", callback),
       (callback) => store.all(callback),
       (callback) => store.sessionsOfUser("ada", callback),
+      (callback) => store.updateUser("ada", () => {}, callback),
       (callback) => store.update("sid", () => {}, callback),
     ];
     for (const call of reading) assertEquals(await outcome(call), "Error: boom");

@@ -117,6 +117,7 @@ describe("the async context", () => {
       "reduce",
       "sessionsOfUser",
       "revokeUser",
+      "updateUser",
     ] as const
   ) {
     it(`of each caller is that of its callback and of its promise: ${method}`, () =>
@@ -129,7 +130,9 @@ describe("the async context", () => {
         }
         clock.tick(MINUTE);
         const call = (user: string, callback?: () => void) =>
-          method === "sessionsOfUser" || method === "revokeUser"
+          method === "updateUser"
+            ? store.updateUser(user, () => {}, callback!)
+            : method === "sessionsOfUser" || method === "revokeUser"
             ? store[method](user, callback!)
             : store[method](callback!);
         const seen: [string, number, number | undefined][] = [];

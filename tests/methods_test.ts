@@ -190,6 +190,7 @@ const CALLS: [name: string, call: (store: LembroStore, callback?: never) => unkn
   ["update", (store, callback) => store.update("a", () => {}, callback!)],
   ["info", (store, callback) => store.info("b", callback!)],
   ["sessionsOfUser", (store, callback) => store.sessionsOfUser("nobody", callback!)],
+  ["updateUser", (store, callback) => store.updateUser("nobody", () => {}, callback!)],
   ["revokeUser", (store, callback) => store.revokeUser("nobody", {}, callback!)],
   ["all", (store, callback) => store.all(callback!)],
   ["length", (store, callback) => store.length(callback!)],

@@ -113,6 +113,12 @@ function command<Do extends Command["do"]>(
   return { weight, arbitrary: arbitrary as fc.Arbitrary<Command> };
 }
 
+/** What the function does that an update is given. */
+const how = fc.oneof(
+  { weight: 4, arbitrary: fc.constant("edit") },
+  fc.constantFrom("throw", "promise"),
+);
+
 const commands: fc.Arbitrary<Command[]> = fc.array(
   fc.oneof(
     command(4, "get", { sid, request }),
@@ -127,14 +133,8 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(26, "save", { request }),
     command(3, ["saveAs", "regenerateOwn"], { request, sid }),
     command(2, "reload", { request }),
-    command(3, "update", {
-      sid,
-      edits,
-      how: fc.oneof(
-        { weight: 4, arbitrary: fc.constant("edit") },
-        fc.constantFrom("throw", "promise"),
-      ),
-    }),
+    command(3, "update", { sid, edits, how }),
+    command(2, "updateUser", { user, edits, how }),
     command(5, "revokeUser", {
       user,
       except: fc.oneof(

@@ -27,6 +27,8 @@ describe("a call whose promise nobody looks at", () => {
       "update('a', 1)",
       "info({})",
       "sessionsOfUser({})",
+      "updateUser('ada', () => Promise.resolve())",
+      "updateUser('ada')",
       "revokeUser(undefined)",
       "all()",
       "clear()",

@@ -74,6 +74,7 @@ describe("the types", () => {
       update: store.update("a", () => {}),
       info: store.info("a"),
       sessionsOfUser: store.sessionsOfUser("ada"),
+      updateUser: store.updateUser("ada", (session) => void (session.theme = "dark")),
       revokeUser: store.revokeUser("ada", { except: "a" }),
       all: store.all(),
       length: store.length(),
@@ -85,6 +86,7 @@ describe("the types", () => {
     proves<Same<typeof answers.update, Promise<SessionData | undefined>>>();
     proves<Same<typeof answers.info, Promise<SessionInfo | undefined>>>();
     proves<Same<typeof answers.sessionsOfUser, Promise<SessionInfo[]>>>();
+    proves<Same<typeof answers.updateUser, Promise<number>>>();
     proves<Same<typeof answers.revokeUser, Promise<number>>>();
     proves<Same<typeof answers.all, Promise<Record<string, SessionData>>>>();
     proves<Same<typeof answers.length, Promise<number>>>();

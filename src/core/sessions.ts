@@ -121,11 +121,26 @@ export class Sessions {
    * in its place. Returns the session as it is kept then.
    */
   update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
-    try {
-      return this.#update(sid, change);
-    } catch (thrown) {
-      throw this.#rejected(thrown);
+    const entry = this.vault.find(sid, this.now());
+    const saved = entry && this.#update(entry, change);
+    return saved && this.#load(saved);
+  }
+
+  /**
+   * Does the same for each session of a user, the most recently used first.
+   * Returns how many are kept then. What `change` throws ends it.
+   */
+  *updateUser(user: User, change: (session: SessionData) => unknown): Steps<number> {
+    const name = String(user);
+    const sids = Array.from(this.vault.entriesOf(name), ({ sid }) => sid).reverse();
+    let updated = 0;
+    for (const sid of sids) {
+      const entry = this.vault.find(sid, this.now());
+      // Meanwhile it may have ended, or have become that of somebody else.
+      if (entry?.user === name && this.#update(entry, change)) updated++;
+      yield;
     }
+    return updated;
   }
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
@@ -318,16 +333,15 @@ export class Sessions {
     return thrown;
   }
 
-  #update(sid: string, change: (session: SessionData) => unknown): SessionData | undefined {
-    const entry = this.vault.find(sid, this.now());
-    if (!entry) return undefined;
-    const session = this.#load(entry);
-    const result = change(session);
-    if (isThenable(result)) {
+  #update(entry: Entry, change: (session: SessionData) => unknown): Entry | undefined {
+    try {
+      const session = this.#load(entry);
+      const result = change(session);
+      if (!isThenable(result)) return this.#save(entry.sid, session, entry);
       throw refused(TypeError, "update session", "change must not return a promise", result);
+    } catch (thrown) {
+      throw this.#rejected(thrown);
     }
-    const saved = this.#save(sid, session, entry);
-    return saved && this.#load(saved);
   }
 
   /**

@@ -78,6 +78,7 @@ export type Command =
   | { do: "saveAs" | "regenerateOwn"; request: number; sid: string }
   | { do: "set" | "regenerate"; sid: string; data: Data; cookie: Cookie }
   | { do: "update"; sid: string; edits: Edit[]; how: "edit" | "throw" | "promise" }
+  | { do: "updateUser"; user: string | number; edits: Edit[]; how: "edit" | "throw" | "promise" }
   | { do: "setBad" | "touchBad"; sid: string; bad: keyof typeof bad }
   | { do: "touch"; sid: string; cookie: Cookie }
   | { do: "flood"; count: number; data: Data; cookie: Cookie; from: From | undefined }
@@ -375,22 +376,28 @@ export async function play(
         const session = sessionOf(command.data, command.cookie);
         return ask(model.set(sid, session), store.set, sid, session);
       }
-      case "update": {
-        const { sid, edits, how } = command;
+      case "update":
+      case "updateUser": {
+        const { edits, how } = command;
         const change = (session: Session) => {
           edit(session, edits);
           if (how === "throw") throw new RangeError();
           return session;
         };
-        const answer = model.update(sid, (session) => {
+        const modelled = (session: Session) => {
           if (how === "promise") throw new TypeError();
           return change(session);
-        });
+        };
         const real = (session: Session) => {
           change(session);
           return how === "promise" ? Promise.resolve() : undefined;
         };
-        return ask(answer, store.update, sid, real);
+        if (command.do === "update") {
+          const { sid } = command;
+          return ask(model.update(sid, modelled), store.update, sid, real);
+        }
+        const { user } = command;
+        return ask(model.updateUser(String(user), modelled), store.updateUser, user, real);
       }
       case "info":
         return ask(model.info(command.sid), store.info, command.sid);

@@ -223,6 +223,19 @@ export class Model {
     return error ? { error } : { result: after && JSON.parse(after.text) };
   }
 
+  /** `update` for each session of a user, the most recently used first. */
+  updateUser(user: string, change: (session: Session) => Session): Answer {
+    const listed = this.sessionsOfUser(user).result as { sid: string }[];
+    let updated = 0;
+    for (const { sid } of listed) {
+      if (this.#find(sid)?.user !== user) continue;
+      const { error, result } = this.update(sid, change);
+      if (error) return { error };
+      if (result) updated++;
+    }
+    return { result: updated };
+  }
+
   #keep(sid: string, data: Session, mine: Session, expires: number, created: number, from: {
     kept: Kept | undefined;
     origin?: Origin | undefined;
