@@ -27,7 +27,7 @@ import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
 import { dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
 import { inSlices } from "./util/slices.ts";
-import { every, now } from "./util/time.ts";
+import { every, monotonicNow, now } from "./util/time.ts";
 import { warn } from "./util/warnings.ts";
 
 // A promise where there is no callback: the overloads of LembroStore say which.
@@ -81,13 +81,17 @@ export function lembro<Base extends object>(
       Object.defineProperty(this, "options", { value: resolved, enumerable: true });
       this.#sessions = new Sessions(resolved, {
         clock: now,
+        monotonicClock: monotonicNow,
         run: (steps) =>
           inSlices(steps, () => {}, (error) => this.#announce("error", () => [error])),
         reducing: (bytes) => this.#log("reduce: start %s", bytes),
         hears: (event) => this.#hears(event),
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
-      openPort(this, this.#sessions, (barrier) => this.#confirmed = barrier);
+      openPort(this, this.#sessions, {
+        confirmBy: (barrier) => this.#confirmed = barrier,
+        announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
+      });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
       if (callback) defer(callback);
     }

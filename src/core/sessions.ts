@@ -34,6 +34,8 @@ export interface Announcements {
 export interface Surroundings {
   /** Returns the time, in milliseconds since the epoch. */
   clock(): number;
+  /** Returns the milliseconds since some moment, by a clock that does not jump. */
+  monotonicClock(): number;
   /** Runs work in slices: the first one at once. */
   run(steps: Steps<void>): void;
   /** Called when a reduction begins, with the size of all sessions in bytes. */
@@ -63,7 +65,7 @@ export class Sessions {
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
   readonly #lineage = new Lineage();
-  readonly #revocations = new Revocations();
+  readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   #isReducing = false;
@@ -86,6 +88,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
@@ -193,10 +196,10 @@ export class Sessions {
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
     const spared = sid === undefined ? undefined : flat(sid);
-    const now = this.now();
-    this.#revocations.revoke(name, spared, request, now);
+    this.#revocations.revoke(name, spared, request);
     this.vault.notifyRevoke(name, spared);
-    return this.vault.revoke(name, spared === undefined ? undefined : this.vault.find(spared, now));
+    const kept = spared === undefined ? undefined : this.vault.find(spared, this.now());
+    return this.vault.revoke(name, kept);
   }
 
   *all(): Steps<Record<string, SessionData>> {
@@ -387,7 +390,7 @@ export class Sessions {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
       const from = origin ?? this.#lineage.originOf(session);
-      if (this.#revocations.isStale(user, sid, session, from, isSignIn, now)) {
+      if (this.#revocations.isStale(user, sid, session, from, isSignIn)) {
         return this.#late(sid);
       }
     }
@@ -604,6 +607,7 @@ export class Sessions {
   /** Counts and announces an entry that is about to leave the vault. */
   #left(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
+    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry, entry.hash);
       if (entry.isRevoked) this.#counters.revoked++;
@@ -613,19 +617,24 @@ export class Sessions {
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
-    if (!this.#surroundings.hears(reason)) return;
-    const session = this.#lastOf(entry);
+    if (!session) return;
     this.#surroundings.announce(
       reason,
       () => reason === "evict" ? [sid, session(), rank] : [sid, session()] as never,
     );
   }
 
-  /** Returns a function that parses what is kept of `entry` now. */
-  #lastOf({ text, cookie, size, expires, dateOffset }: Entry): () => SessionData | undefined {
+  /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
+  #lastOf(entry: Entry): () => SessionData | undefined {
+    const { text, cookie, size, expires, dateOffset } = entry;
+    const last = this.#lineage.lastVersion(entry);
+    // What a revocation ends was loaded before it.
+    const moment = entry.isRevoked ? 0 : this.#revocations.moment;
     return () => {
       try {
-        return sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        this.#lineage.handedOut(session, last, moment);
+        return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
         return undefined;
