@@ -273,6 +273,8 @@ function idOf(sid: unknown): string {
 }
 
 function userOf(user: unknown): string {
+  // No session has this user.
+  if (Number.isNaN(user)) return "";
   if (isUser(user)) return String(user);
   const rule = "user must be a string, a number or a bigint";
   throw refused(TypeError, "find sessions of user", rule, user);

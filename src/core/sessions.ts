@@ -1,6 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
+import { everyRequest, isNobody, isUser, type ResolvedOptions, type User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
@@ -313,8 +313,8 @@ export class Sessions {
    * @throws What the option `user` throws, and a `TypeError` if it returns no user.
    */
   userOf(session: SessionData, sid: string): string | undefined {
-    const user: unknown = this.options.user(session, sid) ?? undefined;
-    if (user === undefined) return undefined;
+    const user: unknown = this.options.user(session, sid);
+    if (isNobody(user)) return undefined;
     if (isUser(user)) return String(user);
     const rule = "user must return a string, number, bigint, null or undefined, at once";
     throw refused(TypeError, SAVE, rule, user);
