@@ -88,7 +88,10 @@ export function lembro<Base extends object>(
         hears: (event) => this.#hears(event),
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
-      openPort(this, this.#sessions, (barrier) => this.#confirmed = barrier);
+      openPort(this, this.#sessions, {
+        confirmBy: (barrier) => this.#confirmed = barrier,
+        announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
+      });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
       if (callback) defer(callback);
     }

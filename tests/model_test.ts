@@ -125,6 +125,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(4, "get", { sid, request }),
     command(18, "open", { sid, request, from }),
     command(1, "copy", { sid, request }),
+    command(2, "copyGone", { sid, request }),
     command(4, "asSession", { request, into: request, from }),
     command(4, "newSession", { sid, request, data, cookie, from }),
     command(16, "edit", { request, edits }),

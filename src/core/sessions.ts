@@ -607,6 +607,7 @@ export class Sessions {
   /** Counts and announces an entry that is about to leave the vault. */
   #left(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
+    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry, entry.hash);
       if (entry.isRevoked) this.#counters.revoked++;
@@ -616,19 +617,24 @@ export class Sessions {
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
-    if (!this.#surroundings.hears(reason)) return;
-    const session = this.#lastOf(entry);
+    if (!session) return;
     this.#surroundings.announce(
       reason,
       () => reason === "evict" ? [sid, session(), rank] : [sid, session()] as never,
     );
   }
 
-  /** Returns a function that parses what is kept of `entry` now. */
-  #lastOf({ text, cookie, size, expires, dateOffset }: Entry): () => SessionData | undefined {
+  /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
+  #lastOf(entry: Entry): () => SessionData | undefined {
+    const { text, cookie, size, expires, dateOffset } = entry;
+    const last = this.#lineage.lastVersion(entry);
+    // What a revocation ends was loaded before it.
+    const moment = entry.isRevoked ? 0 : this.#revocations.moment;
     return () => {
       try {
-        return sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        this.#lineage.handedOut(session, last, moment);
+        return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
         return undefined;

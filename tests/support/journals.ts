@@ -14,8 +14,7 @@ export async function openOn(
   path: string,
   { interval = 60_000, secrets = [] as string[] } = {},
 ): Promise<JournalWriter> {
-  const events = store as unknown as Parameters<typeof JournalWriter.open>[1];
-  return await JournalWriter.open(disk, events, portOf(store), path, { interval, secrets });
+  return await JournalWriter.open(disk, portOf(store), path, { interval, secrets });
 }
 
 /** Waits until `holds` returns `true`. */
