@@ -73,6 +73,8 @@ export function idOf(sid: unknown): string {
 
 /** Reads a user, as a string. */
 export function userNameOf(user: unknown): string {
+  // No session has this user.
+  if (Number.isNaN(user)) return "";
   if (isUser(user)) return String(user);
   const rule = "user must be a string, a number or a bigint";
   throw refused(TypeError, "find sessions of user", rule, user);

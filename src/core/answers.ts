@@ -5,7 +5,7 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { everyRequest, isUser, type ResolvedOptions } from "../options.ts";
+import { everyRequest, isNobody, isUser, type ResolvedOptions } from "../options.ts";
 import { isThenable, refused } from "../util/errors.ts";
 import { requestOf } from "./overlaps/base_version.ts";
 
@@ -21,8 +21,8 @@ export function userOf(
   sid: string,
   options: ResolvedOptions,
 ): string | undefined {
-  const user: unknown = options.user(session, sid) ?? undefined;
-  if (user === undefined) return undefined;
+  const user: unknown = options.user(session, sid);
+  if (isNobody(user)) return undefined;
   if (isUser(user)) return String(user);
   const rule = "user must return a string, number, bigint, null or undefined, at once";
   throw refused(TypeError, SAVE, rule, user);
