@@ -150,7 +150,10 @@ export interface RevokeOptions {
 export interface LembroEvents {
   /** A session was destroyed: by `destroy`, `revokeUser`, `maxSessionsPerUser` or an expired cookie. */
   destroy: [sid: string, session: SessionData | undefined];
-  /** A session has expired and is forgotten. */
+  /**
+   * A session has expired and is forgotten. Those that expired while the app was
+   * down are announced when a journal is opened: listen before.
+   */
   expire: [sid: string, session: SessionData | undefined];
   /** A session had to go to keep to `maxSize`. */
   evict: [sid: string, session: SessionData | undefined, rank: Rank];
@@ -162,6 +165,8 @@ export interface LembroEvents {
   reduce: [result: { before: number; after: number; evicted: number }];
   /** The expired sessions were purged: `expired` of them. */
   purge: [result: { expired: number }];
+  /** What an `error` event was about works again: the journal is written, or compacted. */
+  recover: [message: string];
   /**
    * Something failed in the background, where no callback could be told. Without
    * a listener it is a warning of the process.

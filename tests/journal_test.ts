@@ -7,7 +7,6 @@ import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
 import {
   assertSame,
   errorOf,
-  eventsOf,
   Folder,
   keptIn,
   Lembro,
@@ -148,21 +147,6 @@ describe("a journal that is opened", () => {
     const error = await errorOf(openJournal(store, `${folder.path}/none/sessions`));
     assertEquals(error.code, "ENOENT");
     assertEquals(folder.names(), []);
-  });
-
-  it("keeps away what has expired meanwhile, without an event", async () => {
-    using folder = new Folder();
-    await withJournal(folder.snapshot, async (store) => {
-      await store.set("short", sessionOf({}, { maxAge: 30 }));
-      await store.set("long", sessionOf({}, { maxAge: 60_000 }));
-    });
-    await new Promise((resolve) => setTimeout(resolve, 40));
-    using store = new Lembro();
-    const events = eventsOf(store);
-    await using _journal = await openJournal(store, folder.snapshot);
-    assertEquals(await store.ids(), ["long"]);
-    await settled();
-    assertEquals(events, []);
   });
 
   it("leaves a life that was shortened before it expired", async () => {

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { HeldClock, HOUR, MINUTE, SECOND, withSlowSteps } from "./support/clock.ts";
+import { DAY, HeldClock, HOUR, MINUTE, SECOND, withSlowSteps } from "./support/clock.ts";
 import {
   type FakeRequest,
   keptData,
@@ -417,6 +417,25 @@ describe("the memory of revocations", () => {
     await save(signIn);
     assertEquals((await store.sessionsOfUser("ada")).length, 0);
   });
+
+  for (const ms of [11 * MINUTE, -11 * MINUTE]) {
+    it(`lasts as long when somebody sets the clock by ${ms / MINUTE} minutes`, async () => {
+      using clock = new HeldClock();
+      const { store, requests } = await devices({ ttl: DAY });
+      using _ = store;
+      const [early, late] = [requests.begin(), requests.begin()];
+      await store.revokeUser("ada");
+      clock.jump(ms);
+      clock.tick(10 * MINUTE);
+      Object.assign(early.session, ada);
+      await save(early);
+      assertEquals([(await store.sessionsOfUser("ada")).length, store.stats().lateWrites], [0, 1]);
+      clock.tick(1);
+      Object.assign(late.session, ada);
+      await save(late);
+      assertEquals((await store.sessionsOfUser("ada")).length, 1);
+    });
+  }
 
   it("is not needed for a session that was destroyed: its late save is dropped at any time", async () => {
     using clock = new HeldClock();

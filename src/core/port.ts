@@ -9,7 +9,7 @@
 import type { SessionData } from "express-session";
 import type { ResolvedOptions } from "../options.ts";
 import type { Entry, Rank } from "./vault/entry.ts";
-import { sessionOf, textOf, TOO_LARGE } from "./record/record.ts";
+import { parse, sessionOf, textOf, TOO_LARGE } from "./record/record.ts";
 import type { Prepared as PreparedRecord, Sessions } from "./sessions.ts";
 import type { Observer } from "./vault/vault.ts";
 
@@ -71,15 +71,27 @@ export interface Port {
   admit(prepared: Prepared): boolean;
   /** Calls `observer` at each change, until the function that it returns is called. */
   observe(observer: Observer): () => void;
-  /** Makes the answers of `destroy`, `revoke` and `clear` wait for `barrier`. */
+  /** Makes the answers of `destroy`, `revokeUser` and `clear` wait for `barrier`. */
   confirmBy(barrier: (() => Promise<void>) | undefined): void;
+  /** Emits an `error` event, or warns of it if nobody listens; or a `recover` event. */
+  announce(event: "error", error: Error): void;
+  announce(event: "recover", message: string): void;
+  /** Emits an `expire` event for a session that expired before it came to the store. */
+  announceExpired(row: Row): void;
+}
+
+/** What a store does for its port. */
+export interface Host {
+  confirmBy: Port["confirmBy"];
+  /** Emits an event later, if anybody listens to it. */
+  announce(event: "error" | "recover" | "expire", args: () => unknown[]): void;
 }
 
 /** Registered, for both builds; the number is the version of the interface. */
 const PORT: unique symbol = Symbol.for("express-lembro.port.1");
 
-/** Gives `store` a port to `sessions`. */
-export function openPort(store: object, sessions: Sessions, confirmBy: Port["confirmBy"]): void {
+/** Gives `store`, which is the `host`, a port to `sessions`. */
+export function openPort(store: object, sessions: Sessions, host: Host): void {
   const { options, vault } = sessions;
   const now = () => sessions.now();
   const port: Port = {
@@ -113,9 +125,24 @@ export function openPort(store: object, sessions: Sessions, confirmBy: Port["con
       return sessions.admit(prepared, rank, created, lastUsed);
     },
     observe: (observer) => vault.observe(observer),
-    confirmBy,
+    confirmBy: (barrier) => host.confirmBy(barrier),
+    announce: (event: "error" | "recover", what: unknown) => host.announce(event, () => [what]),
+    announceExpired: ({ sid, text }) =>
+      host.announce("expire", () => [sid, readable(text, options.serializer)]),
   };
   Object.defineProperty(store, PORT, { value: port });
+}
+
+/** Returns a session, or `undefined` if the serializer can't read it. */
+function readable(
+  text: string,
+  serializer: ResolvedOptions["serializer"],
+): SessionData | undefined {
+  try {
+    return parse(text, serializer);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Returns the port of `store`, if that is a store of this package. */

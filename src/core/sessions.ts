@@ -1,8 +1,9 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
+import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
+import { isActivity, isProtected, SAVE, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
@@ -13,8 +14,6 @@ import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts
 import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
-
-const SAVE = "save session";
 
 /** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
 const LOOK_AGAIN = 1_000;
@@ -34,6 +33,8 @@ export interface Announcements {
 export interface Surroundings {
   /** Returns the time, in milliseconds since the epoch. */
   clock(): number;
+  /** Returns the milliseconds since some moment, by a clock that does not jump. */
+  monotonicClock(): number;
   /** Runs work in slices: the first one at once. */
   run(steps: Steps<void>): void;
   /** Called when a reduction begins, with the size of all sessions in bytes. */
@@ -63,7 +64,7 @@ export class Sessions {
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
   readonly #lineage = new Lineage();
-  readonly #revocations = new Revocations();
+  readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   #isReducing = false;
@@ -86,6 +87,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
@@ -193,10 +195,10 @@ export class Sessions {
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
     const spared = sid === undefined ? undefined : flat(sid);
-    const now = this.now();
-    this.#revocations.revoke(name, spared, request, now);
+    this.#revocations.revoke(name, spared, request);
     this.vault.notifyRevoke(name, spared);
-    return this.vault.revoke(name, spared === undefined ? undefined : this.vault.find(spared, now));
+    const kept = spared === undefined ? undefined : this.vault.find(spared, this.now());
+    return this.vault.revoke(name, kept);
   }
 
   *all(): Steps<Record<string, SessionData>> {
@@ -304,17 +306,9 @@ export class Sessions {
     return isKept;
   }
 
-  /**
-   * Returns the user of a session, as a string.
-   *
-   * @throws What the option `user` throws, and a `TypeError` if it returns no user.
-   */
+  /** Returns the user of a session, as a string. */
   userOf(session: SessionData, sid: string): string | undefined {
-    const user: unknown = this.options.user(session, sid) ?? undefined;
-    if (user === undefined) return undefined;
-    if (isUser(user)) return String(user);
-    const rule = "user must return a string, number, bigint, null or undefined, at once";
-    throw refused(TypeError, SAVE, rule, user);
+    return userOf(session, sid, this.options);
   }
 
   /** Returns the time, in milliseconds since the epoch. */
@@ -364,11 +358,11 @@ export class Sessions {
     const date = dateOf(saved.cookie);
     const created = kept?.created ?? origin?.life.created ?? now;
     // An update, and a request that is no activity, leave the session in its place.
-    const isActivity = !updated && this.#isActivity(session);
-    const place = isActivity ? undefined : kept;
+    const isUse = !updated && isActivity(session, this.options);
+    const place = isUse ? undefined : kept;
     const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
     // Nor does such a request extend the life of one that has left meanwhile.
-    const last = isActivity || kept ? Infinity : origin?.life.expires ?? Infinity;
+    const last = isUse || kept ? Infinity : origin?.life.expires ?? Infinity;
     if (last <= now) return undefined;
     if (expires <= now || date !== undefined && date <= now) {
       this.destroy(sid);
@@ -376,8 +370,8 @@ export class Sessions {
     }
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
-    const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
-    const address = isProtected || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const isGuarded = isProtected(saved, sid, this.options);
+    const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
@@ -387,7 +381,7 @@ export class Sessions {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
       const from = origin ?? this.#lineage.originOf(session);
-      if (this.#revocations.isStale(user, sid, session, from, isSignIn, now)) {
+      if (this.#revocations.isStale(user, sid, session, from, isSignIn)) {
         return this.#late(sid);
       }
     }
@@ -397,15 +391,15 @@ export class Sessions {
       sid,
       hash,
       record,
-      isProtected,
+      isProtected: isGuarded,
       user,
       address,
       created,
       lastUsed: now,
       life: this.#lineage.takeDeparted(sid, hash),
     });
-    if (found && found === place) this.vault.update(found, record, isProtected, user);
-    else if (found) this.vault.save(found, record, isProtected, user, now);
+    if (found && found === place) this.vault.update(found, record, isGuarded, user);
+    else if (found) this.vault.save(found, record, isGuarded, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
@@ -424,7 +418,7 @@ export class Sessions {
     const recent = origin && this.#lineage.recent(origin);
     const entry = recent ? this.vault.live(recent, now) : this.vault.find(sid, now);
     if (!entry) return;
-    if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
+    if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
     const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
@@ -481,14 +475,6 @@ export class Sessions {
     return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
   }
 
-  /** Whether the request of `session` extends its life. */
-  #isActivity(session: SessionData): boolean {
-    const { isActivity } = this.options;
-    if (isActivity === everyRequest) return true;
-    const request = requestOf(session);
-    return !request || this.#isTrue("isActivity", isActivity(request as never));
-  }
-
   /** The client address of the request of `session`, for a newcomer. */
   #addressOf(session: SessionData): string {
     const request = requestOf(session) ?? fastifyRequestOf(session);
@@ -496,12 +482,6 @@ export class Sessions {
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
     throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
-  }
-
-  /** Reads what an option's function has answered: a promise would be true of everything. */
-  #isTrue(name: string, value: unknown): boolean {
-    if (!isThenable(value)) return Boolean(value);
-    throw refused(TypeError, SAVE, `${name} must return true or false, at once`, value);
   }
 
   #late(sid: string): undefined {
@@ -604,6 +584,7 @@ export class Sessions {
   /** Counts and announces an entry that is about to leave the vault. */
   #left(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
+    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry, entry.hash);
       if (entry.isRevoked) this.#counters.revoked++;
@@ -613,19 +594,24 @@ export class Sessions {
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
-    if (!this.#surroundings.hears(reason)) return;
-    const session = this.#lastOf(entry);
+    if (!session) return;
     this.#surroundings.announce(
       reason,
       () => reason === "evict" ? [sid, session(), rank] : [sid, session()] as never,
     );
   }
 
-  /** Returns a function that parses what is kept of `entry` now. */
-  #lastOf({ text, cookie, size, expires, dateOffset }: Entry): () => SessionData | undefined {
+  /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
+  #lastOf(entry: Entry): () => SessionData | undefined {
+    const { text, cookie, size, expires, dateOffset } = entry;
+    const last = this.#lineage.lastVersion(entry);
+    // What a revocation ends was loaded before it.
+    const moment = entry.isRevoked ? 0 : this.#revocations.moment;
     return () => {
       try {
-        return sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        this.#lineage.handedOut(session, last, moment);
+        return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
         return undefined;

@@ -28,7 +28,7 @@ import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, refused } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
-import { type EventStore, type JournalStats, JournalWriter } from "./journal_writer.ts";
+import { type JournalStats, JournalWriter } from "./journal_writer.ts";
 import { readSecrets, type Secrets } from "./sealing.ts";
 import { shared } from "./shared.ts";
 
@@ -165,8 +165,8 @@ class OpenJournal implements Journal {
  *
  * A file that is there is replayed first: each session comes back with its data,
  * rank, creation, user, the life it has left, and its place in the order of its
- * last save or touch. What has expired stays away. If the store is too small,
- * its ranks decide. What it has already stays, and is written too. Open the
+ * last save or touch. What has expired stays away, and is announced by `expire`
+ * events. If the store is too small, its ranks decide. What it has already stays, and is written too. Open the
  * journal before the app listens.
  *
  * From then on every change is on the disk within `interval` milliseconds. The
@@ -174,10 +174,9 @@ class OpenJournal implements Journal {
  * a logout that was answered holds, even if the power fails right after it.
  *
  * If the disk fails, the app goes on from memory. The store emits one `error`
- * event, with the code `ERR_LEMBRO_JOURNAL_WRITE`, and one when the file is
- * complete again, with the code `ERR_LEMBRO_JOURNAL_RECOVERED`; without a
- * listener both are warnings of the process. Meanwhile writing is tried again,
- * and answers wait for 3 seconds at most.
+ * event, with the code `ERR_LEMBRO_JOURNAL_WRITE`, which without a listener is a
+ * warning of the process, and one `recover` event when the file is complete
+ * again. Meanwhile writing is tried again, and answers wait for 3 seconds at most.
  *
  * A lock beside the file keeps out other processes of the same machine, but not
  * those of another one: a network file system is no place for a journal.
@@ -227,8 +226,7 @@ export async function openJournal(
   journaled.add(port);
   const closed = () => void journaled.delete(port);
   try {
-    const events = store as unknown as EventStore;
-    const writer = await JournalWriter.open(nodeDisk, events, port, where, settings);
+    const writer = await JournalWriter.open(nodeDisk, port, where, settings);
     return new OpenJournal(writer, closed);
   } catch (error) {
     closed();

@@ -1,8 +1,7 @@
 import { dirname } from "node:path";
-import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Port } from "../core/port.ts";
-import { later, now } from "../util/time.ts";
+import { now } from "../util/time.ts";
 import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
 import {
   closing,
@@ -29,8 +28,6 @@ const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
 const IN_USE = "ERR_LEMBRO_JOURNAL_IN_USE";
 /** The code of the event when the journal cannot be written. */
 const UNWRITTEN = "ERR_LEMBRO_JOURNAL_WRITE";
-/** The code of the event when it can be written again. */
-const RECOVERED = "ERR_LEMBRO_JOURNAL_RECOVERED";
 
 const OPEN = "open journal";
 const PURPOSE: Purpose = { cannot: OPEN, code: BAD_JOURNAL, kind: "journal" };
@@ -68,12 +65,6 @@ const ROW_OVERHEAD = 200;
 
 /** Stands for the error of work that was given up because the journal is closed. */
 const CLOSED = Symbol("closed");
-
-/** What the writer uses of a store. */
-export interface EventStore {
-  emit?(event: "error", error: Error): unknown;
-  listenerCount?(event: "error"): number;
-}
 
 /**
  * How a journal is, and what it has done since it was opened.
@@ -114,33 +105,35 @@ export interface JournalStats {
 
 /** Something that fails for a while: told once when it begins, and once when it is over. */
 class Outage {
-  readonly #tell: (error: Error) => void;
+  readonly #port: Port;
   readonly #over: string;
   /** When it began, in milliseconds since the epoch. */
   since: number | undefined;
 
-  constructor(tell: (error: Error) => void, over: string) {
-    this.#tell = tell;
+  constructor(port: Port, over: string) {
+    this.#port = port;
     this.#over = over;
   }
 
   begin(message: string, cause: unknown): void {
     if (this.since !== undefined) return;
     this.since = now();
-    this.#tell(Object.assign(new Error(message, { cause }), { code: UNWRITTEN }));
+    this.#port.announce(
+      "error",
+      Object.assign(new Error(message, { cause }), { code: UNWRITTEN }),
+    );
   }
 
   end(): void {
     if (this.since === undefined) return;
     this.since = undefined;
-    this.#tell(Object.assign(new Error(this.#over), { code: RECOVERED }));
+    this.#port.announce("recover", this.#over);
   }
 }
 
 /** Keeps the file of a store up to date. */
 export class JournalWriter {
   readonly #disk: Disk;
-  readonly #store: EventStore;
   readonly #port: Port;
   readonly #path: string;
   readonly #interval: number;
@@ -191,7 +184,6 @@ export class JournalWriter {
 
   private constructor(
     disk: Disk,
-    store: EventStore,
     port: Port,
     path: string,
     lock: Lock,
@@ -199,15 +191,13 @@ export class JournalWriter {
     secrets: Secrets,
   ) {
     this.#disk = disk;
-    this.#store = store;
     this.#port = port;
     this.#path = path;
     this.#lock = lock;
     this.#interval = interval;
     this.#secrets = secrets;
-    const tell = (error: Error) => this.#tell(error);
-    this.#writing = new Outage(tell, `Journal ${path} is written again`);
-    this.#compacting = new Outage(tell, `Journal ${path} is compacted again`);
+    this.#writing = new Outage(port, `Journal ${path} is written again`);
+    this.#compacting = new Outage(port, `Journal ${path} is compacted again`);
     const noted = () => this.#noted();
     const changes = this.#changes;
     this.#stopObserving = port.observe({
@@ -230,14 +220,13 @@ export class JournalWriter {
   /** Replays the file at `path`, or creates it, and writes to it from then on. */
   static async open(
     disk: Disk,
-    store: EventStore,
     port: Port,
     path: string,
     { interval, ...secrets }: Secrets & { interval: number },
   ): Promise<JournalWriter> {
     const target = await targetOf(disk, path);
     const lock = await lockOf(disk, target);
-    const writer = new JournalWriter(disk, store, port, target, lock, interval, secrets);
+    const writer = new JournalWriter(disk, port, target, lock, interval, secrets);
     try {
       await removeLeftovers(disk, target, TEMPORARY, Infinity);
       await removeLeftovers(disk, `${target}.lock`, LOCK_LEFTOVER, now() - HOUR);
@@ -319,6 +308,11 @@ export class JournalWriter {
       } finally {
         this.#isLoading = false;
       }
+    }, (row) => {
+      if (this.#port.find(row.sid)) return;
+      // The next start must not announce it again.
+      this.#changes.delete(row, "evict");
+      this.#port.announceExpired(row);
     });
     return loaded.omitted;
   }
@@ -648,14 +642,6 @@ export class JournalWriter {
       await this.#writer!.file.close().catch(() => {});
       await this.#lock.release().catch(() => {});
     }
-  }
-
-  /** Emits an `error` event; a warning of the process if nobody listens, which would end it. */
-  #tell(error: Error): void {
-    later(() => {
-      if ((this.#store.listenerCount?.("error") ?? 0) > 0) this.#store.emit!("error", error);
-      else process.emitWarning(error);
-    });
   }
 }
 

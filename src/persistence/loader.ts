@@ -75,10 +75,14 @@ export class Loader {
    * would be evicted last come first. Nothing is brought before all are read.
    *
    * @param admit Puts one into the store; returns whether it is kept.
+   * @param expired Called with one that has expired.
    */
-  async enter(admit = (prepared: Prepared) => this.#port.admit(prepared)): Promise<Loaded> {
+  async enter(
+    admit = (prepared: Prepared) => this.#port.admit(prepared),
+    expired: (row: Row) => void = () => {},
+  ): Promise<Loaded> {
     await sliced(this.#prepare());
-    return await sliced(this.#enter(admit));
+    return await sliced(this.#enter(admit, expired));
   }
 
   *#apply(block: Block): Generator<void, number, undefined> {
@@ -158,7 +162,10 @@ export class Loader {
     }
   }
 
-  *#enter(admit: (prepared: Prepared) => boolean): Generator<void, Loaded, undefined> {
+  *#enter(
+    admit: (prepared: Prepared) => boolean,
+    expired: (row: Row) => void,
+  ): Generator<void, Loaded, undefined> {
     const loaded: Loaded = { sessions: 0, expired: 0, omitted: 0 };
     const stop = this.#port.observe({
       // To make room for newcomers, which have a share of their own.
@@ -176,8 +183,10 @@ export class Loader {
           const { prepared } = staged;
           staged.isKept = staged.row.expires > now() && prepared !== undefined && admit(prepared);
           if (staged.isKept) loaded.sessions++;
-          else if (staged.row.expires <= now()) loaded.expired++;
-          else loaded.omitted++;
+          else if (staged.row.expires <= now()) {
+            loaded.expired++;
+            expired(staged.row);
+          } else loaded.omitted++;
           yield;
         }
       }

@@ -65,7 +65,7 @@ export class Changes implements Observer {
     if (!entry.newer) this.#putLast(changed, changed.change | MOVED);
   }
 
-  delete({ sid }: Entry, reason: "destroy" | "evict" | "expire"): void {
+  delete({ sid }: { readonly sid: string }, reason: "destroy" | "evict" | "expire"): void {
     if (reason === "expire") {
       const known = this.#changes.find(sid);
       // The row that was written says when it expires.

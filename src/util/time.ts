@@ -1,6 +1,6 @@
 /**
- * Time, through its one door. `Date.now` and `setInterval` are looked up at each
- * call, so that a test can hold them still. What callbacks depend on is taken
+ * Time, through its one door. `Date.now`, `performance.now` and `setInterval` are
+ * looked up at each call, so that a test can hold them still. What callbacks depend on is taken
  * when this module is loaded, and is no timer if those are fakes by then: a fake
  * timer must not keep them from running.
  *
@@ -43,9 +43,17 @@ function isReal(timer: object, name: string): boolean {
     !("_isMockFunction" in timer);
 }
 
-/** The time in milliseconds since the epoch. */
+/**
+ * The time in milliseconds since the epoch. It jumps when somebody sets the clock:
+ * {@linkcode monotonicNow} is for how long ago something was.
+ */
 export function now(): number {
   return Date.now();
+}
+
+/** Milliseconds since some moment of this process, by a clock that nobody can set. */
+export function monotonicNow(): number {
+  return performance.now();
 }
 
 /**

@@ -13,6 +13,7 @@ function engine(options: LembroOptions = {}) {
   const clock = { time: 1_000 };
   const sessions = new Sessions(resolveOptions(options), {
     clock: () => clock.time,
+    monotonicClock: () => clock.time,
     run: (steps) => void finish(steps),
     reducing: () => {},
     hears: () => true,

@@ -30,8 +30,8 @@
  * had loaded or last saved; so is the cookie, at a touch too. What was
  * destroyed stays so: a save of what was loaded before is late, and dropped.
  *
- * **Users.** A user has at most so many sessions; one more destroys the least
- * recently used one. After a revocation, a save of a session of that user is
+ * **Users.** An empty string, NaN and `false` are nobody, as `null` is. A user
+ * has at most so many sessions; one more destroys the least recently used one. After a revocation, a save of a session of that user is
  * late if its request began before, for ten minutes. Spared are the session of
  * the id that was given, or the request that was given and its session.
  *
@@ -109,6 +109,7 @@ export interface Settings {
 interface Revocation {
   user: string;
   at: number;
+  /** By a clock that nobody can set. */
   time: number;
   sid: string | undefined;
   visit: Visit | undefined;
@@ -118,6 +119,8 @@ const TEN_MINUTES = 600_000;
 
 export class Model {
   now: number;
+  /** The time by a clock that nobody can set. */
+  elapsed = 0;
   /** In the order in which they came. */
   kept: Kept[] = [];
   /** Those that were evicted or expired, the latest first. */
@@ -127,6 +130,8 @@ export class Model {
   revocations: Revocation[] = [];
   /** The events since somebody last looked. */
   events: unknown[][] = [];
+  /** Where what the last event of a session handed out is from. */
+  gone: Record<string, Origin> = Object.create(null);
   counters = {
     hits: 0,
     misses: 0,
@@ -333,11 +338,13 @@ export class Model {
 
   revokeUser(user: string, except: { sid?: string; visit?: Visit }): Answer {
     const { sid, visit } = except;
-    this.revocations.push({ user, at: ++this.#course, time: this.now, sid, visit });
+    this.revocations.push({ user, at: ++this.#course, time: this.elapsed, sid, visit });
     if (sid !== undefined) this.#meet(sid);
-    const ofUser = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
-    const revoked = ofUser.filter((kept) => kept.sid !== sid);
+    const ended = this.kept.filter((kept) => kept.user === user && kept.sid !== sid);
+    const revoked = ended.filter((kept) => this.#meet(kept.sid));
     for (const kept of revoked) this.#revoke(kept);
+    // What the events hand out of these is from before the revocation.
+    for (const kept of ended) this.gone[kept.sid].began = 0;
     return { result: revoked.length };
   }
 
@@ -392,8 +399,9 @@ export class Model {
   }
 
   /** Time passes: no more than until the next purge. */
-  wait(ms: number): void {
+  wait(ms: number, elapsed: number): void {
     this.now += ms;
+    this.elapsed += elapsed;
     if (this.now < this.#nextPurge) return;
     this.#nextPurge += this.#settings.interval;
     this.purge();
@@ -501,6 +509,7 @@ export class Model {
   #remove(kept: Kept, event: string): void {
     this.kept = this.kept.filter((one) => one !== kept);
     if (event !== "destroy") this.departed.unshift(kept);
+    this.gone[kept.sid] = this.#originOf(kept);
     const session = JSON.parse(kept.text);
     this.events.push([event, kept.sid, session, ...event === "evict" ? [kept.rank] : []]);
   }
@@ -555,14 +564,14 @@ export class Model {
 
   #isRevoked(user: string, began: number, sid: string, visit: Visit | undefined): boolean {
     return this.revocations.some((one) =>
-      one.user === user && one.at > began && this.now - one.time <= TEN_MINUTES &&
+      one.user === user && one.at > began && this.elapsed - one.time <= TEN_MINUTES &&
       one.sid !== sid && (one.visit === undefined || one.visit !== visit)
     );
   }
 
   #userOf(session: Session): string | undefined {
-    const user = this.#settings.user(session) ?? undefined;
-    if (user === undefined) return undefined;
+    const user = this.#settings.user(session);
+    if ([undefined, null, "", NaN, false].includes(user as never)) return undefined;
     if (["string", "number", "bigint"].includes(typeof user)) return String(user);
     throw new TypeError();
   }

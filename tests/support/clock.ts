@@ -12,21 +12,29 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
+/** How far each look at `performance.now` moves it: see {@linkcode withSlowSteps}. */
+let perLook = 0;
+let looks = 0;
+
 /** When a held clock starts, in milliseconds since the epoch: the first day of 2026. */
 export const START = Date.UTC(2026, 0, 1);
 
 /**
- * Holds `Date`, `setTimeout` and `setInterval` still until it is disposed:
+ * Holds `Date`, `performance.now`, `setTimeout` and `setInterval` still until it
+ * is disposed:
  *
  *     using clock = new HeldClock();
  *     clock.tick(1_000);
  */
 export class HeldClock implements Disposable {
   readonly #time: FakeTime;
+  readonly #realNow = performance.now;
+  #elapsed = 0;
 
   /** @param start The first time, in milliseconds since the epoch. */
   constructor(start: number = START) {
     this.#time = new FakeTime(start);
+    performance.now = () => this.#elapsed + (looks += perLook);
   }
 
   /** The time, in milliseconds since the epoch. */
@@ -34,12 +42,24 @@ export class HeldClock implements Disposable {
     return Date.now();
   }
 
-  /** Moves the time on by `ms` milliseconds, and runs the timers that are due. */
-  tick(ms: number): void {
+  /**
+   * Moves the time on by `ms` milliseconds, and runs the timers that are due.
+   *
+   * @param elapsed How far `performance.now` gets, by which slices of work end.
+   */
+  tick(ms: number, elapsed: number = ms): void {
+    this.#elapsed += elapsed;
     this.#time.tick(ms);
   }
 
+  /** Sets the wall clock, `Date.now`, ahead or back by `ms` milliseconds, while no time passes. */
+  jump(ms: number): void {
+    const { now } = Date;
+    Date.now = () => now() + ms;
+  }
+
   [Symbol.dispose](): void {
+    performance.now = this.#realNow;
     this.#time.restore();
   }
 }
@@ -52,11 +72,12 @@ export async function withSlowSteps(work: () => Promise<void>): Promise<void> {
   // A turn that has its budget by the real clock ends first.
   await new Promise((resolve) => setImmediate(resolve));
   const { now } = performance;
-  let time = 0;
-  performance.now = () => time++;
+  performance.now = () => now.call(performance) + (looks += perLook);
+  perLook = 1;
   try {
     await work();
   } finally {
+    perLook = 0;
     performance.now = now;
   }
 }

@@ -14,9 +14,8 @@ export async function openOn(
   path: string,
   { interval = 60_000, secrets = [] as string[] } = {},
 ): Promise<JournalWriter> {
-  const events = store as unknown as Parameters<typeof JournalWriter.open>[1];
   const settings = { interval, secrets, isPlainRead: secrets.length === 0 };
-  return await JournalWriter.open(disk, events, portOf(store), path, settings);
+  return await JournalWriter.open(disk, portOf(store), path, settings);
 }
 
 /** Waits until `holds` returns `true`. */

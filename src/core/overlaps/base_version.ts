@@ -27,6 +27,9 @@ export interface Origin {
   readonly other: Origin | undefined;
 }
 
+/** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
+export type LastVersion = Pick<Entry, "revision" | "text" | "cookie"> & { readonly life: Life };
+
 /** Marks each live session with its latest origin. */
 class Marked extends Foreign {
   #origin: Origin;
@@ -91,7 +94,18 @@ export class Lineage {
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, moment: number): void {
-    this.#mark(session, entry, undefined, undefined, moment);
+    this.#mark(session, this.#recall(entry), undefined, undefined, moment);
+  }
+
+  /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
+  lastVersion(entry: Entry): LastVersion {
+    const { revision, text, cookie } = entry;
+    return { revision, text, cookie, life: this.#lifeOf(entry) };
+  }
+
+  /** Notes that `session` is a copy of an entry that has left. */
+  handedOut(session: SessionData, last: LastVersion, moment: number): void {
+    this.#mark(session, last, undefined, undefined, moment);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
@@ -112,7 +126,7 @@ export class Lineage {
     ownCookie: CookieData | undefined,
     moment: number,
   ): void {
-    this.#mark(session, entry, text, ownCookie, moment);
+    this.#mark(session, this.#recall(entry), text, ownCookie, moment);
   }
 
   /**
@@ -164,24 +178,32 @@ export class Lineage {
     if (this.#recent[life.place]?.life === life) this.#recent[life.place] = undefined;
   }
 
+  #lifeOf(entry: Entry): Life {
+    return entry.life ??= new Life(entry.sid, this.#era);
+  }
+
+  /** Makes `entry` the one that was loaded or saved last. */
+  #recall(entry: Entry): LastVersion {
+    const life = this.#lifeOf(entry);
+    life.place = this.#latest = (this.#latest + 1) % RECENT;
+    this.#recent[life.place] = entry;
+    return entry as Entry & { life: Life };
+  }
+
   #mark(
     session: SessionData,
-    entry: Entry,
+    { life, revision, text: keptText, cookie }: LastVersion,
     text: string | undefined,
     ownCookie: CookieData | undefined,
     moment: number,
   ): void {
-    const life = entry.life ??= new Life(entry.sid, this.#era);
-    life.place = this.#latest = (this.#latest + 1) % RECENT;
-    this.#recent[life.place] = entry;
-    const { revision, cookie } = entry;
     // Of this store, only the latest origin counts.
     const other = without(Marked.originOf(session), this);
     Marked.mark(session, {
       lineage: this,
       life,
       revision,
-      text: text ?? entry.text,
+      text: text ?? keptText,
       isBehind: text !== undefined,
       cookie,
       ownCookie,

@@ -16,7 +16,7 @@ const MOST_OF_USER = 100;
 interface Revocation {
   /** How many revocations there had been with this one. */
   readonly moment: number;
-  /** In milliseconds since the epoch. */
+  /** When it was, by a clock that does not jump. */
   readonly time: number;
   /** What it spares. */
   readonly sid: string | undefined;
@@ -61,10 +61,16 @@ class Marked extends Foreign {
  * one user, the oldest ones become one that spares nothing.
  */
 export class Revocations {
+  readonly #clock: () => number;
   #moment = 0;
   /** The revocations of each user, the oldest first, and so the users by their latest. */
   #users = new Map<string, Revocation[]>();
   #everybody: Revocation | undefined;
+
+  /** @param clock Returns the milliseconds since some moment, and does not jump. */
+  constructor(clock: () => number) {
+    this.#clock = clock;
+  }
 
   /** The present moment. */
   get moment(): number {
@@ -87,7 +93,8 @@ export class Revocations {
   }
 
   /** Revokes a user, but for the session `sid` and whatever `request` saves. */
-  revoke(user: string, sid: string | undefined, request: object | undefined, now: number): void {
+  revoke(user: string, sid: string | undefined, request: object | undefined): void {
+    const now = this.#clock();
     this.#forget(now);
     const before = (this.#users.get(user) ?? []).filter((one) =>
       !isOld(one, now) && !this.#covers(one, sid, request)
@@ -120,13 +127,13 @@ export class Revocations {
     session: SessionData,
     origin: Origin | undefined,
     isSignIn: boolean,
-    now: number,
   ): boolean {
     // Nearly always nobody was revoked since. And nobody comes back by a save into
     // a session that the user has signed in to anew.
     if (this.#users.size === 0 || !isSignIn) return false;
     const moment = this.momentOf(session, origin);
     if (moment === this.#moment) return false;
+    const now = this.#clock();
     this.#forget(now);
     const revocations = this.#users.get(user);
     if (!revocations) return moment < (this.#everybody?.moment ?? 0);
