@@ -1,8 +1,9 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
+import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
+import { isActivity, isProtected, SAVE, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
@@ -12,8 +13,6 @@ import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts
 import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
-
-const SAVE = "save session";
 
 /** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
 const LOOK_AGAIN = 1_000;
@@ -303,17 +302,9 @@ export class Sessions {
     return isKept;
   }
 
-  /**
-   * Returns the user of a session, as a string.
-   *
-   * @throws What the option `user` throws, and a `TypeError` if it returns no user.
-   */
+  /** Returns the user of a session, as a string. */
   userOf(session: SessionData, sid: string): string | undefined {
-    const user: unknown = this.options.user(session, sid) ?? undefined;
-    if (user === undefined) return undefined;
-    if (isUser(user)) return String(user);
-    const rule = "user must return a string, number, bigint, null or undefined, at once";
-    throw refused(TypeError, SAVE, rule, user);
+    return userOf(session, sid, this.options);
   }
 
   /** Returns the time, in milliseconds since the epoch. */
@@ -361,11 +352,11 @@ export class Sessions {
     const date = dateOf(saved.cookie);
     const created = kept?.created ?? origin?.life.created ?? now;
     // An update, and a request that is no activity, leave the session in its place.
-    const isActivity = !updated && this.#isActivity(session);
-    const place = isActivity ? undefined : kept;
+    const isUse = !updated && isActivity(session, this.options);
+    const place = isUse ? undefined : kept;
     const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
     // Nor does such a request extend the life of one that has left meanwhile.
-    const last = isActivity || kept ? Infinity : origin?.life.expires ?? Infinity;
+    const last = isUse || kept ? Infinity : origin?.life.expires ?? Infinity;
     if (last <= now) return undefined;
     if (expires <= now || date !== undefined && date <= now) {
       this.destroy(sid);
@@ -373,8 +364,8 @@ export class Sessions {
     }
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
-    const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
-    const address = isProtected || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const isGuarded = isProtected(saved, sid, this.options);
+    const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
@@ -393,15 +384,15 @@ export class Sessions {
     const entry = found ?? this.vault.add({
       sid,
       record,
-      isProtected,
+      isProtected: isGuarded,
       user,
       address,
       created,
       lastUsed: now,
       life: this.#lineage.takeDeparted(sid),
     });
-    if (found && found === place) this.vault.update(found, record, isProtected, user);
-    else if (found) this.vault.save(found, record, isProtected, user, now);
+    if (found && found === place) this.vault.update(found, record, isGuarded, user);
+    else if (found) this.vault.save(found, record, isGuarded, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
@@ -419,7 +410,7 @@ export class Sessions {
     const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
     if (!entry) return;
-    if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
+    if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
     const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
@@ -476,14 +467,6 @@ export class Sessions {
     return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
   }
 
-  /** Whether the request of `session` extends its life. */
-  #isActivity(session: SessionData): boolean {
-    const { isActivity } = this.options;
-    if (isActivity === everyRequest) return true;
-    const request = requestOf(session);
-    return !request || this.#isTrue("isActivity", isActivity(request as never));
-  }
-
   /** The client address of the request of `session`, for a newcomer. */
   #addressOf(session: SessionData): string {
     const request = requestOf(session) ?? fastifyRequestOf(session);
@@ -491,12 +474,6 @@ export class Sessions {
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
     throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
-  }
-
-  /** Reads what an option's function has answered: a promise would be true of everything. */
-  #isTrue(name: string, value: unknown): boolean {
-    if (!isThenable(value)) return Boolean(value);
-    throw refused(TypeError, SAVE, `${name} must return true or false, at once`, value);
   }
 
   #late(sid: string): undefined {
