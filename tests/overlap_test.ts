@@ -3,7 +3,14 @@ import { describe, it } from "@std/testing/bdd";
 import { HeldClock, SECOND } from "./support/clock.ts";
 import { jsonCalls } from "./support/json.ts";
 import { Requests, save, touch } from "./support/requests.ts";
-import { Lembro, session, type SessionData, sessionOf, sessionOfSize } from "./support/setup.ts";
+import {
+  Lembro,
+  session,
+  type SessionData,
+  sessionOf,
+  sessionOfSize,
+  settled,
+} from "./support/setup.ts";
 
 // Eight protected sessions of an eighth each evict all others; a second expires them.
 const LEAVING = {
@@ -64,6 +71,85 @@ for (const [name, find] of Object.entries(FINDERS)) {
     });
   });
 }
+
+/** What makes the session "a" leave, which tells the listeners of an event. */
+const LEAVINGS: Record<
+  "destroy" | "expire" | "evict",
+  (store: InstanceType<typeof Lembro>, clock: HeldClock) => Promise<void>
+> = {
+  destroy: (store) => store.destroy("a"),
+  expire: async (store, clock) => {
+    clock.tick(SECOND);
+    await store.purge();
+  },
+  evict: async (store) => {
+    for (let i = 0; i < 8; i++) await store.set(`big${i}`, sessionOfSize(1_000));
+    // A newcomer goes only where newcomers hold more than their share.
+    for (let i = 0; i < 4; i++) await store.set(`new${i}`, sessionOfSize(400));
+  },
+};
+
+for (const [event, leave] of Object.entries(LEAVINGS)) {
+  for (const isLoaded of [false, true]) {
+    describe(`a session that the event ${event} handed out${isLoaded ? ", after a load" : ""}`, () => {
+      /** Returns a store that "a" has left, and what the listener of the event was given. */
+      async function left(clock: HeldClock) {
+        const store = new Lembro(LEAVING);
+        const given: SessionData[] = [];
+        // deno-lint-ignore no-explicit-any
+        (store as any).on(event, (sid: string, session: SessionData) => {
+          if (sid === "a") given.push(session);
+        });
+        await store.set("a", sessionOf({ passport: { user: "ada" } }, { path: "/" }));
+        const held = isLoaded ? await store.get("a") : undefined;
+        await leave(store, clock);
+        await settled();
+        assertEquals(given.length, 1);
+        return { store, found: given[0], held };
+      }
+
+      it("counts as loaded: its save after a logout is late", async () => {
+        using clock = new HeldClock();
+        const { store, found } = await left(clock);
+        using _ = store;
+        if (event !== "destroy") await store.destroy("a");
+        await store.set("a", found);
+        assertEquals([await kept(store), store.stats().lateWrites], [undefined, 1]);
+      });
+
+      it("cannot sign the user in again under another id after a revocation", async () => {
+        using clock = new HeldClock();
+        const { store, found } = await left(clock);
+        using _ = store;
+        await store.revokeUser("ada");
+        await store.set("b", found);
+        assertEquals([await store.get("b"), store.stats().lateWrites], [undefined, 1]);
+      });
+
+      if (event === "destroy") return;
+
+      it("is merged with what was saved meanwhile", async () => {
+        using clock = new HeldClock();
+        const { store, found } = await left(clock);
+        using _ = store;
+        await store.set("a", sessionOf({ passport: { user: "ada" }, theirs: 1 }, { path: "/" }));
+        await store.set("a", Object.assign(found, { mine: 2 }));
+        assertEquals(await kept(store), { passport: { user: "ada" }, theirs: 1, mine: 2 });
+      });
+    });
+  }
+}
+
+it("a session that the event destroy handed out at a revocation does not sign the user in again under another id", async () => {
+  using store = new Lembro();
+  await store.set("a", sessionOf({ passport: { user: "ada" } }));
+  const given: SessionData[] = [];
+  store.on("destroy", (_, session) => given.push(session!));
+  await store.revokeUser("ada");
+  await settled();
+  await store.set("b", given[0]);
+  assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 1]);
+});
 
 describe("a logout", () => {
   for (

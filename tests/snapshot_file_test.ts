@@ -37,7 +37,10 @@ async function rowsOf(path: string): Promise<string[]> {
     code: "ERR_LEMBRO_SNAPSHOT",
     kind: "snapshot",
   } as const;
-  const reader = await BlockReader.open(nodeDisk, path, purpose, JSON, []);
+  const reader = await BlockReader.open(nodeDisk, path, purpose, JSON, {
+    secrets: [],
+    isPlainRead: true,
+  });
   const rows: string[] = [];
   for (;;) {
     const block = await reader.next();

@@ -1,20 +1,18 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
+import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
+import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
-import { hashOf } from "./vault/hash_table.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
-
-const KEEP = "keep session";
 
 /** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
 const LOOK_AGAIN = 1_000;
@@ -157,10 +155,9 @@ export class Sessions {
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
   destroy(sid: string): void {
-    const hash = hashOf(sid);
-    const entry = this.vault.find(sid, this.now(), hash);
+    const entry = this.vault.find(sid, this.now());
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined, hash);
+    this.#lineage.end(sid, undefined);
     this.vault.notifyEnd(sid);
   }
 
@@ -285,15 +282,13 @@ export class Sessions {
     created: number,
     lastUsed: number,
   ): boolean {
-    const hash = hashOf(sid);
-    if (this.vault.find(sid, this.now(), hash)) return false;
+    if (this.vault.find(sid, this.now())) return false;
     const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
     // What live sessions were loaded from before it was evicted here is the same session.
-    const life = this.#lineage.takeDeparted(sid, hash);
+    const life = this.#lineage.takeDeparted(sid);
     const candidate = {
       sid,
-      hash,
       record,
       user,
       created,
@@ -303,21 +298,13 @@ export class Sessions {
       isProtected: false,
     };
     const isKept = this.vault.admit(candidate, rank);
-    if (!isKept && life) this.#lineage.returnDeparted(life, hash);
+    if (!isKept && life) this.#lineage.returnDeparted(life);
     return isKept;
   }
 
-  /**
-   * Returns the user of a session, as a string.
-   *
-   * @throws What the option `user` throws, and a `TypeError` if it returns no user.
-   */
+  /** Returns the user of a session, as a string. */
   userOf(session: SessionData, sid: string): string | undefined {
-    const user: unknown = this.options.user(session, sid) ?? undefined;
-    if (user === undefined) return undefined;
-    if (isUser(user)) return String(user);
-    const rule = "user must return a string, number, bigint, null or undefined, at once";
-    throw refusedResult(KEEP, rule, user);
+    return userOf(session, sid, this.options);
   }
 
   /** Returns the time, in milliseconds since the epoch. */
@@ -360,20 +347,18 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
 
     const now = this.now();
-    const recent = origin && this.#lineage.recent(origin);
-    const hash = recent?.hash ?? hashOf(sid);
-    const kept = recent ? this.vault.live(recent, now) : this.vault.find(sid, now, hash);
+    const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
     const merged = origin && kept && this.#merged(session, origin, kept);
     const saved = merged?.session ?? session;
     const date = dateOf(saved.cookie);
     const created = kept?.created ?? origin?.life.created ?? now;
     // An update, and a request that is no activity, leave the session in its place.
-    const isActivity = !updated && this.#isActivity(session);
-    const place = isActivity ? undefined : kept;
+    const isUse = !updated && isActivity(session, this.options);
+    const place = isUse ? undefined : kept;
     const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
     // Nor does such a request extend the life of one that has left meanwhile.
-    const last = isActivity || kept ? Infinity : origin?.life.expires ?? Infinity;
+    const last = isUse || kept ? Infinity : origin?.life.expires ?? Infinity;
     if (last <= now) return undefined;
     if (expires <= now || date !== undefined && date <= now) {
       this.destroy(sid);
@@ -381,13 +366,13 @@ export class Sessions {
     }
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
-    const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
-    const address = isProtected || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const isGuarded = isProtected(saved, sid, this.options);
+    const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
     const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
-    const found = isUnchanged ? kept : this.vault.find(sid, now, hash);
+    const found = isUnchanged ? kept : this.vault.find(sid, now);
     if (user !== undefined) {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
@@ -400,17 +385,16 @@ export class Sessions {
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
     const entry = found ?? this.vault.add({
       sid,
-      hash,
       record,
-      isProtected,
+      isProtected: isGuarded,
       user,
       address,
       created,
       lastUsed: now,
-      life: this.#lineage.takeDeparted(sid, hash),
+      life: this.#lineage.takeDeparted(sid),
     });
-    if (found && found === place) this.vault.update(found, record, isProtected, user);
-    else if (found) this.vault.save(found, record, isProtected, user, now);
+    if (found && found === place) this.vault.update(found, record, isGuarded, user);
+    else if (found) this.vault.save(found, record, isGuarded, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
@@ -428,10 +412,9 @@ export class Sessions {
     }
     const now = this.now();
     const origin = this.#lineage.of(session, sid);
-    const recent = origin && this.#lineage.recent(origin);
-    const entry = recent ? this.vault.live(recent, now) : this.vault.find(sid, now);
+    const entry = this.vault.find(sid, now);
     if (!entry) return;
-    if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
+    if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
     const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
@@ -488,14 +471,6 @@ export class Sessions {
     return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
   }
 
-  /** Whether the request of `session` extends its life. */
-  #isActivity(session: SessionData): boolean {
-    const { isActivity } = this.options;
-    if (isActivity === everyRequest) return true;
-    const request = requestOf(session);
-    return !request || this.#isTrue("isActivity", isActivity(request as never));
-  }
-
   /** The client address of the request of `session`, for a newcomer. */
   #addressOf(session: SessionData): string {
     const request = requestOf(session) ?? fastifyRequestOf(session);
@@ -503,12 +478,6 @@ export class Sessions {
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
     throw refusedResult(KEEP, "address must return a string or undefined, at once", address);
-  }
-
-  /** Reads what an option's function has answered: a promise would be true of everything. */
-  #isTrue(name: string, value: unknown): boolean {
-    if (!isThenable(value)) return Boolean(value);
-    throw refusedResult(KEEP, `${name} must return true or false, at once`, value);
   }
 
   #late(sid: string): undefined {
@@ -611,8 +580,9 @@ export class Sessions {
   /** Counts and announces an entry that is about to leave the vault. */
   #left(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
+    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
-      this.#lineage.end(sid, entry, entry.hash);
+      this.#lineage.end(sid, entry);
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
@@ -620,19 +590,24 @@ export class Sessions {
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
-    if (!this.#surroundings.hears(reason)) return;
-    const session = this.#lastOf(entry);
+    if (!session) return;
     this.#surroundings.announce(
       reason,
       () => reason === "evict" ? [sid, session(), rank] : [sid, session()] as never,
     );
   }
 
-  /** Returns a function that parses what is kept of `entry` now. */
-  #lastOf({ text, cookie, size, expires, dateOffset }: Entry): () => SessionData | undefined {
+  /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
+  #lastOf(entry: Entry): () => SessionData | undefined {
+    const { text, cookie, size, expires, dateOffset } = entry;
+    const last = this.#lineage.lastVersion(entry);
+    // What a revocation ends was loaded before it.
+    const moment = entry.isRevoked ? 0 : this.#revocations.moment;
     return () => {
       try {
-        return sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
+        this.#lineage.handedOut(session, last, moment);
+        return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
         return undefined;

@@ -66,7 +66,7 @@ export interface From {
 
 /** Requests are known by number: each holds one session. */
 export type Command =
-  | { do: "get" | "copy"; sid: string; request: number }
+  | { do: "get" | "copy" | "copyGone"; sid: string; request: number }
   | { do: "open"; sid: string; request: number; from: From }
   | { do: "asSession"; request: number; into: number; from: From }
   | { do: "newSession"; sid: string; request: number; data: Data; cookie: Cookie; from: From }
@@ -142,9 +142,8 @@ export async function play(
     protect: options.protect === "by key"
       ? (session) => "vip" in asKept(session)
       : options.user === "passport"
-      ? (session) => session.passport?.user !== undefined && session.passport.user !== null
-      : (session) =>
-        userByKey(session) !== null || (session.passport?.user ?? undefined) !== undefined,
+      ? (session) => isSomebody(session.passport?.user)
+      : (session) => isSomebody(userByKey(session)) || isSomebody(session.passport?.user),
   };
   const given: LembroOptions = {
     maxSize,
@@ -168,8 +167,12 @@ export async function play(
   const requests: Record<number, Request> = {};
   const iterators: Record<number, [real: Iterator<[string, Session]>, model: () => unknown]> = {};
   const events: unknown[][] = [];
+  const gone: Record<string, Session> = Object.create(null);
   for (const event of EVENTS) {
-    store.on(event, (...args: unknown[]) => events.push([event, ...args]));
+    store.on(event, (...args: unknown[]) => {
+      events.push([event, ...args]);
+      if (isTree(args[1])) gone[args[0] as string] = args[1];
+    });
   }
 
   /** What express-session does for a request that comes without a session. */
@@ -291,6 +294,14 @@ export async function play(
           const { sid } = command;
           requests[command.request] = { sid, live, origin };
         }
+        return;
+      }
+      case "copyGone": {
+        await settle();
+        const { sid } = command;
+        if (!gone[sid]) return;
+        requests[command.request] = { sid, live: gone[sid], origin: model.gone[sid] };
+        delete gone[sid];
         return;
       }
       case "asSession": {
@@ -563,6 +574,10 @@ function userByKey(session: Session): string | number | null {
   const { bad, user } = asKept(session);
   if (bad !== undefined) throw new RangeError("bad");
   return user ?? null;
+}
+
+function isSomebody(user: unknown): boolean {
+  return user === 0 || Boolean(user);
 }
 
 function userOfPassport(session: Session): unknown {

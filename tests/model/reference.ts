@@ -30,8 +30,8 @@
  * had loaded or last saved; so is the cookie, at a touch too. What was
  * destroyed stays so: a save of what was loaded before is late, and dropped.
  *
- * **Users.** A user has at most so many sessions; one more destroys the least
- * recently used one. After a revocation, a save of a session of that user is
+ * **Users.** An empty string, NaN and `false` are nobody, as `null` is. A user
+ * has at most so many sessions; one more destroys the least recently used one. After a revocation, a save of a session of that user is
  * late if its request began before, for ten minutes. Spared are the session of
  * the id that was given, or the request that was given and its session.
  *
@@ -130,6 +130,8 @@ export class Model {
   revocations: Revocation[] = [];
   /** The events since somebody last looked. */
   events: unknown[][] = [];
+  /** Where what the last event of a session handed out is from. */
+  gone: Record<string, Origin> = Object.create(null);
   counters = {
     hits: 0,
     misses: 0,
@@ -338,9 +340,11 @@ export class Model {
     const { sid, visit } = except;
     this.revocations.push({ user, at: ++this.#course, time: this.elapsed, sid, visit });
     if (sid !== undefined) this.#meet(sid);
-    const ofUser = this.kept.filter((kept) => kept.user === user && this.#meet(kept.sid));
-    const revoked = ofUser.filter((kept) => kept.sid !== sid);
+    const ended = this.kept.filter((kept) => kept.user === user && kept.sid !== sid);
+    const revoked = ended.filter((kept) => this.#meet(kept.sid));
     for (const kept of revoked) this.#revoke(kept);
+    // What the events hand out of these is from before the revocation.
+    for (const kept of ended) this.gone[kept.sid].began = 0;
     return { result: revoked.length };
   }
 
@@ -505,6 +509,7 @@ export class Model {
   #remove(kept: Kept, event: string): void {
     this.kept = this.kept.filter((one) => one !== kept);
     if (event !== "destroy") this.departed.unshift(kept);
+    this.gone[kept.sid] = this.#originOf(kept);
     const session = JSON.parse(kept.text);
     this.events.push([event, kept.sid, session, ...event === "evict" ? [kept.rank] : []]);
   }
@@ -565,8 +570,8 @@ export class Model {
   }
 
   #userOf(session: Session): string | undefined {
-    const user = this.#settings.user(session) ?? undefined;
-    if (user === undefined) return undefined;
+    const user = this.#settings.user(session);
+    if ([undefined, null, "", NaN, false].includes(user as never)) return undefined;
     if (["string", "number", "bigint"].includes(typeof user)) return String(user);
     throw new TypeError();
   }
