@@ -6,7 +6,7 @@
 import { failure, isFunction, show } from "./errors.ts";
 
 interface Runtime {
-  process?: { emitWarning?(warning: Error): void };
+  process?: { emitWarning?(warning: Error | string, options?: { code: string }): void };
 }
 
 /** Warns of an error that nobody listens for. */
@@ -16,4 +16,12 @@ export function warn(error: unknown): void {
   const warning = error instanceof Error ? error : failure(Error, "ERR_LEMBRO_RESULT", show(error));
   if (isFunction(process?.emitWarning)) process.emitWarning(warning);
   else console.warn(warning);
+}
+
+/** Warns of a setting under which a promise does not hold. */
+export function advise(message: string, code: string): void {
+  // dnt-shim-ignore: the process is that of the runtime, if it has one.
+  const { process } = globalThis as unknown as Runtime;
+  if (isFunction(process?.emitWarning)) process.emitWarning(message, { code });
+  else console.warn(`[${code}] ${message}`);
 }

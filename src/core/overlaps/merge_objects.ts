@@ -452,7 +452,8 @@ export function mergeCookies(
   return isSame ? undefined : merged;
 }
 
-function isOtherLifetime(one: CookieData, other: CookieData): boolean {
+/** Whether two cookies have other lifetimes. A date that merely moved is the same one. */
+export function isOtherLifetime(one: CookieData, other: CookieData): boolean {
   if (hasDate(one) !== hasDate(other)) return true;
   const [before, after] = [one.originalMaxAge || null, other.originalMaxAge || null];
   if (typeof before !== "number" || typeof after !== "number") return before !== after;

@@ -1,0 +1,151 @@
+// deno-lint-ignore-file no-explicit-any -- as in the types of express-session: callbacks written for its MemoryStore compile unchanged
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import type { LembroOptions } from "../options.ts";
+import type { LembroEvents, LembroStore } from "../types.ts";
+import type { ResolvedRedisOptions } from "./options.ts";
+
+/** A connected client of `redis` 5 or later, alone or of a cluster, or one of `ioredis` 5 or later. */
+export type RedisClient =
+  | { sendCommand(args: any): Promise<unknown>; withTypeMapping(...args: any): unknown }
+  | {
+    sendCommand(firstKey: any, isReadonly: any, args: any): Promise<unknown>;
+    readonly masters: readonly unknown[];
+    nodeClient(node: any): Promise<unknown>;
+  }
+  | { call(command: string, ...args: string[]): Promise<unknown> };
+
+/** A connected client that is used for nothing but subscriptions, such as `client.duplicate()`. */
+export interface RedisSubscriber {
+  subscribe(...args: any): Promise<unknown>;
+  on(event: any, listener: (...args: any[]) => void): unknown;
+}
+
+/**
+ * What the constructor of a store on Redis takes: `client`, and the options of
+ * a store in memory but `maxSize`, `interval` and `address`.
+ */
+export interface LembroRedisOptions
+  extends Omit<LembroOptions, "maxSize" | "interval" | "address"> {
+  /** The connection. Create it without a queue, so that calls fail at once while Redis is down. */
+  client: RedisClient;
+  /**
+   * A second connection, for the events of other processes. Without it a store
+   * emits nothing but what its own process has ended.
+   */
+  subscriber?: RedisSubscriber | undefined;
+  /**
+   * How the keys of the sessions begin, as in connect-redis.
+   * @default {"sess:"}
+   */
+  prefix?: string | undefined;
+  /**
+   * The lifetime, in milliseconds, of a session that nobody has asked for since
+   * it was created, unless it is protected: that of a crawler, for example.
+   * @default {3600000} an hour
+   */
+  newcomerTtl?: number | undefined;
+  /**
+   * How many replicas must have confirmed `destroy`, `revokeUser` and `clear`
+   * before they answer. If they don't within a second, the call fails with
+   * `ERR_LEMBRO_REPLICAS`, though it has taken effect.
+   * @default {0}
+   */
+  replicas?: number | undefined;
+}
+
+/** The counters of one process. */
+export interface LembroRedisStats {
+  /** How often `get` found a session. */
+  hits: number;
+  /** How often `get` found none. */
+  misses: number;
+  /** How many saves were kept. */
+  saves: number;
+  /** How many touches were kept. */
+  touches: number;
+  /** How many saves were merged with one that had overtaken them. */
+  merges: number;
+  /** How often another process was faster, and a call had to look again. */
+  conflicts: number;
+  /** How many saves came after their session was destroyed or revoked, and wrote nothing. */
+  lateWrites: number;
+  /** How many sessions `revokeUser` and `maxSessionsPerUser` have ended. */
+  revoked: number;
+  /** How many saves, updates and touches failed with an error. */
+  rejected: number;
+}
+
+/** The events of a store on Redis. With a `subscriber`, `destroy` and `clear` come from every process. */
+export interface LembroRedisEvents
+  extends Pick<LembroEvents, "destroy" | "clear" | "late" | "error"> {
+  /** The subscriber was away: events may be missing. */
+  gap: [];
+}
+
+/** Listening to {@linkcode LembroRedisEvents}, on a `Store` that is an EventEmitter. */
+export interface LembroRedisEvented {
+  /** Calls `listener` at each `event`. */
+  on<E extends keyof LembroRedisEvents>(
+    event: E,
+    listener: (...args: LembroRedisEvents[E]) => void,
+  ): this;
+  /** Calls `listener` at the next `event`. */
+  once<E extends keyof LembroRedisEvents>(
+    event: E,
+    listener: (...args: LembroRedisEvents[E]) => void,
+  ): this;
+  /** Stops calling `listener` at `event`. */
+  off<E extends keyof LembroRedisEvents>(
+    event: E,
+    listener: (...args: LembroRedisEvents[E]) => void,
+  ): this;
+}
+
+/**
+ * What a store on Redis can do on top of its `Store`: the methods of a store in
+ * memory, for any number of processes. A change has taken effect when the call
+ * answers, and `update` and `updateUser` may call `change` again if another
+ * process was faster.
+ */
+export interface LembroRedisStore
+  extends
+    Omit<LembroStore, "options" | "stats" | "entries" | "reduce" | typeof Symbol.asyncIterator> {
+  /** The options in force. */
+  readonly options: ResolvedRedisOptions;
+
+  /**
+   * Prepares the sessions that another store, such as connect-redis, has
+   * written under the same keys, and returns how many there were. They can be
+   * used without. But until then every `revokeUser` has to read all sessions.
+   */
+  adopt(): Promise<number>;
+  /** As above, with a callback. */
+  adopt(callback: (error: any, adopted?: number) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  adopt(callback: ((error: any, adopted?: number) => void) | undefined): Promise<number> | void;
+
+  /** Returns the counters of this process, synchronously. */
+  stats(): LembroRedisStats;
+
+  /** Iterates over the live sessions with their ids: those that are there all the time, each once. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]>;
+}
+
+/** A store on Redis on top of a `Base`. */
+export type RedisStore<Base extends object> =
+  & LembroRedisStore
+  & (Base extends { on: unknown } ? LembroRedisEvented : unknown)
+  & Base;
+
+/** The class that the factory returns. */
+export interface RedisStoreConstructor<Base extends object> {
+  /**
+   * Creates a store. `callback` runs once, after the constructor has returned.
+   *
+   * @throws {TypeError | RangeError} For a bad option; names it, what it takes and what it received.
+   */
+  new (options: LembroRedisOptions, callback?: () => void): RedisStore<Base>;
+  /** The prototype of the stores. */
+  readonly prototype: RedisStore<Base>;
+}
