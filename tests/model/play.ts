@@ -645,9 +645,10 @@ function isTaken(key: string, session: Session): boolean {
   return key in session && !Object.hasOwn(session, key);
 }
 
+/** What the model says of an error: the code of a session that is too large, else its kind. */
 function codeOf(error: unknown): string {
   const { code, name } = error as Error & { code?: string };
-  return code ?? name;
+  return code === "ERR_LEMBRO_SESSION_TOO_LARGE" ? code : name;
 }
 
 /** An answer with its keys in one order, and ids too: no order of them is promised. */
