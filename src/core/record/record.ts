@@ -5,6 +5,7 @@ import { isObject, refused } from "../../util/errors.ts";
 import { getSize } from "../../util/sizes.ts";
 import { type CookieTemplate, type CookieTemplates, isTemplatable } from "./cookie_template.ts";
 import type { Entry, SessionRecord } from "../vault/entry.ts";
+import { dateOf } from "./expiry.ts";
 
 const SAVE = "save session";
 
@@ -39,6 +40,14 @@ export function sessionOf(record: SessionRecord, { serializer }: ResolvedOptions
   const session = parse(text, serializer);
   if (cookie) session.cookie = cookie.cookieAt(expires + dateOffset) as never;
   return session;
+}
+
+/** Returns the date of the cookie of `session`, which was read from `record`, in milliseconds since the epoch. */
+export function cookieDateOf(
+  { cookie, expires, dateOffset }: SessionRecord,
+  session: SessionData,
+): number | undefined {
+  return cookie?.hasDate ? expires + dateOffset : dateOf(session.cookie);
 }
 
 /** How the JSON of a session begins that had its cookie before anything else, as those of requests. */
