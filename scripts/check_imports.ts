@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 export const FLOORS: readonly (readonly string[])[] = [
   ["mod.ts"],
   ["src/store.ts"],
-  ["src/persistence/", "src/transfer.ts", "src/monitor/"],
+  ["src/express.ts", "src/persistence/", "src/transfer.ts", "src/monitor/"],
   ["src/types.ts"],
   ["src/core/"],
   ["src/options.ts"],

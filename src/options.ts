@@ -132,8 +132,8 @@ export interface LembroOptions {
    */
   isActivity?: ((request: StoreRequest) => boolean) | undefined;
   /**
-   * Returns whose session it is, or `undefined` or `null` if nobody's. Called at
-   * each save. The default reads `session.passport.user`: itself if it is a
+   * Returns whose session it is, or `undefined` or `null` if nobody's; `""`, `NaN`
+   * and `false` are nobody too. Called at each save. The default reads `session.passport.user`: itself if it is a
    * string, number or bigint, else its `id` if that is one.
    */
   user?: ((session: SessionData, sid: string) => User | null | undefined) | undefined;
@@ -367,13 +367,17 @@ function userOfPassport(session: SessionData): User | undefined {
 
 /** The default of `protect`. */
 function protectUsersOf(user: ResolvedOptions["user"]): ResolvedOptions["protect"] {
-  return (session, sid) =>
-    (user(session, sid) ?? undefined) !== undefined ||
-    (passportUserOf(session) ?? undefined) !== undefined;
+  return (session, sid) => !isNobody(user(session, sid)) || !isNobody(passportUserOf(session));
 }
 
 function passportUserOf(session: SessionData): unknown {
   return (session as { passport?: { user?: unknown } | null }).passport?.user;
+}
+
+/** Whether `user` stands for no user: no value, or what code gives that has looked for one in vain. */
+export function isNobody(user: unknown): boolean {
+  return user === undefined || user === null || user === "" || user === false ||
+    Number.isNaN(user);
 }
 
 /** Whether `value` can be a user. */

@@ -4,15 +4,17 @@ import type { SessionData } from "express-session";
 import debug from "debug";
 import { openPort } from "./core/port.ts";
 import type { SessionInfo } from "./core/vault/entry.ts";
-import { requestOf } from "./core/overlaps/base_version.ts";
 import { Sessions } from "./core/sessions.ts";
 import {
-  CREATE,
-  isUser,
-  type LembroOptions,
-  type ResolvedOptions,
-  resolveOptions,
-} from "./options.ts";
+  changeOf,
+  idOf,
+  readArguments,
+  reporting,
+  spared,
+  storeOf,
+  userNameOf,
+} from "./express.ts";
+import { type LembroOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import type {
   LembroEvents,
   LembroStats,
@@ -23,7 +25,7 @@ import type {
   StoreOf,
 } from "./types.ts";
 import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
-import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
+import { isFunction } from "./util/errors.ts";
 import { dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
 import { inSlices } from "./util/slices.ts";
@@ -35,8 +37,6 @@ import { warn } from "./util/warnings.ts";
 type Answer = any;
 
 const log = debug("express-lembro");
-
-const REVOKE = "revoke user";
 
 /**
  * Makes a class of session stores that extends the `Store` of `session`.
@@ -58,7 +58,7 @@ const REVOKE = "revoke user";
 export function lembro<Base extends object>(
   session: SessionModule<Base>,
 ): StoreConstructor<StoreOf<Base>> {
-  class Lembro extends storeOf(session) implements LembroStore {
+  class Lembro extends storeOf(session, "lembro") implements LembroStore {
     declare readonly options: ResolvedOptions;
     readonly #sessions: Sessions;
     readonly #stopPurging: () => void;
@@ -69,15 +69,8 @@ export function lembro<Base extends object>(
 
     constructor(options?: LembroOptions | null | (() => void), callback?: () => void) {
       super();
-      if (isFunction(options)) [options, callback] = [undefined, options];
-      if (callback !== undefined && !isFunction(callback)) {
-        throw refused(TypeError, CREATE, "callback must be a function", callback);
-      }
-      if (callback && "Store" in callback) {
-        const rule = "pass express-session to lembro(), as in new (lembro(session))(options)";
-        throw refused(TypeError, CREATE, rule, callback);
-      }
-      const resolved = resolveOptions(options);
+      const [passed, ready] = readArguments(options, callback, "lembro");
+      const resolved = resolveOptions(passed);
       Object.defineProperty(this, "options", { value: resolved, enumerable: true });
       this.#sessions = new Sessions(resolved, {
         clock: now,
@@ -93,7 +86,7 @@ export function lembro<Base extends object>(
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
-      if (callback) defer(callback);
+      if (ready) defer(ready);
     }
 
     get(sid: string, callback?: Callback<SessionData | undefined>): Answer {
@@ -125,7 +118,7 @@ export function lembro<Base extends object>(
     }
 
     sessionsOfUser(user: string, callback?: Callback<SessionInfo[]>): Answer {
-      return answerInSlices(callback, () => this.#sessions.sessionsOfUser(userOf(user)));
+      return answerInSlices(callback, () => this.#sessions.sessionsOfUser(userNameOf(user)));
     }
 
     updateUser(
@@ -135,7 +128,7 @@ export function lembro<Base extends object>(
     ): Answer {
       return answerInSlices(
         callback,
-        () => this.#sessions.updateUser(userOf(user), changeOf(change)),
+        () => this.#sessions.updateUser(userNameOf(user), changeOf(change)),
       );
     }
 
@@ -147,7 +140,7 @@ export function lembro<Base extends object>(
       if (isFunction(options)) [options, callback] = [undefined, options];
       return answerInSlices(callback, () => {
         const { sid, request } = spared(options as RevokeOptions | null | undefined);
-        return this.#sessions.revokeUser(userOf(user), sid, request);
+        return this.#sessions.revokeUser(userNameOf(user), sid, request);
       }, this.#confirmed);
     }
 
@@ -206,13 +199,7 @@ export function lembro<Base extends object>(
     }
 
     set generate(generate: unknown) {
-      const reached = (request: unknown) => this.#sessions.reached(request);
-      this.#generate = isFunction(generate)
-        ? function (this: unknown, request: unknown, ...rest: unknown[]) {
-          reached(request);
-          return generate.call(this, request, ...rest);
-        }
-        : generate;
+      this.#generate = reporting(generate, (request) => this.#sessions.reached(request));
     }
 
     // Made in the constructor, this function would hold the store, and the timer with it.
@@ -250,73 +237,4 @@ export function lembro<Base extends object>(
   }
 
   return Lembro as unknown as StoreConstructor<StoreOf<Base>>;
-}
-
-/** What the store uses of its `Store`, where the `Store` has it. */
-interface BaseStore {
-  createSession?(req: unknown, session: SessionData): SessionData;
-  emit?(event: string, ...args: unknown[]): unknown;
-  listenerCount?(event: string): number;
-}
-
-function storeOf(session: unknown): new () => BaseStore {
-  const from = session as { Store?: unknown; session?: { Store?: unknown } } | null | undefined;
-  const Store = from?.Store ?? from?.session?.Store;
-  if (!isFunction(Store) || !Store.prototype) {
-    const rule = "pass express-session, as in lembro(session), or an object with a Store class";
-    throw refused(TypeError, "make a store class", rule, session);
-  }
-  return Store as unknown as new () => BaseStore;
-}
-
-function idOf(sid: unknown): string {
-  if (typeof sid === "string") return sid;
-  if (typeof sid === "number") return String(sid);
-  throw refused(TypeError, "use session", "sid must be a string or a number", sid);
-}
-
-function userOf(user: unknown): string {
-  if (isUser(user)) return String(user);
-  const rule = "user must be a string, a number or a bigint";
-  throw refused(TypeError, "find sessions of user", rule, user);
-}
-
-function changeOf(change: unknown): (session: SessionData) => unknown {
-  if (isFunction(change)) return change;
-  throw refused(TypeError, "update session", "change must be a function", change);
-}
-
-/** Reads which session, and which request, a revocation leaves alone. */
-function spared(options: RevokeOptions | null | undefined): { sid?: string; request?: object } {
-  if (options === undefined || options === null) return {};
-  checkOptions(REVOKE, options, ["except"]);
-  const { except } = options;
-  if (except === undefined || except === null) return {};
-  if (isObject(except) && !Array.isArray(except)) {
-    const found = sparedBy(except as RequestLike);
-    if (found) return found;
-  }
-  if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
-  const rule = "except must be a session id, a request or its session (for a socket, its request)";
-  throw refused(TypeError, REVOKE, rule, except);
-}
-
-/** Reads a request, or the session of one; anything else spares nothing. */
-function sparedBy(except: RequestLike): { sid?: string; request?: object } | undefined {
-  const request = requestOf(except as SessionData);
-  if (request) {
-    const { id } = except as { id?: unknown };
-    return { request, ...(typeof id === "string" ? { sid: id } : {}) };
-  }
-  const { sessionID, session } = except;
-  const sid = sessionID ?? session?.id ?? session?.sessionId;
-  if (typeof sid === "string") return { request: except, sid };
-  // A session that was destroyed is no longer there.
-  return "session" in except && !session ? { request: except } : undefined;
-}
-
-/** Where requests have the id of their session: those of Express, and those of Fastify. */
-interface RequestLike {
-  sessionID?: unknown;
-  session?: { id?: unknown; sessionId?: unknown } | null;
 }

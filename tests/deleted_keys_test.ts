@@ -115,6 +115,108 @@ for (const resave of [false, true]) {
   });
 }
 
+type Change = (session: Data) => void;
+
+/** What one request does to a part of the session, and an overlapping one to what is inside. */
+const ENDS: [what: string, before: Data, end: Change, edit: Change, after: Data][] = [
+  [
+    "an object that is deleted",
+    { user: { id: 1, roles: ["admin"] } },
+    (session) => delete session.user,
+    (session) => (session.user as Data).lastSeen = 5,
+    {},
+  ],
+  [
+    "an object that becomes null",
+    { user: { id: 1 } },
+    (session) => session.user = null,
+    (session) => (session.user as Data).lastSeen = 5,
+    { user: null },
+  ],
+  [
+    "an object that becomes a string",
+    { user: { id: 1 } },
+    (session) => session.user = "nobody",
+    (session) => (session.user as Data).lastSeen = 5,
+    { user: "nobody" },
+  ],
+  [
+    "an object that becomes a list",
+    { user: { id: 1 } },
+    (session) => session.user = [],
+    (session) => (session.user as Data).lastSeen = 5,
+    { user: [] },
+  ],
+  [
+    "an object inside an object",
+    { shop: { cart: { total: 1 } } },
+    (session) => delete (session.shop as Data).cart,
+    (session) => ((session.shop as Data).cart as Data).total = 2,
+    { shop: {} },
+  ],
+  [
+    "an object in which the other deletes a key",
+    { user: { id: 1, role: "admin" } },
+    (session) => delete session.user,
+    (session) => delete (session.user as Data).role,
+    {},
+  ],
+  [
+    "a list that becomes a string, to which the other appends",
+    { list: [1] },
+    (session) => session.list = "none",
+    (session) => (session.list as number[]).push(2),
+    { list: "none" },
+  ],
+  [
+    "a list that becomes null, to which the other appends",
+    { list: [1] },
+    (session) => session.list = null,
+    (session) => (session.list as number[]).push(2),
+    { list: null },
+  ],
+];
+
+for (const [what, before, end, edit, after] of ENDS) {
+  describe(`${what}, while another request changes something inside,`, () => {
+    for (const first of ["the end", "the change"]) {
+      it(`stays so if ${first} is saved first`, async () => {
+        using store = new Lembro();
+        const requests = new Requests(store);
+        const { sessionID } = await requests.create({ ...before, other: 1 });
+        const [one, other] = [await requests.load(sessionID), await requests.load(sessionID)];
+        end(one.session);
+        edit(other.session);
+        for (const request of first === "the end" ? [one, other] : [other, one]) {
+          await save(request);
+        }
+        assertEquals(await keptData(store, sessionID), { ...after, other: 1 });
+      });
+    }
+  });
+}
+
+for (const resave of [false, true]) {
+  describe(`a logout by \`delete session.user\`, with resave: ${resave},`, () => {
+    it("is not undone by a slow request that writes when the user was last seen", async () => {
+      const site = new Site({ resave });
+      await using _ = site;
+      site.on("/sign-in", (kept) => kept.user = { id: 1, roles: ["admin"] });
+      site.on("/who", (kept) => kept.user);
+      site.on("/sign-out", (kept) => void delete kept.user);
+      const slow = site.slow("/slow", (kept) => void ((kept.user as Data).lastSeen = 5));
+      const ada = await site.visitor();
+      await ada.get("/sign-in");
+      const waiting = ada.tab().get("/slow");
+      await slow.started;
+      await ada.get("/sign-out");
+      slow.go();
+      await waiting;
+      assertEquals(await ada.get("/who"), null);
+    });
+  });
+}
+
 describe("a session of a class of the app's own", () => {
   it("loses what its toJSON leaves out", async () => {
     using store = new Lembro();

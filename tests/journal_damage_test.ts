@@ -11,7 +11,10 @@ const SEALED_PLACES = Number(Deno.env.get("SEALED_PLACES") ?? 40);
 /** A journal as a killed process leaves it, and what it holds after each of its blocks. */
 async function smallJournal(folder: Folder, secret: string | undefined) {
   using store = new Lembro();
-  const journal = await openJournal(store, folder.snapshot, { interval: 60_000, secret });
+  const journal = await openJournal(store, folder.snapshot, {
+    interval: 60_000,
+    ...(secret ? { secret } : {}),
+  });
   const states = [sessionsIn(store)];
   const changes: ((store: Store) => Promise<unknown>)[] = [
     (store) => store.set("a", sessionOf({ name: "Ada" })),

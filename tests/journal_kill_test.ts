@@ -77,7 +77,11 @@ describe("a process that is killed while it uses its journal", () => {
       compacting += folder.names().filter((name) => name.endsWith(".tmp")).length;
 
       using store = new Lembro({ maxSize: Infinity });
-      const journal = await openJournal(store, file.path, { secret: file.secret || undefined });
+      const journal = await openJournal(
+        store,
+        file.path,
+        file.secret ? { secret: file.secret } : {},
+      );
       const found = new Map<string, number>();
       for (const [sid, session] of store.entries()) {
         found.set(sid, (session as unknown as { n: number }).n);

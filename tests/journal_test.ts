@@ -49,12 +49,16 @@ async function fill(store: Store): Promise<void> {
   }
 }
 
+/** The option `secret`, or none: one that is present and `undefined` is refused. */
+const sealing = (secret: JournalOptions["secret"]): JournalOptions =>
+  secret === undefined ? {} : { secret };
+
 for (const secret of [undefined, "the secret of the test"]) {
   describe(`a journal ${secret ? "with a secret" : "without a secret"} brings back`, () => {
     it("sessions as they were: data, cookie, rank, creation, user, life and order", async () => {
       using folder = new Folder();
       using before = new Lembro({ protect, user });
-      const journal = await openJournal(before, folder.snapshot, { secret });
+      const journal = await openJournal(before, folder.snapshot, sealing(secret));
       await fill(before);
       await journal.flush();
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -66,7 +70,7 @@ for (const secret of [undefined, "the secret of the test"]) {
       await before.destroy("p2");
       await journal.close();
       using after = new Lembro({ protect, user });
-      await using _journal = await openJournal(after, folder.snapshot, { secret });
+      await using _journal = await openJournal(after, folder.snapshot, sealing(secret));
       assertSame(after, before);
       assertEquals(after.stats().users, before.stats().users);
       assertEquals((await after.sessionsOfUser("Ada")).map(({ sid }) => sid), ["r1"]);
@@ -75,7 +79,7 @@ for (const secret of [undefined, "the secret of the test"]) {
 
     it("nothing that was destroyed, revoked, cleared or evicted", async () => {
       using folder = new Folder();
-      const options = { secret };
+      const options = sealing(secret);
       const left = await withJournal(
         folder.snapshot,
         async (store) => {
@@ -109,11 +113,11 @@ for (const secret of [undefined, "the secret of the test"]) {
       const before = await withJournal(folder.snapshot, async (store) => {
         for (const sid of odd) await store.set(sid, sessionOf({ [sid]: sid }));
         return sessionsIn(store);
-      }, { secret });
+      }, sealing(secret));
       await withJournal(folder.snapshot, (store) => {
         assertEquals(sessionsIn(store), before);
         return Promise.resolve();
-      }, { secret });
+      }, sealing(secret));
     });
   });
 }
@@ -565,7 +569,8 @@ describe("a secret", () => {
 
   const sealed = "the file is sealed, and needs its secret,";
   const other = "the file was sealed with another secret, or altered,";
-  const open = "the file is not sealed, and a secret was given,";
+  const open =
+    "the file is not sealed, and a secret was given: plain: true beside it reads it too,";
   for (
     const [writes, reads, says] of [
       ["one", undefined, sealed],
@@ -576,12 +581,11 @@ describe("a secret", () => {
   ) {
     it(`that is wrong is refused, by both modules: ${writes} and ${reads}`, async () => {
       using folder = new Folder();
-      await withJournal(folder.snapshot, (store) => store.set("a", sessionOf()), {
-        secret: writes,
-      });
+      const save = (store: Store) => store.set("a", sessionOf());
+      await withJournal(folder.snapshot, save, sealing(writes));
       const before = await Deno.readFile(folder.snapshot);
       using store = new Lembro();
-      const error = await errorOf(openJournal(store, folder.snapshot, { secret: reads }));
+      const error = await errorOf(openJournal(store, folder.snapshot, sealing(reads)));
       assertEquals(error.code, "ERR_LEMBRO_JOURNAL");
       assertMatch(error.message, new RegExp(`^Cannot open journal: .*/sessions: ${says} at byte`));
       assertEquals([await store.length(), folder.names()], [0, ["sessions"]]);
@@ -589,8 +593,8 @@ describe("a secret", () => {
 
       using source = new Lembro();
       await source.set("a", sessionOf());
-      await saveSnapshot(source, folder.snapshot, { secret: writes });
-      const refused = await errorOf(loadSnapshot(store, folder.snapshot, { secret: reads }));
+      await saveSnapshot(source, folder.snapshot, sealing(writes));
+      const refused = await errorOf(loadSnapshot(store, folder.snapshot, sealing(reads)));
       assertEquals(refused.code, "ERR_LEMBRO_SNAPSHOT");
       assert(refused.message.includes(says), refused.message);
       assertEquals(await store.length(), 0);
@@ -603,7 +607,7 @@ describe("a secret", () => {
   it("is replaced by a new one in front of it", async () => {
     using folder = new Folder();
     const open = (secret: JournalOptions["secret"]) =>
-      withJournal(folder.snapshot, (store) => store.ids(), { secret });
+      withJournal(folder.snapshot, (store) => store.ids(), sealing(secret));
     await withJournal(folder.snapshot, (store) => store.set("a", sessionOf()), { secret: "old" });
     assertEquals(await open(["old", "older"]), ["a"]);
     assertEquals(await open(["new", "old"]), ["a"]);
@@ -615,6 +619,7 @@ describe("a secret", () => {
     using store = new Lembro();
     for (
       const [secret, received] of [
+        [undefined, "undefined"],
         ["", "an empty string"],
         [[], "an empty array"],
         [["good one", ""], "an array with an empty string"],
@@ -632,11 +637,63 @@ describe("a secret", () => {
           error.message,
           new RegExp(
             "^Cannot (open journal|(save|load) snapshot): secret must be a string that is not " +
-              `empty, or an array of such strings: received ${received}$`,
+              "empty, or an array of such strings; leave it out for a file that is not sealed: " +
+              `received ${received}$`,
           ),
         );
       }
     }
+  });
+
+  it("with plain: true beside it also reads a file that is not sealed yet, and seals it", async () => {
+    using folder = new Folder();
+    await withJournal(folder.snapshot, (store) => store.set("the id", sessionOf()));
+    assert((await Deno.readTextFile(folder.snapshot)).includes("the id"));
+    const options = { secret: ["new", "old"], plain: true };
+    await withJournal(folder.snapshot, async (store) => {
+      assertEquals(await store.ids(), ["the id"]);
+      assert(!(await Deno.readTextFile(folder.snapshot)).includes("the id"), "it is sealed by now");
+    }, options);
+    assertEquals(await withJournal(folder.snapshot, (store) => store.ids(), options), ["the id"]);
+    const ids = await withJournal(folder.snapshot, (store) => store.ids(), { secret: "new" });
+    assertEquals(ids, ["the id"]);
+    const refused = withJournal(folder.snapshot, (store) => store.ids(), {
+      secret: "old",
+      plain: true,
+    });
+    assertMatch((await errorOf(refused)).message, /another secret/);
+  });
+
+  it("with plain: true beside it also reads a snapshot that is not sealed, and leaves it so", async () => {
+    using folder = new Folder();
+    using source = new Lembro();
+    await source.set("the id", sessionOf());
+    await saveSnapshot(source, folder.snapshot);
+    const before = await Deno.readFile(folder.snapshot);
+    using store = new Lembro();
+    await loadSnapshot(store, folder.snapshot, { secret: "new", plain: true });
+    assertEquals(await store.ids(), ["the id"]);
+    assertEquals(await Deno.readFile(folder.snapshot), before);
+    assertEquals(folder.names(), ["sessions"]);
+  });
+
+  it("plain takes true or false, beside a secret", async () => {
+    using store = new Lembro();
+    for (const work of [openJournal, loadSnapshot]) {
+      for (
+        const [options, says] of [
+          [{ plain: true }, "plain needs a secret beside it: received undefined"],
+          [{ secret: "a", plain: 1 }, "plain must be true or false: received a number"],
+          [{ secret: "a", plain: "secret" }, "plain must be true or false: received a string"],
+        ] as const
+      ) {
+        const error = await errorOf(work(store, "/tmp/none/none", options as never));
+        assertInstanceOf(error, TypeError);
+        assertMatch(error.message, new RegExp(`^Cannot (open journal|load snapshot): ${says}$`));
+      }
+    }
+    const error = await errorOf(saveSnapshot(store, "/tmp/none/none", { plain: true } as never));
+    assertMatch(error.message, /unknown option, use secret: received "plain"$/);
   });
 });
 
@@ -664,7 +721,7 @@ describe("what cannot be done is said", () => {
         [
           [store, path, { Secret: "x" }],
           TypeError,
-          'unknown option, use interval, secret: received "Secret"',
+          'unknown option, use interval, secret, plain: received "Secret"',
         ],
         [[store, path, { interval: 0 }], RangeError, "from 1 to 60000: received 0"],
         [[store, path, { interval: 60_001 }], RangeError, "from 1 to 60000: received 60001"],

@@ -129,8 +129,7 @@ function carryOut(plans: Map<string, Plan>, isNew = false): Trees {
         set({ [plan.by]: plan.to, result: plan.to });
         break;
       case "appended": {
-        // Without a base what both begin with is one and the same.
-        const base = isNew ? ["begin"] : plan.base!;
+        const base = isNew ? [] : plan.base!;
         const [one, other] = [[...base, "one", ...plan.one], [...base, "other", ...plan.other]];
         set({ base: isNew ? undefined : base, one, other });
         set({ result: [...other, "one", ...plan.one] });
@@ -250,13 +249,18 @@ describe("plain objects", () => {
     });
   });
 
-  it("that took the place of something else are taken whole", () => {
-    same(merged({ cart: null }, { cart: { a: 1 } }, { cart: { b: 2 } }), { cart: { a: 1 } });
+  it("that both made where there was null are merged, too; one of another kind is taken whole", () => {
+    same(merged({ cart: null }, { cart: { a: 1 } }, { cart: { b: 2 } }), {
+      cart: { a: 1, b: 2 },
+    });
+    same(merged({ cart: "none" }, { cart: { a: 1 } }, { cart: { b: 2 } }), { cart: { a: 1 } });
   });
 
   it("that one side deleted stay deleted if the other changed a part of them", () => {
     same(merged({ cart: { a: 1 } }, {}, { cart: { a: 2 } }), {});
-    same(merged({ cart: { a: 1 } }, { cart: { a: 2 } }, {}), { cart: { a: 2 } });
+    same(merged({ cart: { a: 1 } }, { cart: { a: 2 } }, {}), {});
+    same(merged({ cart: { a: 1 } }, { cart: { a: 2 } }, { cart: null }), { cart: null });
+    same(merged({ cart: { a: 1 } }, { cart: null }, {}), { cart: null });
   });
 
   it("with their keys in another order are unchanged", () => {
@@ -265,17 +269,20 @@ describe("plain objects", () => {
 
   it("with a key more, less or of another name are changed", () => {
     for (const mine of [[{}], [{ x: 1, y: 2 }], [{ y: 1 }], [{ x: null }], [[1]]]) {
-      same(merged({ at: [{ x: 1 }] }, { at: mine }, { at: 5 }), { at: mine });
+      same(merged({ at: [{ x: 1 }] }, { at: mine }, { at: [{ x: 1 }], n: 5 }), {
+        at: mine,
+        n: 5,
+      });
     }
     for (const mine of [[{ is: 1 }], [[1]], [[1, 2, 3]], [[2, 1]], [["1", 2]]]) {
-      same(merged({ at: [[1, 2]] }, { at: mine }, { at: 5 }), { at: mine });
+      same(merged({ at: [[1, 2]] }, { at: mine }, { at: [[1, 2]], n: 5 }), { at: mine, n: 5 });
     }
   });
 
   it("with keys of other names need no serializer to be told apart", () => {
     const never = () => false;
     const [base, mine] = [{ at: [{ x: 1 }] }, { at: [{ y: 1 }] }];
-    same(mergeTrees(base, mine, { at: 5 }, never), mine);
+    same(mergeTrees(base, mine, structuredClone(base), never), mine);
   });
 
   it("inside of which a key has the name of the cookie are no exception", () => {
@@ -292,12 +299,21 @@ describe("arrays", () => {
     same(merged({ log: [] }, { log: ["same"] }, { log: ["same"] }), { log: ["same", "same"] });
   });
 
-  it("that both made keep both, and what they begin with once", () => {
-    same(merged({}, { flash: ["mine"] }, { flash: ["kept"] }), { flash: ["kept", "mine"] });
-    same(merged({}, { flash: ["hello", "mine"] }, { flash: ["hello"] }), {
-      flash: ["hello", "mine"],
-    });
-    same(merged({}, { flash: ["hello"] }, { flash: ["hello"] }), { flash: ["hello"] });
+  it("that both made keep both, equal or not", () => {
+    for (const before of [{}, { flash: null }, { flash: 5 }]) {
+      same(merged(before, { flash: ["mine"] }, { flash: ["kept"] }), { flash: ["kept", "mine"] });
+      same(merged(before, { flash: ["hello", "mine"] }, { flash: ["hello"] }), {
+        flash: ["hello", "hello", "mine"],
+      });
+      same(merged(before, { flash: ["hello"] }, { flash: ["hello"] }), {
+        flash: ["hello", "hello"],
+      });
+    }
+  });
+
+  it("that one side replaced stay so, whatever the other appended", () => {
+    same(merged({ log: [1] }, { log: [1, 2] }, { log: "none" }), { log: "none" });
+    same(merged({ log: [1] }, { log: null }, { log: [1, 2] }), { log: null });
   });
 
   it("changed otherwise are taken whole", () => {
@@ -306,7 +322,6 @@ describe("arrays", () => {
     same(merged({ log: [{ n: 1 }] }, { log: [{ n: 2 }] }, { log: [{ n: 1, m: 1 }] }), {
       log: [{ n: 2 }],
     });
-    same(merged({ log: null }, { log: [1] }, { log: [2] }), { log: [1] });
   });
 
   for (const [how, read] of [["emptied", { flash: [] }], ["deleted", {}]] as const) {
@@ -479,7 +494,7 @@ describe("values that are not plain JSON", () => {
   it("in arrays: what was appended to is told by them too", () => {
     const list = (...days: number[]) => ({ list: days.map((day) => new Date(day)) });
     assertEquals(merged(list(1), list(1, 2), list(1, 3), reviving), list(1, 3, 2));
-    assertEquals(merged({}, list(1, 2), list(1, 3), reviving), list(1, 3, 2));
+    assertEquals(merged({}, list(1, 2), list(1, 3), reviving), list(1, 3, 1, 2));
     assertEquals(merged(list(1), {}, list(1, 3), reviving), list(3));
     assertEquals(merged(list(1), list(2, 2), list(1, 3), reviving), list(2, 2));
     assertEquals(merged(list(1), list(1, 2), list(4, 3), reviving), list(1, 2));

@@ -81,7 +81,8 @@ const key = fc.oneof(
 const value = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(0, 1, "one", null, true, {}, { n: 1 }, { a: { n: 1 } }) },
   fc.constantFrom([], [1], [1, 2], [{ n: 1 }], { list: [1] }, { list: [1, 2], n: 2 }),
-  fc.constantFrom({ user: 1 }, { user: "ada" }, { user: { id: "ada" } }, { user: null }, "ada"),
+  fc.constantFrom({ user: 1 }, { user: "ada" }, { user: { id: "ada" } }, "ada"),
+  fc.constantFrom({ user: null }, { user: "" }, { user: false }, "", false),
   fc.record({ pad: fc.constantFrom(5, 20, 50) }),
   fc.record({ share: fc.constantFrom(8, 16, 30, 60) }),
 );

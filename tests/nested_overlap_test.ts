@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DAY, HeldClock, HOUR, MINUTE, START } from "./support/clock.ts";
 import { type Kept, Site, type Visitor } from "./support/http.ts";
-import { Requests, save, touch } from "./support/requests.ts";
+import { keptData, Requests, save, touch } from "./support/requests.ts";
 import { Lembro, type session } from "./support/setup.ts";
 
 const TWENTY = Array.from({ length: 20 }, (_, i) => i);
@@ -217,6 +217,42 @@ for (const resave of [false, true]) {
     });
   }
 }
+
+describe("a list that was not there", () => {
+  for (
+    const [how, before] of [["absent", {}], ["null", { cart: null }], ["a number", {
+      cart: 0,
+    }]] as [
+      string,
+      Record<string, unknown>,
+    ][]
+  ) {
+    it(`but ${how}, and that two requests begin, keeps what both put into it`, async () => {
+      for (const [one, other] of [[["tea"], ["milk"]], [["tea"], ["tea"]], [["tea"], []]]) {
+        using store = new Lembro();
+        const requests = new Requests(store);
+        const { sessionID } = await requests.create({ ...before, n: 1 });
+        const [first, then] = [await requests.load(sessionID), await requests.load(sessionID)];
+        first.session.cart = one;
+        then.session.cart = other;
+        await save(first);
+        await save(then);
+        assertEquals(await keptData(store, sessionID), { cart: [...one, ...other], n: 1 });
+      }
+    });
+  }
+
+  it("is begun twice inside an object that was not there", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const { sessionID } = await requests.create();
+    const [first, then] = [await requests.load(sessionID), await requests.load(sessionID)];
+    for (const { session } of [first, then]) session.flash = { info: ["saved"] };
+    await save(first);
+    await save(then);
+    assertEquals(await keptData(store, sessionID), { flash: { info: ["saved", "saved"] } });
+  });
+});
 
 describe("the cookie of overlapping requests", () => {
   for (const [name, end] of Object.entries({ save, touch })) {

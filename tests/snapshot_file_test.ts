@@ -33,7 +33,10 @@ async function smallStore(): Promise<Store> {
 /** The rows of a snapshot. */
 async function rowsOf(path: string): Promise<string[]> {
   const purpose = { cannot: "load snapshot", code: "", kind: "snapshot" } as const;
-  const reader = await BlockReader.open(nodeDisk, path, purpose, JSON, []);
+  const reader = await BlockReader.open(nodeDisk, path, purpose, JSON, {
+    secrets: [],
+    isPlainRead: true,
+  });
   const rows: string[] = [];
   for (;;) {
     const block = await reader.next();

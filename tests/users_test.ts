@@ -18,13 +18,16 @@ describe("the user of a session", () => {
   for (
     const [what, passport, user] of [
       ["a string", { user: "ada" }, "ada"],
-      ["the empty string", { user: "" }, ""],
       ["a number", { user: 42 }, "42"],
       ["zero", { user: 0 }, "0"],
       ["the id of an object", { user: { id: 7, name: "Ada" } }, "7"],
       ["nobody: an object without an id", { user: { name: "Ada" } }, undefined],
       ["nobody: an id that is an object", { user: { id: {} } }, undefined],
+      ["nobody: an id that is an empty string", { user: { id: "" } }, undefined],
       ["nobody: null", { user: null }, undefined],
+      ["nobody: an empty string", { user: "" }, undefined],
+      ["nobody: NaN", { user: NaN }, undefined],
+      ["nobody: false", { user: false }, undefined],
       ["nobody: true", { user: true }, undefined],
       ["nobody: passport is null", null, undefined],
     ] as const
@@ -34,10 +37,38 @@ describe("the user of a session", () => {
       await store.set("a", sessionOf({ passport }));
       assertEquals((await store.info("a"))?.user, user);
       assertEquals(store.stats().users, user === undefined ? 0 : 1);
-      const isProtected = (passport?.user ?? null) !== null;
+      // Passport has found somebody, even where it can't be told who it is.
+      const isProtected = Boolean(passport?.user || passport?.user === 0);
       assertEquals(store.stats().protected, isProtected ? 1 : 0);
     });
   }
+
+  for (const nobody of ["", NaN, false, null, undefined]) {
+    const name = nobody === "" ? '""' : String(nobody);
+    it(`is nobody where the option returns ${name}: the carts of visitors are not one user's`, async () => {
+      using store = new Lembro({ user: () => nobody as never });
+      for (let i = 0; i < 150; i++) await store.set(`${i}`, sessionOf({ cart: [i] }));
+      const { sessions, users, newcomers, rejected } = store.stats();
+      assertEquals([sessions, users, newcomers, rejected], [150, 0, 150, 0]);
+      assertEquals([await sidsOf(store, ""), await sidsOf(store, String(nobody))], [[], []]);
+      assertEquals(await store.revokeUser(""), 0);
+    });
+  }
+
+  it("is not the one named NaN for a caller who has no number", async () => {
+    using store = new Lembro();
+    await store.set("a", by("NaN"));
+    assertEquals([await sidsOf(store, NaN), await store.revokeUser(NaN)], [[], 0]);
+    assertEquals(await sidsOf(store, "NaN"), ["a"]);
+  });
+
+  it("ends when the option returns nobody for the session", async () => {
+    using store = new Lembro({ user: (session) => (session as unknown as Data).owner as string });
+    await store.set("a", sessionOf({ owner: "ada" }));
+    await store.set("a", sessionOf({ owner: "" }));
+    assertEquals([await sidsOf(store, "ada"), store.stats().users], [[], 0]);
+    assertEquals(store.stats().protected, 0);
+  });
 
   it("is what the option returns, and then protects the session", async () => {
     using store = new Lembro({

@@ -1,20 +1,18 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { everyRequest, isUser, type ResolvedOptions, type User } from "../options.ts";
+import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
+import { isActivity, isProtected, SAVE, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
-import { hashOf } from "./vault/hash_table.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
-
-const SAVE = "save session";
 
 /** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
 const LOOK_AGAIN = 1_000;
@@ -157,10 +155,9 @@ export class Sessions {
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
   destroy(sid: string): void {
-    const hash = hashOf(sid);
-    const entry = this.vault.find(sid, this.now(), hash);
+    const entry = this.vault.find(sid, this.now());
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined, hash);
+    this.#lineage.end(sid, undefined);
     this.vault.notifyEnd(sid);
   }
 
@@ -285,15 +282,13 @@ export class Sessions {
     created: number,
     lastUsed: number,
   ): boolean {
-    const hash = hashOf(sid);
-    if (this.vault.find(sid, this.now(), hash)) return false;
+    if (this.vault.find(sid, this.now())) return false;
     const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
     // What live sessions were loaded from before it was evicted here is the same session.
-    const life = this.#lineage.takeDeparted(sid, hash);
+    const life = this.#lineage.takeDeparted(sid);
     const candidate = {
       sid,
-      hash,
       record,
       user,
       created,
@@ -303,21 +298,13 @@ export class Sessions {
       isProtected: false,
     };
     const isKept = this.vault.admit(candidate, rank);
-    if (!isKept && life) this.#lineage.returnDeparted(life, hash);
+    if (!isKept && life) this.#lineage.returnDeparted(life);
     return isKept;
   }
 
-  /**
-   * Returns the user of a session, as a string.
-   *
-   * @throws What the option `user` throws, and a `TypeError` if it returns no user.
-   */
+  /** Returns the user of a session, as a string. */
   userOf(session: SessionData, sid: string): string | undefined {
-    const user: unknown = this.options.user(session, sid) ?? undefined;
-    if (user === undefined) return undefined;
-    if (isUser(user)) return String(user);
-    const rule = "user must return a string, number, bigint, null or undefined, at once";
-    throw refused(TypeError, SAVE, rule, user);
+    return userOf(session, sid, this.options);
   }
 
   /** Returns the time, in milliseconds since the epoch. */
@@ -357,12 +344,10 @@ export class Sessions {
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // An update, and a request that is no activity, leave the session in its place.
-    const isPassive = !updated && !this.#isActivity(session);
+    const isPassive = !updated && !isActivity(session, this.options);
 
     const now = this.now();
-    const recent = origin && this.#lineage.recent(origin);
-    const hash = recent?.hash ?? hashOf(sid);
-    const kept = recent ? this.vault.live(recent, now) : this.vault.find(sid, now, hash);
+    const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
     const merged = kept && this.#merged(session, origin, kept, isPassive);
     const saved = merged?.session ?? session;
@@ -385,13 +370,13 @@ export class Sessions {
     }
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(saved, sid);
-    const isProtected = this.#isTrue("protect", this.options.protect(saved, sid));
-    const address = isProtected || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const isGuarded = isProtected(saved, sid, this.options);
+    const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
     const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
-    const found = isUnchanged ? kept : this.vault.find(sid, now, hash);
+    const found = isUnchanged ? kept : this.vault.find(sid, now);
     if (user !== undefined) {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
@@ -404,17 +389,16 @@ export class Sessions {
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
     const entry = found ?? this.vault.add({
       sid,
-      hash,
       record,
-      isProtected,
+      isProtected: isGuarded,
       user,
       address,
       created,
       lastUsed: now,
-      life: this.#lineage.takeDeparted(sid, hash),
+      life: this.#lineage.takeDeparted(sid),
     });
-    if (found && found === place) this.vault.update(found, record, isProtected, user);
-    else if (found) this.vault.save(found, record, isProtected, user, now);
+    if (found && found === place) this.vault.update(found, record, isGuarded, user);
+    else if (found) this.vault.save(found, record, isGuarded, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, moment);
@@ -430,10 +414,9 @@ export class Sessions {
     if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
     const now = this.now();
     const origin = this.#lineage.of(session, sid);
-    const recent = origin && this.#lineage.recent(origin);
-    const entry = recent ? this.vault.live(recent, now) : this.vault.find(sid, now);
+    const entry = this.vault.find(sid, now);
     if (!entry) return;
-    if (origin && this.#lineage.isOver(origin) || !this.#isActivity(session)) return;
+    if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
     const mergedCookie = origin && this.#mergedCookie(session, origin, entry, false);
@@ -522,14 +505,6 @@ export class Sessions {
     return dateOf(session.cookie) === origin.date && cookieDateOf(kept, session) !== origin.date;
   }
 
-  /** Whether the request of `session` extends its life. */
-  #isActivity(session: SessionData): boolean {
-    const { isActivity } = this.options;
-    if (isActivity === everyRequest) return true;
-    const request = requestOf(session);
-    return !request || this.#isTrue("isActivity", isActivity(request as never));
-  }
-
   /** The client address of the request of `session`, for a newcomer. */
   #addressOf(session: SessionData): string {
     const request = requestOf(session) ?? fastifyRequestOf(session);
@@ -537,12 +512,6 @@ export class Sessions {
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
     throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
-  }
-
-  /** Reads what an option's function has answered: a promise would be true of everything. */
-  #isTrue(name: string, value: unknown): boolean {
-    if (!isThenable(value)) return Boolean(value);
-    throw refused(TypeError, SAVE, `${name} must return true or false, at once`, value);
   }
 
   #late(sid: string): undefined {
@@ -647,7 +616,7 @@ export class Sessions {
     const { sid, rank } = entry;
     const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
-      this.#lineage.end(sid, entry, entry.hash);
+      this.#lineage.end(sid, entry);
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {

@@ -48,7 +48,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Serializer } from "../options.ts";
 import { breathe } from "../util/slices.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { Seal, SEAL_LENGTH } from "./sealing.ts";
+import { Seal, SEAL_LENGTH, type Secrets } from "./sealing.ts";
 
 const VERSION = 2;
 const TITLE = `express-lembro sessions ${VERSION}\n`;
@@ -367,7 +367,7 @@ export class BlockReader {
   end: Position = START;
   /** What opens the blocks, in a sealed file. */
   seal: Seal | undefined;
-  /** Whether it was sealed with the first of the secrets. */
+  /** Whether it is sealed with the first of the secrets, or not sealed if there are none. */
   isCurrent = true;
   /** Whether the file ends with blocks that a crash has torn. */
   isTorn = false;
@@ -389,7 +389,7 @@ export class BlockReader {
     path: string,
     purpose: Purpose,
     serializer: Serializer,
-    secrets: readonly string[],
+    secrets: Secrets,
   ): Promise<BlockReader> {
     const file = await disk.open(path, "r");
     try {
@@ -468,13 +468,19 @@ export class BlockReader {
     this.end = found.end;
   }
 
-  async #readTest(serializer: Serializer, secrets: readonly string[]): Promise<void> {
+  async #readTest(
+    serializer: Serializer,
+    { secrets, isPlainRead }: Secrets,
+  ): Promise<void> {
     const { at } = this.end;
     const found = await this.#expect("test", this.identity);
     const { salt } = this.#head;
-    if (salt === undefined && secrets.length > 0) {
-      throw this.refusal("the file is not sealed, and a secret was given,", at);
+    if (salt === undefined && !isPlainRead) {
+      const what =
+        "the file is not sealed, and a secret was given: plain: true beside it reads it too,";
+      throw this.refusal(what, at);
     }
+    if (salt === undefined) this.isCurrent = secrets.length === 0;
     if (salt !== undefined) await this.#unlock(found, salt, secrets);
     const [line] = this.#open(found).lines();
     let test: unknown;

@@ -29,7 +29,7 @@ import { checkOptions, refused } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { type JournalStats, JournalWriter } from "./journal_writer.ts";
-import { readSecret } from "./sealing.ts";
+import { readSecrets, type Secrets } from "./sealing.ts";
 import { shared } from "./shared.ts";
 
 export type { JournalStats };
@@ -65,9 +65,17 @@ export interface JournalOptions {
   interval?: number | undefined;
   /**
    * Encrypts the file with AES-256-GCM. Of an array the first one encrypts, and
-   * all of them decrypt: put a new one in front to replace the old one.
+   * all of them decrypt: put a new one in front to replace the old one. Leave it
+   * out for a file in plain text: `undefined` and `""` are refused.
    */
-  secret?: string | readonly string[] | undefined;
+  secret?: string | readonly string[];
+  /**
+   * Whether a file in plain text is opened too, although there is a `secret`. It
+   * is encrypted before {@linkcode openJournal} resolves.
+   *
+   * @default {false}
+   */
+  plain?: boolean;
 }
 
 /**
@@ -195,7 +203,7 @@ class OpenJournal implements Journal {
  *
  * @param store A store of this package that has no open journal yet.
  * @param path Where the file is: a path or a `file:` URL. Of a symbolic link, the file it leads to.
- * @param options The interval, and a secret.
+ * @param options The interval, a secret, and whether a file without one is opened too.
  * @returns The open journal. Keep it to close it at the end of the app.
  * @throws {TypeError | RangeError} If an argument cannot be used.
  * @throws {Error} With the code `ERR_LEMBRO_JOURNAL` and the position in bytes, if the file is
@@ -210,8 +218,7 @@ export async function openJournal(
 ): Promise<Journal> {
   const port = checkedPort(OPEN, store);
   const where = checkedPath(OPEN, path);
-  const { interval, secret } = checkedOptions(options);
-  const secrets = readSecret(OPEN, secret);
+  const settings = checkedOptions(options);
   const { journaled } = shared();
   if (journaled.has(port)) {
     throw new TypeError(`Cannot ${OPEN}: store must have no open journal: received one that has`);
@@ -219,7 +226,6 @@ export async function openJournal(
   journaled.add(port);
   const closed = () => void journaled.delete(port);
   try {
-    const settings = { interval, secrets };
     const writer = await JournalWriter.open(nodeDisk, port, where, settings);
     return new OpenJournal(writer, closed);
   } catch (error) {
@@ -228,15 +234,13 @@ export async function openJournal(
   }
 }
 
-function checkedOptions(
-  given: JournalOptions = {},
-): { interval: number; secret: JournalOptions["secret"] } {
-  checkOptions(OPEN, given, ["interval", "secret"], true);
-  const { interval = 1_000, secret } = given;
+function checkedOptions(given: JournalOptions = {}): Secrets & { interval: number } {
+  checkOptions(OPEN, given, ["interval", "secret", "plain"], true);
+  const { interval = 1_000 } = given;
   const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
   if (typeof interval !== "number") throw refused(TypeError, OPEN, rule, interval);
   if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {
     throw refused(RangeError, OPEN, rule, interval);
   }
-  return { interval, secret };
+  return { interval, ...readSecrets(OPEN, given) };
 }

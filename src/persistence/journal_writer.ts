@@ -20,6 +20,7 @@ import { Loader } from "./loader.ts";
 import { Lock, LockedError } from "./lock.ts";
 import { type Rows, writeRows } from "./rows.ts";
 import { Changes, Scan } from "./scan.ts";
+import type { Secrets } from "./sealing.ts";
 
 /** The code of the error for a file that is damaged, or no journal of this store. */
 const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
@@ -136,7 +137,7 @@ export class JournalWriter {
   readonly #port: Port;
   readonly #path: string;
   readonly #interval: number;
-  readonly #secrets: readonly string[];
+  readonly #secrets: Secrets;
   readonly #lock: Lock;
   /** What is not in the file yet. */
   readonly #changes = new Changes();
@@ -187,7 +188,7 @@ export class JournalWriter {
     path: string,
     lock: Lock,
     interval: number,
-    secrets: readonly string[],
+    secrets: Secrets,
   ) {
     this.#disk = disk;
     this.#port = port;
@@ -221,7 +222,7 @@ export class JournalWriter {
     disk: Disk,
     port: Port,
     path: string,
-    { interval, secrets }: { interval: number; secrets: readonly string[] },
+    { interval, ...secrets }: Secrets & { interval: number },
   ): Promise<JournalWriter> {
     const target = await targetOf(disk, path);
     const lock = await lockOf(disk, target);
@@ -559,7 +560,7 @@ export class JournalWriter {
       const writer = await BlockWriter.create(file, {
         kind: "journal",
         serializer,
-        secrets: this.#secrets,
+        secrets: this.#secrets.secrets,
       });
       await writeRows(writer, this.#unlessClosed(scan.walk()));
       // What takes long, while the others go on.

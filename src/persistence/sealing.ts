@@ -62,23 +62,51 @@ export class Seal {
   }
 }
 
-const RULE = "secret must be a string that is not empty, or an array of such strings";
+const RULE = "secret must be a string that is not empty, or an array of such strings; " +
+  "leave it out for a file that is not sealed";
+
+/** The options of a file that may be sealed. */
+export interface Sealing {
+  readonly secret?: string | readonly string[];
+  readonly plain?: boolean;
+}
+
+/** What seals a file, and which files may be read. */
+export interface Secrets {
+  /** The first one seals, and all of them open; none for a file that is not sealed. */
+  readonly secrets: readonly string[];
+  /** Whether a file that is not sealed is read too. */
+  readonly isPlainRead: boolean;
+}
 
 /**
- * Returns the secrets of the option `secret`; none if it is left out.
+ * Reads the options `secret` and `plain`. A secret that is there but `undefined`
+ * is refused: a variable of the environment may be missing.
  *
- * @throws {TypeError} If it is anything else. The message does not show it.
+ * @throws {TypeError} If they are anything else. The message does not show a secret.
  */
-export function readSecret(cannot: string, secret: unknown): readonly string[] {
-  if (secret === undefined) return [];
-  const secrets: unknown[] = Array.isArray(secret) ? [...secret] : [secret];
-  const bad = secrets.find((one) => typeof one !== "string" || one === "");
-  if (secrets.length > 0 && bad === undefined && !secrets.includes(undefined)) {
-    return secrets as string[];
+export function readSecrets(cannot: string, options: Sealing): Secrets {
+  const isSealed = "secret" in options;
+  const { plain = false } = options;
+  if (typeof plain !== "boolean") {
+    throw new TypeError(
+      `Cannot ${cannot}: plain must be true or false: received ${kindOf(plain)}`,
+    );
   }
+  if (plain && !isSealed) {
+    throw new TypeError(`Cannot ${cannot}: plain needs a secret beside it: received undefined`);
+  }
+  const secrets = isSealed ? checkedSecrets(cannot, options.secret) : [];
+  return { secrets, isPlainRead: plain || !isSealed };
+}
+
+function checkedSecrets(cannot: string, secret: unknown): readonly string[] {
+  const secrets: unknown[] = Array.isArray(secret) ? [...secret] : [secret];
+  const bad = secrets.findIndex((one) => typeof one !== "string" || one === "");
+  if (secrets.length > 0 && bad < 0) return secrets as string[];
   const received = secrets.length === 0
     ? "an empty array"
-    : `${Array.isArray(secret) ? "an array with " : ""}${kindOf(bad)}`;
+    : `${Array.isArray(secret) ? "an array with " : ""}${kindOf(secrets[bad])}`;
   throw new TypeError(`Cannot ${cannot}: ${RULE}: received ${received}`);
 }
 

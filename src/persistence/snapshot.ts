@@ -27,7 +27,7 @@ import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
 import { closing, nodeDisk } from "./disk.ts";
 import { Loader } from "./loader.ts";
-import { readSecret } from "./sealing.ts";
+import { readSecrets } from "./sealing.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
 
 /**
@@ -105,9 +105,40 @@ export interface LoadedSnapshot {
 export interface SnapshotOptions {
   /**
    * Encrypts the file with AES-256-GCM. Of an array the first one encrypts, and
-   * all of them decrypt.
+   * all of them decrypt. Leave it out for a file in plain text: `undefined` and
+   * `""` are refused.
    */
-  secret?: string | readonly string[] | undefined;
+  secret?: string | readonly string[];
+}
+
+/**
+ * What {@linkcode loadSnapshot} takes besides a store and a path.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import { loadSnapshot, type LoadSnapshotOptions, saveSnapshot } from "express-lembro/snapshot";
+ *
+ * const Lembro = lembro(session);
+ * const path = `${await Deno.makeTempDir()}/sessions`;
+ * using before = new Lembro();
+ * await before.set("a", { cookie: new session.Cookie() });
+ * await saveSnapshot(before, path);
+ *
+ * const options: LoadSnapshotOptions = { secret: "of the app", plain: true };
+ * using after = new Lembro();
+ * assertEquals((await loadSnapshot(after, path, options)).sessions, 1);
+ * ```
+ */
+export interface LoadSnapshotOptions extends SnapshotOptions {
+  /**
+   * Whether a file in plain text is loaded too, although there is a `secret`. It
+   * stays as it is.
+   *
+   * @default {false}
+   */
+  plain?: boolean;
 }
 
 const SAVE = "save snapshot";
@@ -150,11 +181,13 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
 export async function saveSnapshot(
   store: LembroStore,
   path: string | URL,
-  options?: SnapshotOptions,
+  options: SnapshotOptions = {},
 ): Promise<SavedSnapshot> {
   const port = checkedPort(SAVE, store);
   const where = checkedPath(SAVE, path);
-  return await writeSnapshot(nodeDisk, port, where, secretsOf(SAVE, options));
+  checkOptions(SAVE, options, ["secret"], true);
+  const { secrets } = readSecrets(SAVE, options);
+  return await writeSnapshot(nodeDisk, port, where, secrets);
 }
 
 /**
@@ -183,7 +216,7 @@ export async function saveSnapshot(
  *
  * @param store A store of this package.
  * @param path Where the file is: a path or a `file:` URL.
- * @param options The secret of the file, if it is sealed.
+ * @param options The secret of the file, if it is sealed, and whether it may not be.
  * @returns What became of the sessions in the file.
  * @throws {TypeError} If an argument cannot be used.
  * @throws {Error} With the code `ERR_LEMBRO_SNAPSHOT`, and the position in bytes, if the file is
@@ -193,19 +226,15 @@ export async function saveSnapshot(
 export async function loadSnapshot(
   store: LembroStore,
   path: string | URL,
-  options?: SnapshotOptions,
+  options: LoadSnapshotOptions = {},
 ): Promise<LoadedSnapshot> {
   const port = checkedPort(LOAD, store);
   const where = checkedPath(LOAD, path);
-  const secrets = secretsOf(LOAD, options);
+  checkOptions(LOAD, options, ["secret", "plain"], true);
+  const secrets = readSecrets(LOAD, options);
   const { serializer } = port.options;
   const reader = await BlockReader.open(nodeDisk, where, PURPOSE, serializer, secrets);
   const loader = new Loader(port, reader);
   await closing(reader, () => loader.readAll());
   return await loader.enter();
-}
-
-function secretsOf(cannot: string, options: SnapshotOptions = {}): readonly string[] {
-  checkOptions(cannot, options, ["secret"], true);
-  return readSecret(cannot, options.secret);
 }

@@ -19,7 +19,7 @@ function say(what: string, sid: string, n: number): void {
 
 const store = new Lembro({ maxSize: Infinity });
 store.on("error", (error: unknown) => console.error(error));
-await openJournal(store, path, { interval: Number(interval), secret: secret || undefined });
+await openJournal(store, path, { interval: Number(interval), ...(secret ? { secret } : {}) });
 let n = Number(first);
 // The answer of a logout waits for the disk, and what was saved before it goes along: half of the
 // processes sign nobody out, so that only the interval brings their changes to the disk.

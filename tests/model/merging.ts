@@ -11,10 +11,13 @@ type Any = any;
  * The rules, of which the first that fits applies:
  *
  * - What is an object on both sides is merged key by key. If the base has
- *   nothing there, its keys are all new.
+ *   nothing there, or null, its keys are all new.
+ * - Two arrays of which the base has none are one behind the other, the one
+ *   saved first in front.
+ * - An object that one side has no longer as an object stays so, whatever the
+ *   other made of it. So does an array that one side replaced.
  * - Of an array that both sides only appended to, both appendices are kept, the
- *   one saved first in front. Two arrays of which the base has none have what
- *   they begin with in common.
+ *   one saved first in front.
  * - Of an array that one side emptied or deleted and the other only appended
  *   to, the appendix is kept.
  * - What the saver left alone stays as it is kept.
@@ -23,18 +26,19 @@ type Any = any;
  * `undefined` stands for what is not there.
  */
 export function merge(base: Any, mine: Any, kept: Any): Any {
-  if (isTree(mine) && isTree(kept) && (base === undefined || isTree(base))) {
+  const isNew = base === undefined || base === null;
+  if (isTree(mine) && isTree(kept) && (isNew || isTree(base))) {
     const keys = [...new Set([...Object.keys(kept), ...Object.keys(mine)])];
     return treeOf(
       keys.map((key) => [key, merge(own(base ?? {}, key), own(mine, key), own(kept, key))]),
     );
   }
-  if (base === undefined && Array.isArray(mine) && Array.isArray(kept)) {
-    let common = 0;
-    while (common < mine.length && common < kept.length && same(mine[common], kept[common])) {
-      common++;
-    }
-    return [...kept, ...mine.slice(common)];
+  if (!Array.isArray(base) && Array.isArray(mine) && Array.isArray(kept)) {
+    return [...kept, ...mine];
+  }
+  if (isTree(base)) return isTree(mine) ? kept : mine;
+  if (Array.isArray(base) && Array.isArray(mine) && kept !== undefined && !Array.isArray(kept)) {
+    return kept;
   }
   const [byMe, byOthers] = [appendix(base, mine), appendix(base, kept)];
   if (byMe && byOthers) return [...base, ...byOthers, ...byMe];

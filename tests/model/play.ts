@@ -142,9 +142,8 @@ export async function play(
     protect: options.protect === "by key"
       ? (session) => "vip" in asKept(session)
       : options.user === "passport"
-      ? (session) => session.passport?.user !== undefined && session.passport.user !== null
-      : (session) =>
-        userByKey(session) !== null || (session.passport?.user ?? undefined) !== undefined,
+      ? (session) => isSomebody(session.passport?.user)
+      : (session) => isSomebody(userByKey(session)) || isSomebody(session.passport?.user),
   };
   const given: LembroOptions = {
     maxSize,
@@ -575,6 +574,10 @@ function userByKey(session: Session): string | number | null {
   const { bad, user } = asKept(session);
   if (bad !== undefined) throw new RangeError("bad");
   return user ?? null;
+}
+
+function isSomebody(user: unknown): boolean {
+  return user === 0 || Boolean(user);
 }
 
 function userOfPassport(session: Session): unknown {

@@ -32,8 +32,8 @@
  * had loaded or last saved; so is the cookie, at a touch too. What was
  * destroyed stays so: a save of what was loaded before is late, and dropped.
  *
- * **Users.** A user has at most so many sessions; one more destroys the least
- * recently used one. After a revocation, a save of a session of that user is
+ * **Users.** An empty string, NaN and `false` are nobody, as `null` is. A user
+ * has at most so many sessions; one more destroys the least recently used one. After a revocation, a save of a session of that user is
  * late if its request began before, for ten minutes. Spared are the session of
  * the id that was given, or the request that was given and its session.
  *
@@ -581,8 +581,8 @@ export class Model {
   }
 
   #userOf(session: Session): string | undefined {
-    const user = this.#settings.user(session) ?? undefined;
-    if (user === undefined) return undefined;
+    const user = this.#settings.user(session);
+    if ([undefined, null, "", NaN, false].includes(user as never)) return undefined;
     if (["string", "number", "bigint"].includes(typeof user)) return String(user);
     throw new TypeError();
   }

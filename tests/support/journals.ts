@@ -14,7 +14,8 @@ export async function openOn(
   path: string,
   { interval = 60_000, secrets = [] as string[] } = {},
 ): Promise<JournalWriter> {
-  return await JournalWriter.open(disk, portOf(store), path, { interval, secrets });
+  const settings = { interval, secrets, isPlainRead: secrets.length === 0 };
+  return await JournalWriter.open(disk, portOf(store), path, settings);
 }
 
 /** Waits until `holds` returns `true`. */

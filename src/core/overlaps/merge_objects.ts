@@ -61,7 +61,10 @@ function mergeSessions(base: Tree, mine: Tree, kept: Tree, serializer: Serialize
 /**
  * Merges three JSON trees. `undefined` stands for a tree that is not there.
  *
- * - Plain objects are merged key by key, at every level.
+ * - Plain objects are merged key by key, at every level. One that a side deleted
+ *   or replaced by something else stays so, whatever the other changed inside.
+ * - Two arrays of which the base has none are one behind the other, that of
+ *   `kept` in front.
  * - Where both sides only appended to an array, both appendices are kept, that
  *   of `kept` in front.
  * - Where one side emptied or deleted an array and the other only appended to
@@ -133,14 +136,18 @@ class TreeMerge {
   ): void {
     const base = own(ofBase, key);
     let merged: unknown;
-    if (this.#isTree(mine) && this.#isTree(kept) && (base === ABSENT || this.#isTree(base))) {
+    if (this.#isTree(mine) && this.#isTree(kept) && (isNone(base) || this.#isTree(base))) {
       merged = {};
-      this.#todo.push([base === ABSENT ? {} : base as Tree, mine, kept, merged as Tree]);
-    } else if (base === ABSENT && this.#isArray(mine) && this.#isArray(kept)) {
-      const common = this.#commonLength(mine, kept);
-      merged = [...kept, ...mine.slice(common)];
+      this.#todo.push([isNone(base) ? {} : base as Tree, mine, kept, merged as Tree]);
+    } else if (!Array.isArray(base) && this.#isArray(mine) && this.#isArray(kept)) {
+      merged = [...kept, ...mine];
     } else if (this.#isArray(base) && this.#isArrayOrNone(mine) && this.#isArrayOrNone(kept)) {
       merged = this.#arrays(base, mine, kept);
+    } else if (
+      this.#isTree(base) && this.#isTree(mine) || this.#isArray(base) && this.#isArray(mine)
+    ) {
+      // Others deleted or replaced it: a change inside does not bring it back.
+      merged = kept;
     } else {
       merged = this.#isSame(ofBase, key, base, mine) ? kept : mine;
     }
@@ -397,6 +404,11 @@ function isPlain(value: unknown): value is Tree {
 /** Whether a value other than an object is one that JSON can't write. */
 function isOpaque(value: unknown): boolean {
   return value !== null && !/^(string|number|boolean|object)$/.test(typeof value);
+}
+
+/** Whether there was nothing, so that both sides may begin something there. */
+function isNone(base: unknown): boolean {
+  return base === ABSENT || base === null;
 }
 
 function isEmptied(value: unknown[] | typeof ABSENT): boolean {

@@ -1,0 +1,124 @@
+/**
+ * What both stores share of express-session: what they are built on, and how
+ * they read ids, users, requests and the arguments of their constructors.
+ *
+ * @module
+ */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import { requestOf } from "./core/overlaps/base_version.ts";
+import { CREATE, isUser } from "./options.ts";
+import type { RevokeOptions } from "./types.ts";
+import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
+
+export const REVOKE = "revoke user";
+
+/** What the stores use of their `Store`, where the `Store` has it. */
+export interface BaseStore {
+  createSession?(req: unknown, session: SessionData): SessionData;
+  emit?(event: string, ...args: unknown[]): unknown;
+  listenerCount?(event: string): number;
+}
+
+/**
+ * Returns the `Store` of `session`.
+ *
+ * @param factory The name of the function that `session` was passed to.
+ */
+export function storeOf(session: unknown, factory: string): new () => BaseStore {
+  const from = session as { Store?: unknown; session?: { Store?: unknown } } | null | undefined;
+  const Store = from?.Store ?? from?.session?.Store;
+  if (!isFunction(Store) || !Store.prototype) {
+    const rule = `pass express-session, as in ${factory}(session), or an object with a Store class`;
+    throw refused(TypeError, "make a store class", rule, session);
+  }
+  return Store as unknown as new () => BaseStore;
+}
+
+/** Reads what the constructor of a store was called with: options, a callback, both or neither. */
+export function readArguments<Options>(
+  options: Options | (() => void),
+  callback: (() => void) | undefined,
+  factory: string,
+): [options: Options | undefined, callback: (() => void) | undefined] {
+  const [passed, ready] = isFunction(options) ? [undefined, options] : [options, callback];
+  if (ready !== undefined && !isFunction(ready)) {
+    throw refused(TypeError, CREATE, "callback must be a function", ready);
+  }
+  if (ready && "Store" in ready) {
+    const rule = `pass express-session to ${factory}(), as in new (${factory}(session))(options)`;
+    throw refused(TypeError, CREATE, rule, ready);
+  }
+  return [passed, ready];
+}
+
+/**
+ * Returns what a store's `generate` becomes when express-session assigns it: the
+ * same function, which calls `reached` first with the request that it is for.
+ */
+export function reporting(generate: unknown, reached: (request: unknown) => void): unknown {
+  if (!isFunction(generate)) return generate;
+  return function (this: unknown, request: unknown, ...rest: unknown[]) {
+    reached(request);
+    return generate.call(this, request, ...rest);
+  };
+}
+
+/** Reads the id of a session. */
+export function idOf(sid: unknown): string {
+  if (typeof sid === "string") return sid;
+  if (typeof sid === "number") return String(sid);
+  throw refused(TypeError, "use session", "sid must be a string or a number", sid);
+}
+
+/** Reads a user, as a string. */
+export function userNameOf(user: unknown): string {
+  // No session has this user.
+  if (Number.isNaN(user)) return "";
+  if (isUser(user)) return String(user);
+  const rule = "user must be a string, a number or a bigint";
+  throw refused(TypeError, "find sessions of user", rule, user);
+}
+
+/** Reads what is to be done to a session. */
+export function changeOf(change: unknown): (session: SessionData) => unknown {
+  if (isFunction(change)) return change;
+  throw refused(TypeError, "update session", "change must be a function", change);
+}
+
+/** Reads which session, and which request, a revocation leaves alone. */
+export function spared(
+  options: RevokeOptions | null | undefined,
+): { sid?: string; request?: object } {
+  if (options === undefined || options === null) return {};
+  checkOptions(REVOKE, options, ["except"]);
+  const { except } = options;
+  if (except === undefined || except === null) return {};
+  if (isObject(except) && !Array.isArray(except)) {
+    const found = sparedBy(except as RequestLike);
+    if (found) return found;
+  }
+  if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
+  const rule = "except must be a session id, a request or its session (for a socket, its request)";
+  throw refused(TypeError, REVOKE, rule, except);
+}
+
+/** Reads a request, or the session of one; anything else spares nothing. */
+function sparedBy(except: RequestLike): { sid?: string; request?: object } | undefined {
+  const request = requestOf(except as SessionData);
+  if (request) {
+    const { id } = except as { id?: unknown };
+    return { request, ...(typeof id === "string" ? { sid: id } : {}) };
+  }
+  const { sessionID, session } = except;
+  const sid = sessionID ?? session?.id ?? session?.sessionId;
+  if (typeof sid === "string") return { request: except, sid };
+  // A session that was destroyed is no longer there.
+  return "session" in except && !session ? { request: except } : undefined;
+}
+
+/** Where requests have the id of their session: those of Express, and those of Fastify. */
+interface RequestLike {
+  sessionID?: unknown;
+  session?: { id?: unknown; sessionId?: unknown } | null;
+}
