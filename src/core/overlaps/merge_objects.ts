@@ -438,7 +438,7 @@ export function mergeCookies(
   base: CookieData | undefined,
   mine: CookieData,
   kept: CookieData,
-  keepsLifetime: boolean,
+  keepsLifetime = false,
 ): CookieData | undefined {
   const isDateKept = keepsLifetime ||
     base !== undefined && isSameDate(base, mine) && !isSameDate(base, kept);
