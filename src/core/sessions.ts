@@ -1,9 +1,9 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
-import { isObject, isThenable, refused } from "../util/errors.ts";
+import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
-import { isActivity, isProtected, SAVE, userOf } from "./answers.ts";
+import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
@@ -328,7 +328,7 @@ export class Sessions {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, entry);
-      throw refused(TypeError, "update session", "change must not return a promise", result);
+      throw refusedResult("update session", "change must not return a promise", result);
     } catch (thrown) {
       throw this.#rejected(thrown);
     }
@@ -340,7 +340,9 @@ export class Sessions {
    * app's own functions run in the second step, and may call the store.
    */
   #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
-    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    if (!isObject(session)) {
+      throw refused(TypeError, "save session", "session must be an object", session);
+    }
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
 
@@ -405,7 +407,9 @@ export class Sessions {
   }
 
   #touch(sid: string, session: SessionData): void {
-    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    if (!isObject(session)) {
+      throw refused(TypeError, "touch session", "session must be an object", session);
+    }
     const now = this.now();
     const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
@@ -473,7 +477,7 @@ export class Sessions {
     if (!request) return UNKNOWN_ADDRESS;
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
-    throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
+    throw refusedResult(KEEP, "address must return a string or undefined, at once", address);
   }
 
   #late(sid: string): undefined {
