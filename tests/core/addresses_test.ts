@@ -2,44 +2,44 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Entry } from "../../src/core/vault/entry.ts";
-import { Newcomers } from "../../src/core/vault/newcomers.ts";
+import { Addresses } from "../../src/core/vault/addresses.ts";
 import { entryOf } from "../support/core.ts";
 
-describe("Newcomers", () => {
-  it("next: is the oldest of the address with the most, and of equals the oldest of all", () => {
-    const newcomers = new Newcomers();
+describe("Addresses: newcomers", () => {
+  it("nextNewcomer: is the oldest of the address with the most, and of equals the oldest of all", () => {
+    const addresses = new Addresses(Infinity);
     const entries: Record<string, Entry> = {};
     for (const sid of ["a1", "b1", "b2", "c1", "c2", "c3", "a2"]) {
-      newcomers.add(entries[sid] = entryOf(sid), sid[0]);
+      addresses.addNewcomer(entries[sid] = entryOf(sid), sid[0]);
     }
     const order: string[] = [];
-    for (let next = newcomers.next(); next; next = newcomers.next()) {
+    for (let next = addresses.nextNewcomer(); next; next = addresses.nextNewcomer()) {
       order.push(next.sid);
-      newcomers.remove(next);
+      addresses.remove(next);
     }
     assertEquals(order, ["c1", "a1", "b1", "c2", "b2", "c3", "a2"]);
   });
 
-  it("next: passes over the spared entry", () => {
-    const newcomers = new Newcomers();
+  it("nextNewcomer: passes over the spared entry", () => {
+    const addresses = new Addresses(Infinity);
     const [a1, b1] = [entryOf("a1"), entryOf("b1")];
-    newcomers.add(a1, "a");
-    assertEquals(newcomers.next(a1), undefined);
-    newcomers.add(b1, "b");
-    assertEquals(newcomers.next(a1)?.sid, "b1");
-    assertEquals(newcomers.next(b1)?.sid, "a1");
-    newcomers.add(entryOf("a2"), "a");
-    assertEquals(newcomers.next(a1)?.sid, "a2");
+    addresses.addNewcomer(a1, "a");
+    assertEquals(addresses.nextNewcomer(a1), undefined);
+    addresses.addNewcomer(b1, "b");
+    assertEquals(addresses.nextNewcomer(a1)?.sid, "b1");
+    assertEquals(addresses.nextNewcomer(b1)?.sid, "a1");
+    addresses.addNewcomer(entryOf("a2"), "a");
+    assertEquals(addresses.nextNewcomer(a1)?.sid, "a2");
   });
 
   it("remove: an entry that is no newcomer is none of its business", () => {
-    const newcomers = new Newcomers();
-    newcomers.remove(entryOf("a"));
+    const addresses = new Addresses(Infinity);
+    addresses.remove(entryOf("a"));
     const entry = entryOf("a");
-    newcomers.add(entry, "a");
-    newcomers.remove(entry);
-    newcomers.remove(entry);
-    assertEquals(newcomers.next(), undefined);
+    addresses.addNewcomer(entry, "a");
+    addresses.remove(entry);
+    addresses.remove(entry);
+    assertEquals(addresses.nextNewcomer(), undefined);
   });
 
   it("agrees with a search through all of them, whatever is added and removed", () => {
@@ -52,7 +52,7 @@ describe("Newcomers", () => {
           },
         ),
         (steps) => {
-          const newcomers = new Newcomers();
+          const addresses = new Addresses(Infinity);
           let all: { entry: Entry; address: string }[] = [];
           let lowest = 0;
           const expected = (spared?: Entry) => {
@@ -74,21 +74,21 @@ describe("Newcomers", () => {
           for (const [step, address, pick] of steps) {
             const entry = entryOf(`${pick}`);
             if (step === "add") {
-              newcomers.add(entry, `${address}`);
+              addresses.addNewcomer(entry, `${address}`);
               all.push({ entry, address: `${address}` });
             } else if (step === "prepend") {
               entry.number = --lowest;
-              newcomers.prepend(entry, `${address}`);
+              addresses.addNewcomer(entry, `${address}`, true);
               all.unshift({ entry, address: `${address}` });
             } else if (step === "remove" && all.length > 0) {
               const { entry } = all[pick % all.length];
-              newcomers.remove(entry);
+              addresses.remove(entry);
               all = all.filter((one) => one.entry !== entry);
             } else if (step === "spare") {
               const top = expected();
-              assertEquals(newcomers.next(top), expected(top));
+              assertEquals(addresses.nextNewcomer(top), expected(top));
             }
-            assertEquals(newcomers.next(), expected());
+            assertEquals(addresses.nextNewcomer(), expected());
           }
         },
       ),
