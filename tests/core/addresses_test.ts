@@ -96,3 +96,57 @@ describe("Addresses: newcomers", () => {
     );
   });
 });
+
+describe("Addresses: returning entries", () => {
+  /** Addresses with a share of 10 bytes, whose entries take 4 bytes each. */
+  function addressesWith(...sids: string[]) {
+    const addresses = new Addresses(10);
+    const entries: Record<string, Entry> = {};
+    for (const sid of sids) {
+      entries[sid] = entryOf(sid, { rank: "returning" });
+      addresses.addReturning(entries[sid], sid[0]);
+    }
+    return { addresses, entries };
+  }
+
+  it("nextReturning: is nobody's as long as no address takes more than its share", () => {
+    const { addresses, entries: { a1 } } = addressesWith("a1", "a2", "b1", "b2");
+    assertEquals(addresses.nextReturning(), undefined);
+    addresses.resize(a1, 2);
+    assertEquals(addresses.nextReturning(), undefined, "ten bytes are no more than its share");
+    addresses.resize(a1, 1);
+    assertEquals(addresses.nextReturning()?.sid, "a1");
+    addresses.resize(a1, -1);
+    assertEquals(addresses.nextReturning(), undefined);
+  });
+
+  it("nextReturning: is the least recently used one of the address that takes most", () => {
+    const { addresses, entries } = addressesWith("a1", "a2", "a3", "b1", "b2", "b3", "b4");
+    assertEquals(addresses.nextReturning()?.sid, "b1");
+    addresses.use(entries.b1);
+    assertEquals(addresses.nextReturning()?.sid, "b2");
+    addresses.remove(entries.b2);
+    assertEquals(addresses.nextReturning()?.sid, "a1", "of equals, the older one");
+    addresses.remove(entries.a1);
+    addresses.remove(entries.b3);
+    assertEquals(addresses.nextReturning(), undefined);
+  });
+
+  it("nextReturning: is of the address of the spared one, if that takes too much, but not that one", () => {
+    const { addresses, entries } = addressesWith("a1", "a2", "a3", "b1", "b2", "b3", "b4", "c1");
+    assertEquals(addresses.nextReturning(entries.a3)?.sid, "a1");
+    assertEquals(addresses.nextReturning(entries.a1)?.sid, "a2");
+    assertEquals(addresses.nextReturning(entries.c1)?.sid, "b1");
+    const alone = addressesWith("d1");
+    alone.addresses.resize(alone.entries.d1, 20);
+    assertEquals(alone.addresses.nextReturning(alone.entries.d1), undefined);
+  });
+
+  it("nextReturning: has nobody of the unknown address", () => {
+    const addresses = new Addresses(10);
+    for (const sid of ["1", "2", "3"]) {
+      addresses.addReturning(entryOf(sid, { rank: "returning" }), "");
+    }
+    assertEquals(addresses.nextReturning(), undefined);
+  });
+});

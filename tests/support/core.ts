@@ -11,7 +11,11 @@ let last = 0;
 /** An entry that no vault keeps. */
 export function entryOf(
   sid: string,
-  { user, lastUsed = 0 }: { user?: string; lastUsed?: number } = {},
+  { user, lastUsed = 0, rank = "newcomers" }: {
+    user?: string;
+    lastUsed?: number;
+    rank?: Rank;
+  } = {},
 ) {
   const record = { text: "{}", cookie: undefined, size: 4, expires: Infinity, dateOffset: 0 };
   const number = ++last;
@@ -19,7 +23,7 @@ export function entryOf(
     sid,
     number,
     number,
-    new Queue("newcomers"),
+    new Queue(rank),
     record,
     0,
     lastUsed,

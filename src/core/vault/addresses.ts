@@ -115,8 +115,8 @@ export class Addresses {
 
   #weigh(group: AddressGroup, bytes: number): void {
     group.bytes += bytes;
-    if (group.bytes <= this.#share) this.#heavy.delete(group);
-    else if (group.address !== UNKNOWN_ADDRESS) this.#heavy.add(group);
+    if (group.bytes > this.#share) this.#heavy.add(group);
+    else this.#heavy.delete(group);
   }
 
   #leaveHeap(group: AddressGroup): void {

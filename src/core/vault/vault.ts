@@ -181,8 +181,8 @@ export class Vault {
     if (as !== "touch") entry.revision = ++this.#revision;
     this.#write(entry, record);
     if (isUse) entry.lastUsed = lastUsed;
-    if (isUse || entry.user === user) this.#users.set(entry, user);
-    else this.#users.restore(entry, user);
+    if (isUse) this.#users.set(entry, user);
+    else if (entry.user !== user) this.#users.restore(entry, user);
     const unprotected = entry.queue === guarded ? returning : entry.queue;
     const queue = isProtected ? guarded : unprotected;
     if (queue !== entry.queue || isUse && queue !== newcomers) this.#move(entry, queue, address);
