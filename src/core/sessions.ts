@@ -10,7 +10,8 @@ import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { readBackFor } from "./record/read_back.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
@@ -66,6 +67,8 @@ export class Sessions {
   readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
+  /** Returns what the functions among the options are asked about. */
+  readonly #readBack: (session: SessionData) => SessionData;
   #isReducing = false;
   /** When expired sessions were looked for last because the store was over its limit. */
   #lookedAt = -Infinity;
@@ -86,6 +89,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#readBack = readBackFor(options);
     this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
@@ -240,6 +244,11 @@ export class Sessions {
 
   /** Iterates over the sessions that are live now, with their ids. */
   entries(): Generator<[sid: string, session: SessionData], void, undefined> {
+    return defined(this.walk());
+  }
+
+  /** Does the same; yields `undefined` for each that has expired by then. */
+  walk(): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
     return this.#parsed(this.vault.walk());
   }
 
@@ -259,6 +268,7 @@ export class Sessions {
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
     this.#revocations.reached(request);
+    if (isObject(request)) this.#lineage.renewed(request);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
@@ -345,29 +355,39 @@ export class Sessions {
     }
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
+    // An update, and a request that is no activity, leave the session in its place.
+    const isPassive = !updated && !isActivity(session, this.options);
 
     const now = this.now();
     const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
-    const merged = origin && kept && this.#merged(session, origin, kept);
-    const saved = merged?.session ?? session;
-    const date = dateOf(saved.cookie);
+    const merged = kept && this.#merged(session, origin, kept, isPassive);
+    const written = merged?.session ?? session;
+    const asked = this.#readBack(written);
+    // JSON writes of both the same, unless a getter has another answer the second time.
+    const saved = this.options.serializer === JSON ? asked : written;
+    const date = dateOf(written.cookie);
+    const ownDate = merged ? dateOf(session.cookie) : date;
+    const hasPassed = date !== undefined && date <= now;
     const created = kept?.created ?? origin?.life.created ?? now;
-    // An update, and a request that is no activity, leave the session in its place.
-    const isUse = !updated && isActivity(session, this.options);
-    const place = isUse ? undefined : kept;
-    const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
-    // Nor does such a request extend the life of one that has left meanwhile.
-    const last = isUse || kept ? Infinity : origin?.life.expires ?? Infinity;
+    const place = updated || isPassive ? kept : undefined;
+    // A date that a request did not set itself, or that is none of its business, ends nothing.
+    const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
+    if (hasPassed && isLeftAlone && !kept) return undefined;
+    const withLife = hasPassed && isLeftAlone ? kept : place;
+    const expires = withLife?.expires ?? expiryOf(asked, sid, date, now, created, this.options);
+    // Nor does a request that is no activity extend the life of one that has left meanwhile.
+    const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
-    if (expires <= now || date !== undefined && date <= now) {
+    if (expires <= now || hasPassed && !isLeftAlone) {
       this.destroy(sid);
       return undefined;
     }
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
-    const user = this.userOf(saved, sid);
-    const isGuarded = isProtected(saved, sid, this.options);
-    const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const user = this.userOf(asked, sid);
+    const isGuarded = isProtected(asked, sid, this.options);
+    const isRanked = isGuarded || kept && kept.rank !== "protected";
+    const address = isRanked ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
@@ -383,21 +403,14 @@ export class Sessions {
     }
 
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const entry = found ?? this.vault.add({
-      sid,
-      record,
-      isProtected: isGuarded,
-      user,
-      address,
-      created,
-      lastUsed: now,
-      life: this.#lineage.takeDeparted(sid),
-    });
-    if (found && found === place) this.vault.update(found, record, isGuarded, user);
-    else if (found) this.vault.save(found, record, isGuarded, user, now);
+    const life = found ? found.life : this.#lineage.takeDeparted(sid);
+    const entry = this.vault.put(
+      { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
+      found && found === place ? "update" : "save",
+    );
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
-      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
+      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, moment);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
@@ -411,64 +424,109 @@ export class Sessions {
       throw refused(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
-    const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
     if (!entry) return;
+    const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
-    const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
+    const mergedCookie = origin && this.#mergedCookie(session, origin, entry, false);
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
-    const mustRead = this.#asksSession || mergedCookie !== undefined;
-    const asked = mustRead ? sessionOf(entry, this.options) : session;
-    if (mustRead) asked.cookie = cookie;
-    const expires = expiryOf(asked, sid, date, now, entry.created, this.options);
+    const ownDate = mergedCookie ? dateOf(session.cookie) : date;
+    const asked = this.#asksSession ? sessionOf(entry, this.options) : {} as SessionData;
+    asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
+    const hasPassed = date !== undefined && date <= now;
+    // A date that the request did not set ends nothing.
+    const expires = hasPassed && origin && ownDate === origin.date
+      ? entry.expires
+      : expiryOf(asked, sid, date, now, entry.created, this.options);
     if (expires <= now) return this.destroy(sid);
     const record = touched(entry, cookie, expires, date, this.options, this.#templates);
 
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
-    this.vault.touch(entry, record, now);
+    const { user, rank, created, life } = entry;
+    const address = UNKNOWN_ADDRESS;
+    this.vault.put(
+      {
+        sid,
+        record,
+        isProtected: rank === "protected",
+        user,
+        address,
+        created,
+        lastUsed: now,
+        life,
+      },
+      "touch",
+    );
     if (origin) {
       origin.cookie = entry.cookie;
       origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
+      origin.date = ownDate;
     }
     this.#counters.touches++;
     this.#limit(entry, now);
   }
 
-  /** What is to be saved instead of `session`, if something was saved since it was loaded. */
-  #merged(session: SessionData, origin: Origin, kept: Entry): Merged | undefined {
-    const isOvertaken = origin.revision !== kept.revision;
-    const cookie = this.#mergedCookie(session, origin, kept);
-    if (!isOvertaken && !origin.isBehind && !cookie) return undefined;
-    const { merged, text } = merge(session, origin.text, kept.text, this.options.serializer);
+  /**
+   * What is to be saved instead of `session`, if something was saved since it
+   * was loaded. `isPassive`: whether its request may not change the lifetime.
+   */
+  #merged(
+    session: SessionData,
+    origin: Origin | undefined,
+    kept: Entry,
+    isPassive: boolean,
+  ): Merged | undefined {
+    if (!origin && !isPassive) return undefined;
+    const isOvertaken = origin !== undefined && origin.revision !== kept.revision;
+    const isBehind = isOvertaken || origin?.isBehind === true;
+    const cookie = this.#mergedCookie(session, origin, kept, isPassive);
+    if (!isBehind && !cookie) return undefined;
+    const { serializer } = this.options;
+    const { merged, text } = origin
+      ? merge(session, origin.text, kept.text, serializer)
+      : { merged: parse(serializer.stringify(session), serializer), text: undefined };
     if (cookie) merged.cookie = cookie;
     return {
       session: merged,
-      text: isOvertaken || origin.isBehind ? text : undefined,
+      text: isBehind ? text : undefined,
       ownCookie: cookie && plain(session.cookie),
       isOvertaken,
     };
   }
 
-  /** The cookie to save instead of that of `session`, if the kept one was changed since it was loaded. */
+  /**
+   * The cookie to save instead of that of `session`, if the kept one was changed
+   * since it was loaded, or if its lifetime must stay and is another one.
+   */
   #mergedCookie(
     session: SessionData,
-    origin: Origin,
+    origin: Origin | undefined,
     kept: Entry,
+    keepsLifetime: boolean,
   ): SessionData["cookie"] | undefined {
-    const isSame = kept.cookie
-      ? origin.cookie === kept.cookie
-      : !origin.cookie && origin.revision === kept.revision && origin.text === kept.text;
-    if (isSame && !origin.ownCookie) return undefined;
+    if (origin && !keepsLifetime && !this.#hasOtherCookie(session, origin, kept)) return undefined;
     const mine = plain(session.cookie);
-    const theirs = plain(sessionOf(kept, this.options).cookie);
+    const theirs = plain(sessionOf(kept, this.options).cookie) ?? (keepsLifetime ? {} : undefined);
     if (!mine || !theirs) return undefined;
-    const base = origin.ownCookie ?? origin.cookie?.cookieAt(0) ??
-      plain(parse(origin.text, this.options.serializer).cookie);
-    return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
+    const base = origin && (origin.ownCookie ?? origin.cookie?.cookieAt(origin.date ?? 0) ??
+      plain(parse(origin.text, this.options.serializer).cookie));
+    const merged = mergeCookies(base, mine, theirs, keepsLifetime);
+    return merged as SessionData["cookie"] | undefined;
+  }
+
+  /** Whether the kept cookie may differ from what `session` was loaded with, in what that leaves alone. */
+  #hasOtherCookie(session: SessionData, origin: Origin, kept: Entry): boolean {
+    if (origin.ownCookie) return true;
+    if (!kept.cookie) {
+      return origin.cookie !== undefined || origin.revision !== kept.revision ||
+        origin.text !== kept.text;
+    }
+    if (origin.cookie !== kept.cookie) return true;
+    return dateOf(session.cookie) === origin.date && cookieDateOf(kept, session) !== origin.date;
   }
 
   /** The client address of the request of `session`, for a newcomer. */
@@ -571,10 +629,8 @@ export class Sessions {
 
   *#parsed(
     entries: Iterable<Entry | undefined>,
-  ): Generator<[sid: string, session: SessionData], void, undefined> {
-    for (const entry of entries) {
-      if (entry) yield [entry.sid, this.#load(entry)];
-    }
+  ): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
+    for (const entry of entries) yield entry && [entry.sid, this.#load(entry)];
   }
 
   /** Counts and announces an entry that is about to leave the vault. */
@@ -613,6 +669,12 @@ export class Sessions {
         return undefined;
       }
     };
+  }
+}
+
+function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void, undefined> {
+  for (const item of items) {
+    if (item !== undefined) yield item;
   }
 }
 

@@ -15,7 +15,7 @@ export interface BaseVersion extends Note {
   /** What the request's own session was then, as the serializer wrote it. */
   text: string;
   /** Whether it lacks what others had saved: its save was merged. */
-  readonly isBehind: boolean;
+  isBehind: boolean;
   /** What the request's own cookie was then, if that is neither of the two. */
   ownCookie: CookieData | undefined;
   /** The date of the request's own cookie then, in milliseconds since the epoch. */
@@ -24,9 +24,12 @@ export interface BaseVersion extends Note {
   readonly begin: number;
   /** Whether it is known to have ended. */
   isOver: boolean;
-  /** What was sent to be saved and not answered: it may be kept or not. */
-  readonly unconfirmed: StoredSession[];
+  /** The saves that were sent and not answered: they may be kept or not. */
+  readonly unconfirmed: Sent[];
 }
+
+/** A save, as it becomes the base of the next one. */
+export type Sent = Pick<BaseVersion, "text" | "isBehind"> & { readonly revision: string };
 
 /** When a request reached the store. */
 interface Arrival extends Note {

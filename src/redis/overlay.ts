@@ -2,7 +2,7 @@
 import type { SessionData } from "express-session";
 import { merge, mergeCookies } from "../core/overlaps/merge_objects.ts";
 import { type CookieData, dataOf } from "../core/record/cookie_template.ts";
-import { parse } from "../core/record/record.ts";
+import { parse, serialize } from "../core/record/record.ts";
 import type { Serializer } from "../options.ts";
 import type { BaseVersion } from "./base_version.ts";
 
@@ -15,15 +15,23 @@ export interface Overlaid {
   readonly ownCookie: CookieData | undefined;
 }
 
-/** Makes one session of what a request saves, what it had loaded and what is kept now. */
+/**
+ * Makes one session of what a request saves, what it had loaded, if anything,
+ * and what is kept now.
+ *
+ * @param keepsLifetime Whether the lifetime stays as it is kept, whatever the request did to it.
+ */
 export function overlay(
   session: SessionData,
-  base: BaseVersion,
+  base: BaseVersion | undefined,
   keptText: string,
   serializer: Serializer,
+  keepsLifetime: boolean,
 ): Overlaid {
-  const { merged, text } = merge(session, base.text, keptText, serializer);
-  const cookie = overlayCookie(session.cookie, base, keptText, serializer);
+  const { merged, text } = base
+    ? merge(session, base.text, keptText, serializer)
+    : { merged: { ...session }, text: serialize(session, serializer) };
+  const cookie = overlayCookie(session.cookie, base, keptText, serializer, keepsLifetime);
   if (cookie) merged.cookie = cookie as never;
   return { session: merged, text, ownCookie: cookie && plain(session.cookie) };
 }
@@ -31,14 +39,16 @@ export function overlay(
 /** Returns the cookie to keep instead of `cookie`, if another request has changed the kept one. */
 export function overlayCookie(
   cookie: unknown,
-  base: BaseVersion,
+  base: BaseVersion | undefined,
   keptText: string,
   serializer: Serializer,
+  keepsLifetime: boolean,
 ): CookieData | undefined {
   const mine = plain(cookie);
-  const kept = cookieIn(keptText, serializer);
+  const kept = cookieIn(keptText, serializer) ?? (keepsLifetime ? {} : undefined);
   if (!mine || !kept) return undefined;
-  return mergeCookies(base.ownCookie ?? cookieIn(base.text, serializer), mine, kept);
+  const before = base && (base.ownCookie ?? cookieIn(base.text, serializer));
+  return mergeCookies(before, mine, kept, keepsLifetime);
 }
 
 /** The data of the cookie in the text of a session. */

@@ -525,8 +525,9 @@ export class RedisSessions {
     const isInPlace = (isPassive || isUpdate) && kept !== undefined && mode !== "absent";
     // A request that is no activity does not bring back what has expired.
     if (isPassive && base && !isInPlace) return "nothing";
-    const mine = base && kept && mode !== "absent" && (base.isBehind || !isSame(base, kept))
-      ? overlay(draft.session, base, kept.text, serializer)
+    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind);
+    const mine = kept && mode !== "absent" && (isChanged || isPassive)
+      ? overlay(draft.session, base, kept.text, serializer, isPassive)
       : undefined;
     const session = mine?.session ?? draft.session;
     const date = dateOf(session.cookie);
@@ -572,8 +573,8 @@ export class RedisSessions {
 
   /** Sends what is to be written. Returns the script's answer. */
   async #write(
-    { sid, base }: Draft,
-    { next, life, newcomerExpires, isInPlace, mustFindTimes }: Plan,
+    { sid, base, text }: Draft,
+    { next, life, mine, newcomerExpires, isInPlace, mustFindTimes }: Plan,
     kept: StoredSession | undefined,
     mode: Mode,
     enteredAt: string | undefined,
@@ -601,7 +602,8 @@ export class RedisSessions {
         ...newcomer,
       ]);
     } catch (error) {
-      base?.unconfirmed.push(next);
+      const { revision } = next;
+      base?.unconfirmed.push({ revision, text: mine?.text ?? text, isBehind: mine !== undefined });
       throw error;
     }
   }
@@ -707,7 +709,7 @@ export class RedisSessions {
   ): TouchPlan | "nothing" | "destroy" {
     const { options } = this;
     const { serializer } = options;
-    const merged = base && overlayCookie(session.cookie, base, kept.text, serializer);
+    const merged = base && overlayCookie(session.cookie, base, kept.text, serializer, false);
     const cookie = (merged ?? session.cookie) as SessionData["cookie"];
     const date = dateOf(cookie);
     const asked = this.#asksSession ? this.#parse(kept) : { ...session };
@@ -996,8 +998,7 @@ function isOther(one: StoredSession, other: StoredSession): boolean {
 function isSame(base: BaseVersion, kept: StoredSession): boolean {
   const sent = base.unconfirmed.find(({ revision }) => revision === kept.revision);
   if (sent && kept.identity) {
-    base.kept = kept;
-    base.text = sent.text;
+    Object.assign(base, { kept, text: sent.text, isBehind: sent.isBehind });
     base.unconfirmed.length = 0;
     return true;
   }

@@ -7,20 +7,25 @@
  * `idleTimeout` from then, nor `absoluteTimeout` after its creation. Creation
  * survives saves, touches, and an eviction or an expiry that a save of what was
  * loaded before undoes. What has expired is forgotten by whoever meets it. A
- * request that is no activity extends no life.
+ * date that has passed ends the session if the request that saves or touches
+ * put it there, and nothing otherwise. A request that is no activity neither
+ * extends nor ends a life.
  *
  * **Options** are asked about what will be kept: the merged session as it will be
  * read, and at a touch the kept data with the new cookie.
  *
  * **Size.** It is that of the sessions as JSON. One session takes at most an
- * eighth of the limit.
+ * eighth of the limit, or 4 KB where that is more and within the limit.
  *
  * **Ranks.** A newcomer was never asked for since it was created, or protected.
  * Newcomers beyond an eighth of the limit go first: of the client address that
  * has most of them its oldest, and among addresses with equally many that with
  * the oldest one. Then the returning sessions go, and then the protected ones,
- * each time the one that was used least recently. What was just saved goes
- * last of all. What has expired is not evicted, it expires.
+ * each time the one that was used least recently. But an address whose
+ * unprotected sessions take more than an eighth of the limit pays first with its
+ * returning sessions: the address of what was just saved, or else the one that
+ * takes most. What was just saved goes last of all. What has expired is not
+ * evicted, it expires.
  *
  * **Over the limit** the store looks for expired sessions, but only once a
  * second. Then newcomers beyond their eighth go until 75 % of the limit are
@@ -38,7 +43,7 @@
  * @module
  */
 import sizeomatic from "sizeomatic";
-import { isTree, merge, mergeCookies, same } from "./merging.ts";
+import { dateOf, merge, mergeCookies, same } from "./merging.ts";
 
 export type Rank = "newcomers" | "returning" | "protected";
 
@@ -52,7 +57,7 @@ export interface Kept {
   expires: number;
   rank: Rank;
   user: string | undefined;
-  /** The client address that it came from. */
+  /** The client address that it came from, or from which it was made unprotected. */
   address: string;
   /** In milliseconds. */
   created: number;
@@ -145,7 +150,15 @@ export class Model {
     rejected: 0,
   };
   /** What else has happened, for the test to know that it did. */
-  seen = { cookieMerges: 0, staleSignIns: 0, pollSaves: 0, updates: 0, createdAgain: 0, capped: 0 };
+  seen = {
+    cookieMerges: 0,
+    staleSignIns: 0,
+    pollSaves: 0,
+    updates: 0,
+    createdAgain: 0,
+    capped: 0,
+    paidFirst: 0,
+  };
   #course = 0;
   #before = 0;
   #settings: Settings;
@@ -195,14 +208,19 @@ export class Model {
     } catch (error) {
       return this.#reject((error as Error).name);
     }
-    const data = origin && kept ? this.#merged(origin, mine, kept) : mine;
+    const isPoll = Boolean(visit?.isPoll);
+    const data = kept && (origin || isPoll) ? this.#merged(origin, mine, kept, isPoll) : mine;
     const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
-    const left = visit?.isPoll && origin && !kept ? this.#departed(sid) : undefined;
+    const left = isPoll && origin && !kept ? this.#departed(sid) : undefined;
     // A poll that comes too late to keep it, but that is no logout.
     if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
-    if (visit?.isPoll) {
-      if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
+    if (dateOf(data.cookie)! <= this.now) {
+      const isItsOwn = isPoll ? !origin && !kept : isDateSet(origin, mine);
+      if (isItsOwn) return this.destroy(sid);
+      if (!kept) return {};
+      expires = kept.expires;
+    } else if (isPoll) {
       if (kept) expires = kept.expires;
       else if (left) expires = Math.min(expires, left.expires);
     }
@@ -221,7 +239,9 @@ export class Model {
       return this.#reject((error as Error).name);
     }
     data = JSON.parse(JSON.stringify(data));
-    if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
+    const before = dateOf(JSON.parse(kept.text).cookie);
+    const date = dateOf(data.cookie);
+    if (date !== before && date! <= this.now) return this.destroy(sid);
     const { expires, created } = kept;
     const { error } = this.#keep(sid, data, data, expires, created, { kept, inPlace: true });
     const after = this.#find(sid);
@@ -284,6 +304,7 @@ export class Model {
       this.kept.push(kept);
     } else {
       Object.assign(kept, { text, expires, version });
+      if (kept.rank === "protected") kept.address = networkOf(visit?.address);
       if (!from.inPlace && !visit?.isPoll) this.#use(kept);
       kept.user = user;
       if (isProtected) this.#moveTo("protected", kept);
@@ -310,7 +331,9 @@ export class Model {
     const before = JSON.parse(kept.text);
     const cookie = origin ? this.#mergedCookie(origin, mine, before.cookie) : mine;
     const data = { ...before, cookie };
-    const expires = this.#expiryOf(data, kept.created);
+    const isOver = dateOf(cookie)! <= this.now;
+    if (isOver && isDateSet(origin, { cookie: mine })) return this.destroy(sid);
+    const expires = isOver ? kept.expires : this.#expiryOf(data, kept.created);
     if (expires <= this.now) return this.destroy(sid);
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
@@ -531,16 +554,16 @@ export class Model {
     return { error };
   }
 
-  #merged(origin: Origin, mine: Session, kept: Kept): Session {
+  #merged(origin: Origin | undefined, mine: Session, kept: Kept, isPoll: boolean): Session {
     const before = JSON.parse(kept.text);
-    const data = merge(origin.base, mine, before);
+    const data = origin ? merge(origin.base, mine, before) : { ...mine };
     delete data.cookie;
-    const cookie = this.#mergedCookie(origin, mine.cookie, before.cookie);
+    const cookie = this.#mergedCookie(origin, mine.cookie, before.cookie, isPoll);
     return cookie === undefined ? data : { ...data, cookie };
   }
 
-  #mergedCookie(origin: Origin, mine: Session, kept: Session): Session {
-    const cookie = mergeCookies(origin.cookie, mine, kept);
+  #mergedCookie(origin: Origin | undefined, mine: Session, kept: Session, isPoll = false): Session {
+    const cookie = mergeCookies(origin?.cookie, mine, kept, isPoll);
     if (!same(cookie, mine)) this.seen.cookieMerges++;
     return cookie;
   }
@@ -587,7 +610,9 @@ export class Model {
   }
 
   #isTooLarge(text: string): boolean {
-    return sizeomatic.getSize(text) > this.#settings.maxSize / 8;
+    const { maxSize } = this.#settings;
+    const size = sizeomatic.getSize(text);
+    return size > maxSize || size > 4_096 && size > maxSize / 8;
   }
 
   #limitUser(saved: Kept): void {
@@ -642,14 +667,36 @@ export class Model {
   }
 
   #nextVictim(saved?: Kept): Kept | undefined {
-    const known = (["returning", "protected"] as const).flatMap((rank) =>
+    const others = (["returning", "protected"] as const).flatMap((rank) =>
       this.#ofRank(rank).filter((kept) => kept !== saved)
         .sort((a, b) => a.usedInRank - b.usedInRank)
     );
+    const [paying] = this.#paysFirst(others, saved);
+    const known = paying ?? others[0];
     const newcomer = this.#nextNewcomer(saved);
-    return bytesOf(this.#ofRank("newcomers")) < this.#settings.maxSize / 8
-      ? known[0] ?? newcomer
-      : newcomer ?? known[0];
+    const victim = bytesOf(this.#ofRank("newcomers")) < this.#settings.maxSize / 8
+      ? known ?? newcomer
+      : newcomer ?? known;
+    if (victim && victim === paying && victim !== others[0]) this.seen.paidFirst++;
+    return victim;
+  }
+
+  /** Of each address that takes too much, the returning session that goes next; who pays first is first. */
+  #paysFirst(others: Kept[], saved?: Kept): Kept[] {
+    const unprotected = this.kept.filter(({ rank }) => rank !== "protected");
+    const taken = (address: string) =>
+      bytesOf(unprotected.filter((kept) => kept.address === address));
+    const isOfSaved = ({ address }: Kept) =>
+      saved !== undefined && saved.rank !== "protected" && saved.address === address;
+    return [...new Set(unprotected.map(({ address }) => address))]
+      .filter((address) => address !== UNKNOWN && taken(address) > this.#settings.maxSize / 8)
+      .flatMap((address) =>
+        others.find((kept) => kept.rank === "returning" && kept.address === address) ?? []
+      )
+      .sort((a, b) =>
+        Number(isOfSaved(b)) - Number(isOfSaved(a)) ||
+        taken(b.address) - taken(a.address) || a.made - b.made
+      );
   }
 
   #nextNewcomer(saved?: Kept): Kept | undefined {
@@ -660,6 +707,11 @@ export class Model {
       .flat()
       .find((kept) => kept !== saved);
   }
+}
+
+/** Whether a request has set the date of its cookie since it was loaded, saved or touched. */
+function isDateSet(origin: Origin | undefined, { cookie }: Session): boolean {
+  return !origin || dateOf(cookie) !== dateOf(origin.cookie);
 }
 
 function bytesOf(kept: Kept[]): number {
@@ -679,22 +731,11 @@ function infoOf({ sid, text, user, rank, created, lastUsed, expires }: Kept) {
   };
 }
 
-/** The date of a cookie as JSON has it, in milliseconds, if it can be read. */
-function dateOf(cookie: Session): number | undefined {
-  const { expires } = isTree(cookie) ? cookie : {};
-  const date = typeof expires === "number"
-    ? expires
-    : typeof expires !== "string"
-    ? NaN
-    : /^-?\d{5,}$/.test(expires)
-    ? Number(expires)
-    : Date.parse(expires);
-  return Number.isFinite(date) ? date : undefined;
-}
+const UNKNOWN = "unknown";
 
 /** One client may have all addresses of an IPv6 /56. Those used here are written in full. */
 function networkOf(address: string | undefined): string {
-  if (address === undefined) return "unknown";
+  if (address === undefined) return UNKNOWN;
   if (!address.includes(":")) return address;
   const [a, b, c, d] = address.split(":");
   return [a, b, c, d.padStart(4, "0").slice(0, 2)].join(":");

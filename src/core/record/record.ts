@@ -5,12 +5,16 @@ import { failure, isObject, refusedResult } from "../../util/errors.ts";
 import { getSize } from "../../util/sizes.ts";
 import { type CookieTemplate, type CookieTemplates, isTemplatable } from "./cookie_template.ts";
 import type { Entry, SessionRecord } from "../vault/entry.ts";
+import { dateOf } from "./expiry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
 
 /** The share of `maxSize` that one session may take. */
 const SESSION_SHARE = 1 / 8;
+
+/** What one session may take in any store that has room for it, in bytes. */
+const MIN_SESSION_LIMIT = 4 * 1024;
 
 /**
  * Returns what is to be kept of `session`, whose cookie has the date `date`.
@@ -37,6 +41,14 @@ export function sessionOf(record: SessionRecord, { serializer }: ResolvedOptions
   const session = parse(text, serializer);
   if (cookie) session.cookie = cookie.cookieAt(expires + dateOffset) as never;
   return session;
+}
+
+/** Returns the date of the cookie of `session`, which was read from `record`, in milliseconds since the epoch. */
+export function cookieDateOf(
+  { cookie, expires, dateOffset }: SessionRecord,
+  session: SessionData,
+): number | undefined {
+  return cookie?.hasDate ? expires + dateOffset : dateOf(session.cookie);
 }
 
 /** How the JSON of a session begins that had its cookie before anything else, as those of requests. */
@@ -94,7 +106,7 @@ function written(
 }
 
 /**
- * Returns a session as the serializer writes it.
+ * Returns `session` as the serializer writes it.
  *
  * @throws What the serializer throws, and a `TypeError` if it returns no string.
  */
@@ -132,10 +144,16 @@ function offsetOf(date: number | undefined, expires: number): number {
 
 /** Returns `size`, unless a session of that size is too large. */
 function measured(size: number, maxSize: number): number {
-  const most = Math.floor(maxSize * SESSION_SHARE);
+  const share = Math.floor(maxSize * SESSION_SHARE);
+  const most = Math.min(maxSize, Math.max(share, MIN_SESSION_LIMIT));
   if (size <= most) return size;
-  const message = `Cannot keep session: its size in bytes must be at most ${most}, an eighth of ` +
-    `maxSize (raise maxSize to at least ${size / SESSION_SHARE}, or keep less in the session): ` +
-    `received ${size}`;
+  const which = most === maxSize
+    ? "all of maxSize"
+    : most === share
+    ? "an eighth of maxSize"
+    : "which is more than an eighth of maxSize";
+  const enough = size > MIN_SESSION_LIMIT ? size / SESSION_SHARE : size;
+  const message = `Cannot keep session: its size in bytes must be at most ${most}, ${which} ` +
+    `(raise maxSize to at least ${enough}, or keep less in the session): received ${size}`;
   throw failure(RangeError, TOO_LARGE, message, { bytes: size, limit: most });
 }
