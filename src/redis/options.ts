@@ -8,7 +8,21 @@ import {
 import { isObject, refusedOption } from "../util/errors.ts";
 import type { LembroRedisOptions } from "./types.ts";
 
-/** The options in force. */
+/**
+ * The options in force in a store on Redis: complete, checked and read-only.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type ResolvedRedisOptions } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store = new (lembroRedis(session))({ client });
+ * const { prefix, newcomerTtl }: ResolvedRedisOptions = store.options;
+ * assertEquals([prefix, newcomerTtl], ["sess:", 3_600_000]);
+ * ```
+ */
 export interface ResolvedRedisOptions
   extends Omit<ResolvedOptions, "interval" | "maxSize" | "address"> {
   /** How the keys of the sessions begin. */

@@ -10,7 +10,7 @@ import {
   storeOf,
   userNameOf,
 } from "../express.ts";
-import type { LembroEvented, RevokeOptions, SessionModule, StoreClass } from "../types.ts";
+import type { RevokeOptions, SessionModule, StoreOf } from "../types.ts";
 import { answerLater, type Callback, defer } from "../util/callbacks.ts";
 import { asyncDispose, dispose } from "../util/dispose.ts";
 import { isFunction } from "../util/errors.ts";
@@ -35,12 +35,21 @@ type Answer = any;
 /** How often Redis is asked for its time, in milliseconds. */
 const CLOCK_INTERVAL_MS = 10_000;
 
-/** The stores of a `Store` class; see `StoreOf` of express-lembro. */
-type StoreOf<Base extends object> = Base extends StoreClass ? InstanceType<Base>
-  : Base & Pick<LembroEvented, "on">;
-
 /**
  * Makes a class of session stores on Redis that extends the `Store` of `session`.
+ *
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const Lembro = lembroRedis(session);
+ * // Without a queue, calls fail at once while Redis is down. In an app, connect it first.
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store = new Lembro({ client, ttl: 3_600_000 });
+ * assert(store instanceof session.Store);
+ * ```
  *
  * @param session The `express-session` function, or anything that has a `Store` class.
  * @returns The class of stores.

@@ -5,7 +5,21 @@ import type { LembroOptions } from "../options.ts";
 import type { LembroEvents, LembroStore } from "../types.ts";
 import type { ResolvedRedisOptions } from "./options.ts";
 
-/** A connected client of `redis` 5 or later, alone or of a cluster, or one of `ioredis` 5 or later. */
+/**
+ * A connected client of `redis` 5 or later, alone or of a cluster, or one of
+ * `ioredis` 5 or later.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type RedisClient } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const client: RedisClient = createClient({ disableOfflineQueue: true });
+ * using store = new (lembroRedis(session))({ client });
+ * assertEquals(store.options.prefix, "sess:");
+ * ```
+ */
 export type RedisClient =
   | { sendCommand(args: any): Promise<unknown>; withTypeMapping(...args: any): unknown }
   | {
@@ -15,15 +29,47 @@ export type RedisClient =
   }
   | { call(command: string, ...args: string[]): Promise<unknown> };
 
-/** A connected client that is used for nothing but subscriptions, such as `client.duplicate()`. */
+/**
+ * A connected client that is used for nothing but subscriptions.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type RedisSubscriber } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * const subscriber: RedisSubscriber = client.duplicate();
+ * using store = new (lembroRedis(session))({ client, subscriber });
+ * store.on("error", () => {}); // It is not connected here.
+ * store.on("gap", () => console.log("Events may be missing"));
+ * assertEquals(store.listenerCount("gap"), 1);
+ * ```
+ */
 export interface RedisSubscriber {
+  /** Starts hearing what is published on a channel. */
   subscribe(...args: any): Promise<unknown>;
+  /** Calls `listener` at each `event`. */
   on(event: any, listener: (...args: any[]) => void): unknown;
 }
 
 /**
  * What the constructor of a store on Redis takes: `client`, and the options of
  * a store in memory but `maxSize`, `interval` and `address`.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type LembroRedisOptions } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const options: LembroRedisOptions = {
+ *   client: createClient({ disableOfflineQueue: true }),
+ *   idleTimeout: 30 * 60_000,
+ * };
+ * using store = new (lembroRedis(session))(options);
+ * assertEquals(store.options.idleTimeout, 1_800_000);
+ * ```
  */
 export interface LembroRedisOptions
   extends Omit<LembroOptions, "maxSize" | "interval" | "address"> {
@@ -54,7 +100,21 @@ export interface LembroRedisOptions
   replicas?: number | undefined;
 }
 
-/** The counters of one process. */
+/**
+ * The counters of one process since its store was created.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type LembroRedisStats } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store = new (lembroRedis(session))({ client });
+ * const { saves, merges, lateWrites }: LembroRedisStats = store.stats();
+ * assertEquals([saves, merges, lateWrites], [0, 0, 0]);
+ * ```
+ */
 export interface LembroRedisStats {
   /** How often `get` found a session. */
   hits: number;
@@ -76,14 +136,45 @@ export interface LembroRedisStats {
   rejected: number;
 }
 
-/** The events of a store on Redis. With a `subscriber`, `destroy` and `clear` come from every process. */
+/**
+ * The events of a store on Redis. With a `subscriber`, `destroy` and `clear` come
+ * from every process.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type LembroRedisEvents } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store = new (lembroRedis(session))({ client });
+ * const signOff = (...[sid]: LembroRedisEvents["destroy"]) => console.log(sid);
+ * store.on("destroy", signOff);
+ * assertEquals(store.listenerCount("destroy"), 1);
+ * ```
+ */
 export interface LembroRedisEvents
   extends Pick<LembroEvents, "destroy" | "clear" | "late" | "error"> {
   /** The subscriber was away: events may be missing. */
   gap: [];
 }
 
-/** Listening to {@linkcode LembroRedisEvents}, on a `Store` that is an EventEmitter. */
+/**
+ * Listening to {@linkcode LembroRedisEvents}, on a `Store` that is an EventEmitter.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type LembroRedisEvented } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store = new (lembroRedis(session))({ client });
+ * const listening: LembroRedisEvented = store;
+ * listening.once("late", (sid) => console.log(`${sid} came too late`));
+ * assertEquals(store.listenerCount("late"), 1);
+ * ```
+ */
 export interface LembroRedisEvented {
   /** Calls `listener` at each `event`. */
   on<E extends keyof LembroRedisEvents>(
@@ -107,6 +198,20 @@ export interface LembroRedisEvented {
  * memory, for any number of processes. A change has taken effect when the call
  * answers, and `update` and `updateUser` may call `change` again if another
  * process was faster.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type LembroRedisStore } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * // How often this process had to look again, of all its saves.
+ * const contention = (store: LembroRedisStore) => store.stats().conflicts / store.stats().saves;
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store = new (lembroRedis(session))({ client });
+ * assertEquals(contention(store), NaN);
+ * ```
  */
 export interface LembroRedisStore
   extends
@@ -132,13 +237,40 @@ export interface LembroRedisStore
   [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]>;
 }
 
-/** A store on Redis on top of a `Base`. */
+/**
+ * A store on Redis on top of a `Base`: what `new Lembro()` returns.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type RedisStore } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store: RedisStore<session.Store> = new (lembroRedis(session))({ client });
+ * assertEquals(store instanceof session.Store, true);
+ * ```
+ */
 export type RedisStore<Base extends object> =
   & LembroRedisStore
   & (Base extends { on: unknown } ? LembroRedisEvented : unknown)
   & Base;
 
-/** The class that the factory returns. */
+/**
+ * The class that the factory returns.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembroRedis, { type RedisStoreConstructor } from "express-lembro/redis";
+ * import { createClient } from "redis";
+ *
+ * const Lembro: RedisStoreConstructor<session.Store> = lembroRedis(session);
+ * const client = createClient({ disableOfflineQueue: true });
+ * using store = new Lembro({ client });
+ * assertEquals(store instanceof Lembro, true);
+ * ```
+ */
 export interface RedisStoreConstructor<Base extends object> {
   /**
    * Creates a store. `callback` runs once, after the constructor has returned.
