@@ -19,8 +19,8 @@ import { Users } from "./users.ts";
 export interface Observer {
   /** `entry` was used, or is about to leave its place in its queue. */
   move?(entry: Entry): void;
-  /** `entry` is new, was saved or touched, or has changed its rank. */
-  upsert?(entry: Entry): void;
+  /** `entry` is new, was saved or touched, or has changed its rank; its data may be the same as before. */
+  upsert?(entry: Entry, isDataSame?: boolean): void;
   /** `entry` has left. */
   delete?(entry: Entry, reason: Reason): void;
   /** All entries have left at once. */
@@ -50,7 +50,7 @@ const STRIDE = 64;
 const MOST_SORTED = 1_000;
 
 /** The share of the limit that newcomers may take from the other ranks. */
-const NEWCOMERS_SHARE = 1 / 8;
+export const NEWCOMERS_SHARE = 1 / 8;
 
 /** The share of the limit that a reduction aims at. */
 export const REDUCED_SHARE = 0.75;
@@ -126,6 +126,11 @@ export class Vault {
     return this.#queues[rank];
   }
 
+  /** The smallest number that an entry has, or had: the last that was admitted. */
+  get oldest(): number {
+    return this.#oldest;
+  }
+
   /** Returns the live entry of `sid`. An expired one is forgotten. */
   find(sid: string, now: number): Entry | undefined {
     const entry = this.#entries.get(sid);
@@ -157,7 +162,7 @@ export class Vault {
     this.#users.use(entry);
     if (entry.queue !== newcomers) return this.#move(entry, entry.queue);
     this.#move(entry, returning);
-    this.#tellUpsert(entry);
+    this.#tellUpsert(entry, true);
   }
 
   /** Adds an entry. What this takes over the limit is for {@linkcode limit} to mend. */
@@ -239,7 +244,7 @@ export class Vault {
     entry.lastUsed = now;
     this.#users.use(entry);
     if (entry.queue !== this.#queues.newcomers) this.#move(entry, entry.queue);
-    this.#tellUpsert(entry);
+    this.#tellUpsert(entry, true);
   }
 
   /** Forgets `entry`. Every way out goes through here, except that of all at once. */
@@ -433,8 +438,8 @@ export class Vault {
     return false;
   }
 
-  #tellUpsert(entry: Entry): void {
-    this.#observers?.forEach((observer) => observer.upsert?.(entry));
+  #tellUpsert(entry: Entry, isDataSame = false): void {
+    this.#observers?.forEach((observer) => observer.upsert?.(entry, isDataSame));
   }
 }
 
