@@ -24,7 +24,7 @@
  * @module
  */
 import { dispose } from "../util/dispose.ts";
-import { checkOptions, isFunction, refused } from "../util/errors.ts";
+import { checkOptions, isFunction, refused, refusedOption } from "../util/errors.ts";
 import { History } from "./history.ts";
 import { drawing } from "./page/drawing.ts";
 import { htmlOf } from "./page/html.ts";
@@ -254,7 +254,7 @@ function checkedOptions(given: MonitorOptions = {}): MonitorOptions {
   checkOptions("monitor", given, ["journal"]);
   const { journal } = given;
   if (journal !== undefined && !isFunction(journal?.stats)) {
-    throw refused(TypeError, "monitor", "journal must be an open journal", journal);
+    throw refusedOption(TypeError, "monitor", "journal must be an open journal", journal);
   }
   return { journal };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Entry, Port, Restoration, Restored } from "../core/port.ts";
+import { failure } from "../util/errors.ts";
 import { sliced } from "../util/slices.ts";
 import type { Block, BlockReader } from "./block_file.ts";
 import { applyRow } from "./rows.ts";
@@ -49,11 +50,9 @@ export class Loader {
       // The cause may show data of a session: it is not for the message.
       unreadable: (at, cause) => reader.refusal("a session cannot be read", at, cause),
       refused: (sessions, cause) => {
-        const error = new Error(
-          `Cannot load ${sessions} of the sessions: the option user must not throw: ` +
-            `received an error, its cause (they are left out)`,
-          { cause },
-        );
+        const message = `Cannot load ${sessions} of the sessions, which are left out: the option ` +
+          "user must not throw: received an error, which is the cause";
+        const error = failure(Error, "ERR_LEMBRO_RESULT", message, { cause });
         this.#port.announce("error", error);
       },
     }));

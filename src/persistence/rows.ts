@@ -6,7 +6,7 @@
 import { type Rank, RANKS } from "../core/vault/entry.ts";
 import type { Restoration, Row } from "../core/port.ts";
 import type { CookieData } from "../core/record/cookie_template.ts";
-import { isObject } from "../util/errors.ts";
+import { failure, isObject } from "../util/errors.ts";
 import { sliced } from "../util/slices.ts";
 import type { BlockWriter } from "./block_file.ts";
 
@@ -103,7 +103,9 @@ export function applyRow(line: string, restoration: Restoration, at: number): vo
       at,
     );
   } else {
-    throw new TypeError(
+    throw failure(
+      TypeError,
+      "ERR_LEMBRO_JOURNAL",
       "Cannot read row: a row must be [sid, rank, expires, created, lastUsed, user, cookie, " +
         "text], [sid, rank, expires, lastUsed, cookie], [sid] or []",
     );
