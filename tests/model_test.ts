@@ -135,6 +135,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(26, "save", { request }),
     command(3, ["saveAs", "regenerateOwn"], { request, sid }),
     command(2, "reload", { request }),
+    command(4, "wrap", { request }),
     command(3, "update", { sid, edits, how }),
     command(2, "updateUser", { user, edits, how }),
     command(5, "revokeUser", {
