@@ -192,8 +192,9 @@ describe("an option user that throws for some sessions of a file", () => {
     assertEquals(errors.length, 1);
     assertMatch(
       errors[0].message,
-      /^Cannot load 2 of the sessions: the option user must not throw/,
+      /^Cannot load 2 of the sessions, .*: the option user must not throw/,
     );
+    assertEquals((errors[0] as { code?: string }).code, "ERR_LEMBRO_RESULT");
     assertEquals((errors[0].cause as Error).message, "guests have no user");
     assertEquals((await store.sessionsOfUser("admin")).map(({ sid }) => sid), ["b"]);
   });

@@ -8,9 +8,9 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions } from "../options.ts";
-import type { Entry, Rank } from "./vault/entry.ts";
+import type { Entry, Rank, Row, TouchRow } from "./vault/entry.ts";
 import { cookieOf, sessionOf } from "./record/record.ts";
-import { Restoration, type Restored, type Row, type TouchRow } from "./restoration.ts";
+import { Restoration, type Restored } from "./restoration.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Observer } from "./vault/vault.ts";
 

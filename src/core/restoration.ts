@@ -2,34 +2,19 @@
 import type { SessionData } from "express-session";
 import { userOfPassport } from "../options.ts";
 import { ShardedMap } from "../util/sharded_map.ts";
-import type { CookieData } from "./record/cookie_template.ts";
 import { sessionOf, TOO_LARGE } from "./record/record.ts";
 import type { Sessions } from "./sessions.ts";
-import { Entry, Queue, type Rank, RANKS, type Reason, type SessionRecord } from "./vault/entry.ts";
+import {
+  Entry,
+  Queue,
+  type Rank,
+  RANKS,
+  type Reason,
+  type Row,
+  type SessionRecord,
+  type TouchRow,
+} from "./vault/entry.ts";
 import { NEWCOMERS_SHARE, type Observer } from "./vault/vault.ts";
-
-/** A kept session as files see it. */
-export interface Row {
-  readonly sid: string;
-  readonly rank: Rank;
-  /** In milliseconds since the epoch; may be `Infinity`. */
-  readonly expires: number;
-  /** In milliseconds since the epoch. */
-  readonly created: number;
-  /** In milliseconds since the epoch. */
-  readonly lastUsed: number;
-  /** Its user when it was saved. */
-  readonly user: string | undefined;
-  /** The data of its cookie, if `null` stands for that in `text`, which is JSON then. */
-  readonly cookie: CookieData | undefined;
-  /** The session as the serializer writes it. */
-  readonly text: string;
-}
-
-/** A session of which nothing but the cookie, the life and the place has changed. */
-export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
-  readonly cookie: CookieData;
-};
 
 /** What became of the sessions of a file. */
 export interface Restored {

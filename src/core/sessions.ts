@@ -5,13 +5,12 @@ import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts"
 import { flat } from "../util/flat.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
-import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { cookieDateOf, parse, recordOf, restored, sessionOf, touched } from "./record/record.ts";
-import type { Row } from "./restoration.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 

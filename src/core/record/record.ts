@@ -10,8 +10,7 @@ import {
   isTemplatable,
 } from "./cookie_template.ts";
 import { dateOf } from "./expiry.ts";
-import type { Row } from "../restoration.ts";
-import type { Entry, SessionRecord } from "../vault/entry.ts";
+import type { Entry, Row, SessionRecord } from "../vault/entry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
