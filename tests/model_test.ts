@@ -82,6 +82,11 @@ const value = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(0, 1, "one", null, true, {}, { n: 1 }, { a: { n: 1 } }) },
   fc.constantFrom([], [1], [1, 2], [{ n: 1 }], { list: [1] }, { list: [1, 2], n: 2 }),
   fc.constantFrom({ user: 1 }, { user: "ada" }, { user: { id: "ada" } }, "ada"),
+  fc.constantFrom({ mongo: "ada" }, { user: { mongo: "ada" } }, { user: { id: { mongo: "ada" } } }),
+  fc.constantFrom(...["id", "_id", null].flatMap((writes) => {
+    const document = { document: "ada", writes };
+    return [document, { user: document }];
+  })),
   fc.constantFrom({ user: null }, { user: "" }, { user: false }, "", false),
   fc.record({ pad: fc.constantFrom(5, 20, 50) }),
   fc.record({ share: fc.constantFrom(8, 16, 30, 60) }),
@@ -131,7 +136,10 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(16, "edit", { request, edits }),
     command(4, "editCookie", { request, edit: cookieEdit }),
     command(2, "setCookie", { request, cookie }),
-    command(8, "signIn", { request, user }),
+    command(8, "signIn", {
+      request,
+      user: fc.oneof({ weight: 3, arbitrary: user }, fc.constant({ mongo: "ada" })),
+    }),
     command(26, "save", { request }),
     command(3, ["saveAs", "regenerateOwn"], { request, sid }),
     command(2, "reload", { request }),

@@ -11,6 +11,7 @@ import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { cookieDateOf, parse, recordOf, restored, sessionOf, touched } from "./record/record.ts";
+import { readBackFor } from "./record/read_back.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
@@ -59,6 +60,8 @@ export class Sessions {
   readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
+  /** Returns what the functions among the options are asked about. */
+  readonly #readBack: (session: SessionData) => SessionData;
   #isReducing = false;
   /** When expired sessions were looked for last because the store was over its limit. */
   #lookedAt = -Infinity;
@@ -79,6 +82,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#readBack = readBackFor(options);
     this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
@@ -356,8 +360,11 @@ export class Sessions {
     const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
     const merged = kept && this.#merged(session, origin, kept, isPassive);
-    const saved = merged?.session ?? session;
-    const date = dateOf(saved.cookie);
+    const written = merged?.session ?? session;
+    const asked = this.#readBack(written);
+    // JSON writes of both the same, unless a getter has another answer the second time.
+    const saved = this.options.serializer === JSON ? asked : written;
+    const date = dateOf(written.cookie);
     const ownDate = merged ? dateOf(session.cookie) : date;
     const hasPassed = date !== undefined && date <= now;
     const created = kept?.created ?? origin?.life.created ?? now;
@@ -366,7 +373,7 @@ export class Sessions {
     const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
     if (hasPassed && isLeftAlone && !kept) return undefined;
     const withLife = hasPassed && isLeftAlone ? kept : place;
-    const expires = withLife?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
+    const expires = withLife?.expires ?? expiryOf(asked, sid, date, now, created, this.options);
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
@@ -375,8 +382,8 @@ export class Sessions {
       return undefined;
     }
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
-    const user = this.userOf(saved, sid);
-    const isGuarded = isProtected(saved, sid, this.options);
+    const user = this.userOf(asked, sid);
+    const isGuarded = isProtected(asked, sid, this.options);
     const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
@@ -431,9 +438,8 @@ export class Sessions {
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
     const ownDate = mergedCookie ? dateOf(session.cookie) : date;
-    const mustRead = this.#asksSession || mergedCookie !== undefined;
-    const asked = mustRead ? sessionOf(entry, this.options) : session;
-    if (mustRead) asked.cookie = cookie;
+    const asked = this.#asksSession ? sessionOf(entry, this.options) : {} as SessionData;
+    asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
     const hasPassed = date !== undefined && date <= now;
     // A date that the request did not set ends nothing.
     const expires = hasPassed && origin && ownDate === origin.date

@@ -122,7 +122,18 @@ function written(
   date: number | undefined,
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
-  const text = serializer.stringify(template?.without(session) ?? session);
+  const text = serialize(template?.without(session) ?? session, serializer);
+  const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
+  return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+}
+
+/**
+ * Returns `session` as the serializer writes it.
+ *
+ * @throws What the serializer throws, and a `TypeError` if it returns no string.
+ */
+export function serialize(session: SessionData, serializer: Serializer): string {
+  const text = serializer.stringify(session);
   if (typeof text !== "string") {
     throw refusedResult("keep session", "serializer.stringify must return a string", text);
   }
@@ -130,8 +141,7 @@ function written(
   if (serializer === JSON && text[0] !== "{" && text[0] !== "[") {
     throw refusedResult("keep session", "its toJSON must return an object", JSON.parse(text));
   }
-  const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
-  return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+  return text;
 }
 
 /**
