@@ -165,6 +165,8 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     }),
     command(3, "touch", { sid, cookie }),
     command(5, "flood", {
+      who: fc.constantFrom("bot", "bot", "cart"),
+      returns: fc.boolean(),
       count: fc.integer({ min: 2, max: 16 }),
       data: fc.tuple(
         fc.tuple(fc.constant("a"), fc.record({ share: fc.constantFrom(12, 16, 20) })),
@@ -245,7 +247,15 @@ const examples: [Options, Command[]][] = [
       { do: "set", sid: "b", data: [["a", { pad: 20 }]], cookie: null },
       { do: "get", sid: "a", request: 0 },
       { do: "get", sid: "b", request: 0 },
-      { do: "flood", count: 12, data: [["a", { share: 10 }]], cookie: null, from: undefined },
+      {
+        do: "flood",
+        who: "bot",
+        count: 12,
+        data: [["a", { share: 10 }]],
+        cookie: null,
+        from: undefined,
+        returns: false,
+      },
     ],
   ],
   // A session saved under another id is still late under its own.

@@ -586,6 +586,8 @@ describe("without an overlap", () => {
 
 describe("a request's Session without an overlap", () => {
   it("is saved with one call of JSON.stringify and none of JSON.parse, several times", async () => {
+    // A cookie that is made while a millisecond ends has another originalMaxAge than the others.
+    using _clock = new HeldClock();
     using store = new Lembro();
     const requests = new Requests(store, { maxAge: 60_000 });
     for (let i = 0; i < 2; i++) await requests.create();

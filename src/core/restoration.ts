@@ -6,7 +6,7 @@ import { sessionOf, TOO_LARGE } from "./record/record.ts";
 import type { Sessions } from "./sessions.ts";
 import {
   Entry,
-  Queue,
+  type Queue,
   type Rank,
   RANKS,
   type Reason,
@@ -14,7 +14,7 @@ import {
   type SessionRecord,
   type TouchRow,
 } from "./vault/entry.ts";
-import { NEWCOMERS_SHARE, type Observer } from "./vault/vault.ts";
+import { emptyQueues, NEWCOMERS_SHARE, type Observer } from "./vault/vault.ts";
 
 /** What became of the sessions of a file. */
 export interface Restored {
@@ -298,12 +298,4 @@ function rewrite(entry: Entry, record: SessionRecord, lastUsed: number): void {
   entry.queue.bytes += record.size - entry.size;
   Object.assign(entry, record);
   entry.lastUsed = lastUsed;
-}
-
-function emptyQueues(): Record<Rank, Queue> {
-  return {
-    newcomers: new Queue("newcomers"),
-    returning: new Queue("returning"),
-    protected: new Queue("protected"),
-  };
 }
