@@ -89,7 +89,7 @@ const value = fc.oneof(
   })),
   fc.constantFrom({ user: null }, { user: "" }, { user: false }, "", false),
   fc.record({ pad: fc.constantFrom(5, 20, 50) }),
-  fc.record({ share: fc.constantFrom(8, 16, 30, 60) }),
+  fc.record({ share: fc.constantFrom(1, 1.5, 3, 8, 16, 30, 60) }),
 );
 const data: fc.Arbitrary<Data> = fc.array(fc.tuple(key, value), { maxLength: 3 });
 const path = fc.oneof(
@@ -199,7 +199,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
 const options: fc.Arbitrary<Options> = fc.record({
   maxSize: fc.oneof(
     { weight: 1, arbitrary: fc.constantFrom(1, 200, "1K", 1e6, Infinity) },
-    { weight: 9, arbitrary: fc.constantFrom(2500, 4000, 6000, 10_000) },
+    { weight: 9, arbitrary: fc.constantFrom(2500, 4000, 6000, 10_000, 50_000) },
   ),
   interval: fc.constantFrom(700, 10_000, 360_000),
   ttl: fc.constantFrom("by key" as const, 5000, 30_000, Infinity),

@@ -467,18 +467,18 @@ describe("overlapping saves", () => {
   });
 
   it("apply protect and the limit to the merged session", async () => {
-    const { store, one, other } = await twoRequests({}, { maxSize: 8_000 });
+    const { store, one, other } = await twoRequests({}, { maxSize: 80_000 });
     using _ = store;
     one.passport = { user: 1 };
     await store.set("a", one);
-    other.page = "x".repeat(100);
+    other.page = "x".repeat(1_000);
     await store.set("a", other);
     assertEquals(store.stats().protected, 1);
     // On its own it would have room, but not with what the first one has saved.
-    other.page = "x".repeat(480);
+    other.page = "x".repeat(4_980);
     await assertRejects(() => store.set("a", other), RangeError);
     assertEquals((await kept(store))?.passport, { user: 1 });
-    assertEquals((await kept(store))?.page, "x".repeat(100));
+    assertEquals((await kept(store))?.page, "x".repeat(1_000));
   });
 
   for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {

@@ -422,9 +422,9 @@ export class Sessions {
       throw refused(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
-    const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
     if (!entry) return;
+    const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;

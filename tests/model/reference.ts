@@ -15,7 +15,7 @@
  * read, and at a touch the kept data with the new cookie.
  *
  * **Size.** It is that of the sessions as JSON. One session takes at most an
- * eighth of the limit.
+ * eighth of the limit, or 4 KB where that is more and within the limit.
  *
  * **Ranks.** A newcomer was never asked for since it was created, or protected.
  * Newcomers beyond an eighth of the limit go first: of the client address that
@@ -610,7 +610,9 @@ export class Model {
   }
 
   #isTooLarge(text: string): boolean {
-    return sizeomatic.getSize(text) > this.#settings.maxSize / 8;
+    const { maxSize } = this.#settings;
+    const size = sizeomatic.getSize(text);
+    return size > maxSize || size > 4_096 && size > maxSize / 8;
   }
 
   #limitUser(saved: Kept): void {
