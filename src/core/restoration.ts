@@ -14,7 +14,7 @@ import {
   type SessionRecord,
   type TouchRow,
 } from "./vault/entry.ts";
-import { emptyQueues, NEWCOMERS_SHARE, type Observer } from "./vault/vault.ts";
+import { emptyQueues, type Observer } from "./vault/vault.ts";
 
 /** What became of the sessions of a file. */
 export interface Restored {
@@ -47,7 +47,7 @@ class Staged extends Entry {
   }
 }
 
-/** As much may be staged, as a multiple of `maxSize`: rows that follow may take some of it back. */
+/** So much of a rank may be staged, as a multiple of `maxSize`: rows that follow may take some of it back. */
 const STAGED_SHARE = 2;
 
 /**
@@ -133,7 +133,7 @@ export class Restoration implements Observer {
     this.#staged.set(added.sid, added);
     if (stays) queue.prepend(added);
     else queue.append(added);
-    this.#limit();
+    this.#limit(queue);
   }
 
   /** Gives a session another cookie, life and place. */
@@ -148,7 +148,7 @@ export class Restoration implements Observer {
     entry.queue.remove(entry);
     if (stays) this.#queues[row.rank].prepend(entry);
     else this.#queues[row.rank].append(entry);
-    this.#limit();
+    this.#limit(entry.queue);
   }
 
   /** Forgets a session. */
@@ -275,16 +275,10 @@ export class Restoration implements Observer {
     }
   }
 
-  /** Forgets what the store would evict next, if there is far more than it has room for. */
-  #limit(): void {
-    const { newcomers, returning, protected: guarded } = this.#queues;
+  /** Leaves out what the store would evict first of a rank that alone is far more than it has room for. */
+  #limit({ first, bytes }: Queue): void {
     const { maxSize } = this.#sessions.options;
-    while (newcomers.bytes + returning.bytes + guarded.bytes > maxSize * STAGED_SHARE) {
-      const first = newcomers.bytes >= maxSize * NEWCOMERS_SHARE
-        ? newcomers.first
-        : returning.first ?? guarded.first ?? newcomers.first;
-      this.#omit(first!.sid);
-    }
+    if (first && bytes - first.size > maxSize * STAGED_SHARE) this.#omit(first.sid);
   }
 
   /** Leaves a session out, unless a later row of it says otherwise. */

@@ -52,7 +52,7 @@ const STRIDE = 64;
 const MOST_SORTED = 1_000;
 
 /** The share of the limit that newcomers may take from the other ranks. */
-export const NEWCOMERS_SHARE = 1 / 8;
+const NEWCOMERS_SHARE = 1 / 8;
 
 /** The share of the limit that the unprotected sessions of a client address may take before they pay first. */
 const ADDRESS_SHARE = 1 / 8;
