@@ -4,7 +4,8 @@
  * - `ERR_LEMBRO_OPTION`: an option is unknown, or cannot be used.
  * - `ERR_LEMBRO_ARGUMENT`: another argument of a call cannot be used.
  * - `ERR_LEMBRO_RESULT`: a function of the app, such as an option or the
- *   `change` of an update, has returned what cannot be used.
+ *   `change` of an update, has returned what cannot be used, or has thrown in
+ *   the background.
  * - `ERR_LEMBRO_SESSION_TOO_LARGE`: see {@linkcode SessionTooLargeError}.
  * - `ERR_LEMBRO_CONFLICT`: other processes changed a session in Redis again and
  *   again, so that this one could not. Nothing was changed; try again.
