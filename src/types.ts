@@ -271,7 +271,7 @@ export interface LembroStore {
    *
    * @throws {TypeError} If `sid` is neither a string nor a number, or `session` is no object.
    * @throws {RangeError} With the code `ERR_LEMBRO_SESSION_TOO_LARGE`, for a session that takes more than
-   * an eighth of `maxSize`.
+   * an eighth of `maxSize`, or 4096 bytes where that is more and within `maxSize`.
    * @throws What the `serializer` or a function among the options throws.
    */
   set(sid: string, session: SessionData): Promise<void>;

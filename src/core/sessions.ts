@@ -378,7 +378,8 @@ export class Sessions {
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
     const user = this.userOf(asked, sid);
     const isGuarded = isProtected(asked, sid, this.options);
-    const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const isRanked = isGuarded || kept && kept.rank !== "protected";
+    const address = isRanked ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
@@ -393,18 +394,11 @@ export class Sessions {
     }
 
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const entry = found ?? this.vault.add({
-      sid,
-      record,
-      isProtected: isGuarded,
-      user,
-      address,
-      created,
-      lastUsed: now,
-      life: origin?.life,
-    });
-    if (found && found === place) this.vault.update(found, record, isGuarded, user);
-    else if (found) this.vault.save(found, record, isGuarded, user, now);
+    const life = found ? found.life : origin?.life;
+    const entry = this.vault.put(
+      { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
+      found && found === place ? "update" : "save",
+    );
     if (isFollowed) {
       const epoch = this.#endings.epochOf(request, origin?.epoch);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
@@ -421,9 +415,9 @@ export class Sessions {
       throw refused(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
-    const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
     if (!entry) return;
+    const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
@@ -443,7 +437,21 @@ export class Sessions {
 
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
-    this.vault.touch(entry, record, now);
+    const { user, rank, created, life } = entry;
+    const address = UNKNOWN_ADDRESS;
+    this.vault.put(
+      {
+        sid,
+        record,
+        isProtected: rank === "protected",
+        user,
+        address,
+        created,
+        lastUsed: now,
+        life,
+      },
+      "touch",
+    );
     if (origin) {
       origin.cookie = entry.cookie;
       origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;

@@ -94,7 +94,16 @@ export type Command =
   | { do: "updateUser"; user: string | number; edits: Edit[]; how: "edit" | "throw" | "promise" }
   | { do: "setBad" | "touchBad"; sid: string; bad: keyof typeof bad }
   | { do: "touch"; sid: string; cookie: Cookie }
-  | { do: "flood"; count: number; data: Data; cookie: Cookie; from: From | undefined }
+  | {
+    do: "flood";
+    who: string;
+    count: number;
+    data: Data;
+    cookie: Cookie;
+    from: From | undefined;
+    /** Whether each session is asked for once, as by who follows a redirect. */
+    returns: boolean;
+  }
   | { do: "visit"; count: number }
   | { do: "destroy" | "info"; sid: string }
   | { do: "sessionsOfUser"; user: string | number }
@@ -450,14 +459,15 @@ export async function play(
       }
       case "flood":
         for (let n = 1; n <= command.count; n++) {
-          const { data, cookie, from } = command;
-          const sid = `bot ${n}`;
+          const { who, data, cookie, from } = command;
+          const sid = `${who} ${n}`;
           tick(1);
           if (from) save(begin(sid, data, cookie, from), sid);
           else {
             const session = sessionOf(data, cookie);
             ask(model.set(sid, session), store.set, sid, session);
           }
+          if (command.returns) ask({ result: model.get(sid).result }, store.get, sid);
         }
         return;
       case "visit":
