@@ -24,9 +24,9 @@ describe("sessions that leave the store", () => {
       "cleared",
       "cleared while a request has a session",
     ]);
-    // A twenty-fourth of each session would add up to this in the six rounds.
+    // A fiftieth of each session would add up to this in the six rounds.
     for (const [way, growth] of Object.entries(growths)) {
-      assert(growth < 0.25, `${Math.round(growth * 100)} % of a filling is left: ${way}`);
+      assert(growth < 0.12, `${Math.round(growth * 100)} % of a filling is left: ${way}`);
     }
   });
 });

@@ -297,7 +297,7 @@ describe("a callback", () => {
       signal: AbortSignal.timeout(60_000),
     }).output();
     assertEquals(new TextDecoder().decode(stderr), "");
-    assertEquals(new TextDecoder().decode(stdout), "one\nother\nerror mine\n");
+    assertEquals(new TextDecoder().decode(stdout), "one\nerror mine\nother\n");
     assertEquals(code, 0);
   });
 

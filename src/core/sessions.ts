@@ -7,7 +7,6 @@ import { isActivity, isProtected, SAVE, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
-import { hashOf } from "./vault/hash_table.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
@@ -156,10 +155,9 @@ export class Sessions {
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
   destroy(sid: string): void {
-    const hash = hashOf(sid);
-    const entry = this.vault.find(sid, this.now(), hash);
+    const entry = this.vault.find(sid, this.now());
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined, hash);
+    this.#lineage.end(sid, undefined);
     this.vault.notifyEnd(sid);
   }
 
@@ -284,15 +282,13 @@ export class Sessions {
     created: number,
     lastUsed: number,
   ): boolean {
-    const hash = hashOf(sid);
-    if (this.vault.find(sid, this.now(), hash)) return false;
+    if (this.vault.find(sid, this.now())) return false;
     const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
     // What live sessions were loaded from before it was evicted here is the same session.
-    const life = this.#lineage.takeDeparted(sid, hash);
+    const life = this.#lineage.takeDeparted(sid);
     const candidate = {
       sid,
-      hash,
       record,
       user,
       created,
@@ -302,7 +298,7 @@ export class Sessions {
       isProtected: false,
     };
     const isKept = this.vault.admit(candidate, rank);
-    if (!isKept && life) this.#lineage.returnDeparted(life, hash);
+    if (!isKept && life) this.#lineage.returnDeparted(life);
     return isKept;
   }
 
@@ -349,9 +345,7 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
 
     const now = this.now();
-    const recent = origin && this.#lineage.recent(origin);
-    const hash = recent?.hash ?? hashOf(sid);
-    const kept = recent ? this.vault.live(recent, now) : this.vault.find(sid, now, hash);
+    const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
     const merged = origin && kept && this.#merged(session, origin, kept);
     const saved = merged?.session ?? session;
@@ -376,7 +370,7 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
     const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
-    const found = isUnchanged ? kept : this.vault.find(sid, now, hash);
+    const found = isUnchanged ? kept : this.vault.find(sid, now);
     if (user !== undefined) {
       const isSignIn = found?.user !== user;
       // What was loaded under another id began when it was loaded.
@@ -389,14 +383,13 @@ export class Sessions {
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
     const entry = found ?? this.vault.add({
       sid,
-      hash,
       record,
       isProtected: isGuarded,
       user,
       address,
       created,
       lastUsed: now,
-      life: this.#lineage.takeDeparted(sid, hash),
+      life: this.#lineage.takeDeparted(sid),
     });
     if (found && found === place) this.vault.update(found, record, isGuarded, user);
     else if (found) this.vault.save(found, record, isGuarded, user, now);
@@ -415,8 +408,7 @@ export class Sessions {
     if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
     const now = this.now();
     const origin = this.#lineage.of(session, sid);
-    const recent = origin && this.#lineage.recent(origin);
-    const entry = recent ? this.vault.live(recent, now) : this.vault.find(sid, now);
+    const entry = this.vault.find(sid, now);
     if (!entry) return;
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
@@ -586,7 +578,7 @@ export class Sessions {
     const { sid, rank } = entry;
     const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
-      this.#lineage.end(sid, entry, entry.hash);
+      this.#lineage.end(sid, entry);
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {

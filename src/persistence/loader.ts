@@ -4,8 +4,8 @@
  * @module
  */
 import { type Rank, RANKS } from "../core/vault/entry.ts";
-import { type Linked, LinkedTable } from "../core/vault/hash_table.ts";
 import type { Port, Prepared, Row } from "../core/port.ts";
+import { ShardedMap } from "../util/sharded_map.ts";
 import { sliced } from "../util/slices.ts";
 import { now } from "../util/time.ts";
 import type { Block, BlockReader } from "./block_file.ts";
@@ -22,7 +22,7 @@ export interface Loaded {
 }
 
 /** A session of a file, and its neighbours in the order of its rank. */
-interface Staged extends Linked<Staged> {
+interface Staged {
   row: Row;
   /** Where the block with its row is in the file. */
   at: number;
@@ -30,12 +30,6 @@ interface Staged extends Linked<Staged> {
   isKept: boolean;
   older: Staged | undefined;
   newer: Staged | undefined;
-}
-
-class StagedTable extends LinkedTable<Staged> {
-  protected override key({ row }: Staged): string {
-    return row.sid;
-  }
 }
 
 /** The staged sessions of a rank. */
@@ -51,7 +45,7 @@ interface List {
 export class Loader {
   readonly #port: Port;
   readonly #reader: BlockReader;
-  #sessions = new StagedTable();
+  #sessions = new ShardedMap<Staged>();
   #lists = emptyLists();
 
   constructor(port: Port, reader: BlockReader) {
@@ -110,11 +104,11 @@ export class Loader {
 
   #applyRow(row: FileRow, at: number): void {
     if (row.length === 0) {
-      this.#sessions = new StagedTable();
+      this.#sessions = new ShardedMap();
       this.#lists = emptyLists();
       return;
     }
-    const staged = this.#sessions.find(row[0]);
+    const staged = this.#sessions.get(row[0]);
     if (row.length === 1) {
       if (staged) this.#remove(staged);
       return;
@@ -134,16 +128,14 @@ export class Loader {
       isKept: false,
       older: undefined,
       newer: undefined,
-      hash: 0,
-      next: undefined,
     };
-    this.#sessions.add(added);
+    this.#sessions.set(sid, added);
     if (stays === undefined) append(this.#lists[rank], added);
     else prepend(this.#lists[rank], added);
   }
 
   #remove(staged: Staged): void {
-    this.#sessions.remove(staged);
+    this.#sessions.delete(staged.row.sid);
     unlink(this.#lists[staged.row.rank], staged);
   }
 
@@ -170,7 +162,7 @@ export class Loader {
     const stop = this.#port.observe({
       // To make room for newcomers, which have a share of their own.
       delete: ({ sid }, reason) => {
-        const staged = this.#sessions.find(sid);
+        const staged = this.#sessions.get(sid);
         if (reason !== "evict" || !staged?.isKept) return;
         staged.isKept = false;
         loaded.sessions--;

@@ -1,5 +1,4 @@
 import { RANKS } from "../core/vault/entry.ts";
-import { type Linked, LinkedTable } from "../core/vault/hash_table.ts";
 import type { Entry, Observer, Port, Row } from "../core/port.ts";
 import { rowOf, type Rows } from "./rows.ts";
 
@@ -17,29 +16,13 @@ const CHANGED: Change = 4;
 /** So many rows are written at once without anybody noticing. */
 const FEW = 500;
 
-/** A session that has changed, between the ones that moved before and after it. */
-interface Changed extends Linked<Changed> {
-  readonly sid: string;
-  change: Change;
-  before: Changed | undefined;
-  after: Changed | undefined;
-}
-
-class ChangedTable extends LinkedTable<Changed> {
-  protected override key({ sid }: Changed): string {
-    return sid;
-  }
-}
-
 /**
  * Which sessions of a store have changed, each once, the last to move at the
  * end. An {@linkcode Observer} of that store.
  */
 export class Changes implements Observer {
-  /** By id. A `Map` of very many would hold the event loop while it grows. */
-  #changes = new ChangedTable();
-  #first: Changed | undefined;
-  #last: Changed | undefined;
+  /** By id, in the order in which they moved. */
+  #changes = new Map<string, Change>();
   #isTruncated = false;
   #hasEnded = false;
 
@@ -59,25 +42,23 @@ export class Changes implements Observer {
   }
 
   upsert(entry: Entry): void {
-    const changed = this.#noted(entry.sid);
-    changed.change |= CHANGED;
+    const change = this.#changeOf(entry.sid) | CHANGED;
     // The last of its rank has moved there, or is new, or was there before, which is the same.
-    if (!entry.newer) this.#putLast(changed, changed.change | MOVED);
+    if (!entry.newer) this.#putLast(entry.sid, change | MOVED);
+    else this.#changes.set(entry.sid, change);
   }
 
   delete({ sid }: { readonly sid: string }, reason: "destroy" | "evict" | "expire"): void {
     if (reason === "expire") {
-      const known = this.#changes.find(sid);
       // The row that was written says when it expires.
-      if (!known) return;
-      if (!(known.change & CHANGED)) return this.#forget(known);
+      if (!(this.#changeOf(sid) & CHANGED)) return void this.#changes.delete(sid);
     }
     if (reason === "destroy") this.#hasEnded = true;
-    this.#putLast(this.#noted(sid), LEFT | CHANGED);
+    this.#putLast(sid, LEFT | CHANGED);
   }
 
   truncate(): void {
-    this.#clear();
+    this.#changes = new Map();
     this.#isTruncated = this.#hasEnded = true;
   }
 
@@ -88,8 +69,7 @@ export class Changes implements Observer {
 
   /** Notes that a session goes to the end of its rank. */
   moved(sid: string): void {
-    const changed = this.#noted(sid);
-    this.#putLast(changed, changed.change | MOVED);
+    this.#putLast(sid, this.#changeOf(sid) | MOVED);
   }
 
   /** Returns the changes so far, and begins anew. */
@@ -102,11 +82,9 @@ export class Changes implements Observer {
   /** Forgets these changes and takes the `others`, which begin anew. */
   replaceBy(others: Changes): void {
     this.#changes = others.#changes;
-    this.#first = others.#first;
-    this.#last = others.#last;
     this.#isTruncated = others.#isTruncated;
     this.#hasEnded = others.#hasEnded;
-    others.#clear();
+    others.#changes = new Map();
     others.#isTruncated = others.#hasEnded = false;
   }
 
@@ -114,11 +92,10 @@ export class Changes implements Observer {
   add(later: Changes): void {
     if (later.#isTruncated) this.truncate();
     this.#hasEnded ||= later.#hasEnded;
-    for (const { sid, change } of later.#inOrder()) {
-      const changed = this.#noted(sid);
-      if (change & LEFT) this.#putLast(changed, change);
-      else if (change & MOVED) this.#putLast(changed, changed.change | change);
-      else changed.change |= change;
+    for (const [sid, change] of later.#changes) {
+      if (change & LEFT) this.#putLast(sid, change);
+      else if (change & MOVED) this.#putLast(sid, this.#changeOf(sid) | change);
+      else this.#changes.set(sid, this.#changeOf(sid) | change);
     }
   }
 
@@ -130,7 +107,7 @@ export class Changes implements Observer {
    */
   *rows(port: Port, isOrderKept = true): Rows {
     if (this.#isTruncated) yield [];
-    for (const { sid, change } of this.#inOrder()) {
+    for (const [sid, change] of this.#changes) {
       if (!isOrderKept && !(change & CHANGED)) continue;
       const entry = port.find(sid);
       if (!entry) {
@@ -145,59 +122,14 @@ export class Changes implements Observer {
     }
   }
 
-  *#inOrder(): Generator<Changed, void, undefined> {
-    for (let changed = this.#first; changed; changed = changed.after) yield changed;
-  }
-
-  /** Returns what is noted of a session, for which nothing may have been noted before. */
-  #noted(sid: string): Changed {
-    const known = this.#changes.find(sid);
-    if (known) return known;
-    const changed: Changed = {
-      sid,
-      change: STAYED,
-      before: undefined,
-      after: undefined,
-      hash: 0,
-      next: undefined,
-    };
-    this.#changes.add(changed);
-    this.#append(changed);
-    return changed;
+  #changeOf(sid: string): Change {
+    return this.#changes.get(sid) ?? STAYED;
   }
 
   /** Notes a change after which a session is the last to have moved. */
-  #putLast(changed: Changed, change: Change): void {
-    changed.change = change;
-    if (!changed.after) return;
-    this.#unlink(changed);
-    this.#append(changed);
-  }
-
-  #forget(changed: Changed): void {
-    this.#changes.remove(changed);
-    this.#unlink(changed);
-  }
-
-  #clear(): void {
-    this.#changes = new ChangedTable();
-    this.#first = this.#last = undefined;
-  }
-
-  #append(changed: Changed): void {
-    changed.before = this.#last;
-    if (this.#last) this.#last.after = changed;
-    else this.#first = changed;
-    this.#last = changed;
-  }
-
-  #unlink(changed: Changed): void {
-    const { before, after } = changed;
-    if (before) before.after = after;
-    else this.#first = after;
-    if (after) after.before = before;
-    else this.#last = before;
-    changed.before = changed.after = undefined;
+  #putLast(sid: string, change: Change): void {
+    this.#changes.delete(sid);
+    this.#changes.set(sid, change);
   }
 }
 

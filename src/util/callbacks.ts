@@ -10,42 +10,16 @@ import { later } from "./time.ts";
 /** A Node-style callback. */
 export type Callback<Result = void> = (error: unknown, result?: Result) => void;
 
-/** The end of this turn of the event loop, while callbacks wait for it. */
-let turn: Promise<void> | undefined;
-
 /**
  * Calls `callback` with `error`, and with `result` unless that is `undefined`:
- * after the code that is running now, in the order of the calls, and in the
- * async context of this call. What it throws is an uncaught error.
- *
- * All callbacks of a turn wait for one timer: an app answers a fifth more
- * requests than with a `setImmediate` for each. Each waits through a promise,
- * since only the runtime can restore its async context. They wait for a timer,
- * since microtasks alone would leave a busy app's sockets no turn.
+ * in a later turn of the event loop, in the order of the calls, and in the async
+ * context of this call. What it throws is an uncaught error.
  */
 export function defer<Result>(callback: Callback<Result>, error?: unknown, result?: Result): void {
-  endOfTurn().then(() => {
-    try {
-      if (result === undefined) callback(error);
-      else callback(error, result);
-    } catch (thrown) {
-      later(() => {
-        throw thrown;
-      });
-    }
-  });
-}
-
-function endOfTurn(): Promise<void> {
-  if (turn) return turn;
-  let end!: () => void;
-  const next = new Promise<void>((resolve) => end = resolve);
-  // If this throws, as where the stack overflows, the next call has to try again.
   later(() => {
-    turn = undefined;
-    end();
+    if (result === undefined) callback(error);
+    else callback(error, result);
   });
-  return turn = next;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Lineage, requestOf } from "../../src/core/overlaps/base_version.ts";
+import type { Note } from "../../src/util/stamp.ts";
 import { entryOf } from "../support/core.ts";
 import { session, sessionOf } from "../support/setup.ts";
 
@@ -44,7 +45,7 @@ describe("Lineage", () => {
     assertEquals([here.originOf(loaded)?.life.sid, there.originOf(loaded)?.life.sid], ["a", "c"]);
     assertEquals(here.originOf(loaded)?.moment, 4);
     let length = 0;
-    for (let origin = there.originOf(loaded); origin; origin = origin.other) length++;
+    for (let note: Note | undefined = there.originOf(loaded); note; note = note.other) length++;
     assertEquals(length, 2, "it does not grow by each save");
   });
 
@@ -74,26 +75,6 @@ describe("Lineage", () => {
     const after = sessionOf();
     lineage.loaded(after, entryOf("c"), 0);
     assertEquals(lineage.isOver(lineage.originOf(after)!), false);
-  });
-
-  it("recent: returns the entry of what was loaded, until it leaves", () => {
-    const lineage = new Lineage();
-    const load = (sid: string) => {
-      const [entry, loaded] = [entryOf(sid), sessionOf()];
-      lineage.loaded(loaded, entry, 0);
-      return { entry, recent: () => lineage.recent(lineage.originOf(loaded)!) };
-    };
-    const [a, b, c, d] = ["a", "b", "c", "d"].map(load);
-    for (const { entry, recent } of [a, b, c, d]) assert(recent() === entry);
-    lineage.end("a", a.entry);
-    lineage.departed(b.entry);
-    assertEquals([a.recent(), b.recent(), c.recent() === c.entry], [undefined, undefined, true]);
-    // Others take its place.
-    for (let i = 0; i < 1_024; i++) load(`${i}`);
-    assertEquals(c.recent(), undefined);
-    const e = load("e");
-    lineage.endAll();
-    assertEquals(e.recent(), undefined);
   });
 
   it("takeDeparted: returns the life of what was evicted, with its time of creation, once", () => {

@@ -1,7 +1,6 @@
 /** The engine without a store around it: synchronous, and without express. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Entry } from "../../src/core/vault/entry.ts";
 import { Sessions } from "../../src/core/sessions.ts";
 import { type LembroOptions, resolveOptions } from "../../src/options.ts";
 import { finish } from "../support/core.ts";
@@ -114,36 +113,4 @@ describe("Sessions", () => {
     assert(sessions.vault.find("last", 1_000)!.cookie);
     assertEquals([keys("first"), keys("last")], ["cookie,a,b", "a,b,cookie"]);
   });
-
-  for (const rank of ["newcomers", "returning", "protected"] as const) {
-    it(`looks at few entries for each save, in a store full of ${rank}`, () => {
-      const { sessions, clock } = engine({ maxSize: 400_000 });
-      const fill = (from: number, to: number) => {
-        for (let i = from; i < to; i++) {
-          const passport = rank === "protected" ? { user: i } : undefined;
-          sessions.save(`${i}`, sessionOf({ passport, text: "x".repeat(100) }, {}));
-          if (rank === "returning") sessions.get(`${i}`);
-        }
-      };
-      fill(0, 2_000);
-      assert(sessions.stats().evicted[rank] > 0, "it is full");
-      const kept = sessions.stats().sessions;
-      const expires = Object.getOwnPropertyDescriptor(Entry.prototype, "expires")!;
-      let looks = 0;
-      Object.defineProperty(Entry.prototype, "expires", {
-        ...expires,
-        get() {
-          looks++;
-          return expires.get!.call(this);
-        },
-      });
-      try {
-        clock.time += 1;
-        fill(2_000, 3_000);
-      } finally {
-        Object.defineProperty(Entry.prototype, "expires", expires);
-      }
-      assert(looks < 20_000, `${looks} looks at entries for 1,000 saves with ${kept} sessions`);
-    });
-  }
 });

@@ -4,7 +4,6 @@
  * @module
  */
 import { Entry, Queue, type Rank, type Reason } from "../../src/core/vault/entry.ts";
-import { hashOf } from "../../src/core/vault/hash_table.ts";
 import { type Candidate, Vault } from "../../src/core/vault/vault.ts";
 
 let last = 0;
@@ -26,7 +25,6 @@ export function entryOf(
     lastUsed,
     undefined,
   );
-  entry.hash = hashOf(sid);
   entry.owner = user;
   return entry;
 }
@@ -36,7 +34,6 @@ export function candidateOf(sid: string, size: number, more: Partial<Candidate> 
   const record = { text: sid, cookie: undefined, size, expires: Infinity, dateOffset: 0 };
   return {
     sid,
-    hash: hashOf(sid),
     record,
     isProtected: false,
     user: undefined,

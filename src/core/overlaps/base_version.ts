@@ -1,15 +1,13 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
-import { Foreign } from "../../util/mark.ts";
+import { type Note, Stamp } from "../../util/stamp.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 import { type Entry, Life } from "../vault/entry.ts";
-import { hashOf } from "../vault/hash_table.ts";
 import { WeakIndex } from "./weak_index.ts";
 
 /** Which kept version a live session came from. */
-export interface Origin {
-  readonly lineage: Lineage;
+export interface Origin extends Note {
   readonly life: Life;
   /** What was kept when the session was loaded or last saved. */
   readonly revision: number;
@@ -23,34 +21,10 @@ export interface Origin {
   ownCookie: CookieData | undefined;
   /** The number of revocations that came before the session was loaded. */
   readonly moment: number;
-  /** Where the same object came from in other stores. */
-  readonly other: Origin | undefined;
 }
 
 /** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
 export type LastVersion = Pick<Entry, "revision" | "text" | "cookie"> & { readonly life: Life };
-
-/** Marks each live session with its latest origin. */
-class Marked extends Foreign {
-  #origin: Origin;
-
-  private constructor(session: object, origin: Origin) {
-    super(session);
-    this.#origin = origin;
-  }
-
-  static mark(session: object, origin: Origin): void {
-    if (#origin in session) session.#origin = origin;
-    else if (Object.isExtensible(session)) new Marked(session, origin);
-  }
-
-  static originOf(session: object): Origin | undefined {
-    return #origin in session ? session.#origin : undefined;
-  }
-}
-
-/** How many of the entries that were loaded last are found without a search. */
-const RECENT = 1_024;
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -60,19 +34,10 @@ const RECENT = 1_024;
 export class Lineage {
   #departed = new WeakIndex();
   #era: object = {};
-  /**
-   * The entries that were loaded or saved last. What a request has loaded it
-   * touches or saves a moment later, and a search in a large table waits for
-   * memory: a touch takes three quarters of the time.
-   */
-  #recent: (Entry | undefined)[] = new Array(RECENT).fill(undefined);
-  #latest = 0;
 
   /** Returns where `session` came from in this store, whatever its id was. */
   originOf(session: SessionData): Origin | undefined {
-    let origin = Marked.originOf(session);
-    while (origin && origin.lineage !== this) origin = origin.other;
-    return origin;
+    return Stamp.find(session, this) as Origin | undefined;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -86,15 +51,9 @@ export class Lineage {
     return life.era !== this.#era;
   }
 
-  /** Returns the entry of `origin`, if it was loaded a moment ago and is still kept. */
-  recent({ life }: Origin): Entry | undefined {
-    const entry = this.#recent[life.place];
-    return entry?.life === life ? entry : undefined;
-  }
-
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, moment: number): void {
-    this.#mark(session, this.#recall(entry), undefined, undefined, moment);
+    this.#mark(session, this.#withLife(entry), undefined, undefined, moment);
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
@@ -110,8 +69,7 @@ export class Lineage {
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
-    const origin = Marked.originOf(from);
-    if (origin) Marked.mark(to, origin);
+    Stamp.copy(from, to);
   }
 
   /**
@@ -126,7 +84,7 @@ export class Lineage {
     ownCookie: CookieData | undefined,
     moment: number,
   ): void {
-    this.#mark(session, this.#recall(entry), text, ownCookie, moment);
+    this.#mark(session, this.#withLife(entry), text, ownCookie, moment);
   }
 
   /**
@@ -144,49 +102,38 @@ export class Lineage {
     const { life } = entry;
     if (!life) return;
     life.leave(entry);
-    this.#forget(life);
-    this.#departed.add(life, entry.hash);
+    this.#departed.add(life);
   }
 
   /** Returns the life of the departed entry of `sid`, for a save that creates the session again. */
-  takeDeparted(sid: string, hash = hashOf(sid)): Life | undefined {
-    return this.#departed.take(sid, hash);
+  takeDeparted(sid: string): Life | undefined {
+    return this.#departed.take(sid);
   }
 
   /** Remembers a life that was taken and not used. */
-  returnDeparted(life: Life, hash = hashOf(life.sid)): void {
-    this.#departed.add(life, hash);
+  returnDeparted(life: Life): void {
+    this.#departed.add(life);
   }
 
   /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had departed. */
-  end(sid: string, entry: Entry | undefined, hash = hashOf(sid)): void {
-    const life = entry ? entry.life : this.takeDeparted(sid, hash);
-    if (!life) return;
-    life.era = undefined;
-    this.#forget(life);
+  end(sid: string, entry: Entry | undefined): void {
+    const life = entry ? entry.life : this.takeDeparted(sid);
+    if (life) life.era = undefined;
   }
 
   /** Notes that all sessions were destroyed. */
   endAll(): void {
     this.#era = {};
     this.#departed = new WeakIndex();
-    this.#recent.fill(undefined);
-  }
-
-  /** An entry that has left is kept by nothing. */
-  #forget(life: Life): void {
-    if (this.#recent[life.place]?.life === life) this.#recent[life.place] = undefined;
   }
 
   #lifeOf(entry: Entry): Life {
     return entry.life ??= new Life(entry.sid, this.#era);
   }
 
-  /** Makes `entry` the one that was loaded or saved last. */
-  #recall(entry: Entry): LastVersion {
-    const life = this.#lifeOf(entry);
-    life.place = this.#latest = (this.#latest + 1) % RECENT;
-    this.#recent[life.place] = entry;
+  /** Returns `entry`, which has a life now. */
+  #withLife(entry: Entry): LastVersion {
+    entry.life = this.#lifeOf(entry);
     return entry as Entry & { life: Life };
   }
 
@@ -197,10 +144,9 @@ export class Lineage {
     ownCookie: CookieData | undefined,
     moment: number,
   ): void {
-    // Of this store, only the latest origin counts.
-    const other = without(Marked.originOf(session), this);
-    Marked.mark(session, {
-      lineage: this,
+    const origin: Origin = {
+      owner: this,
+      other: undefined,
       life,
       revision,
       text: text ?? keptText,
@@ -208,16 +154,9 @@ export class Lineage {
       cookie,
       ownCookie,
       moment,
-      other,
-    });
+    };
+    Stamp.put(session, origin);
   }
-}
-
-/** Returns the origins of a session in other stores than that of `lineage`, which comes at most once. */
-function without(origin: Origin | undefined, lineage: Lineage): Origin | undefined {
-  if (!origin || origin.lineage === lineage) return origin?.other;
-  const other = without(origin.other, lineage);
-  return other === origin.other ? origin : { ...origin, other };
 }
 
 const isEnumerable = Object.prototype.propertyIsEnumerable;

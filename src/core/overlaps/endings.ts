@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
-import { Foreign } from "../../util/mark.ts";
+import { type Note, Stamp } from "../../util/stamp.ts";
 import { type Origin, requestOf } from "./base_version.ts";
 
 /** How long a request may take that a revocation still has to stop, in milliseconds. */
@@ -23,30 +23,9 @@ interface Revocation {
   readonly request: WeakRef<object> | undefined;
 }
 
-/** The moment at which a request reached a store, and others at which it reached other stores. */
-interface Reached {
-  readonly store: Revocations;
+/** The moment at which a request reached a store. */
+interface Reached extends Note {
   readonly moment: number;
-  readonly other: Reached | undefined;
-}
-
-/** Marks each request with the moment at which it reached a store. */
-class Marked extends Foreign {
-  #reached: Reached;
-
-  private constructor(request: object, reached: Reached) {
-    super(request);
-    this.#reached = reached;
-  }
-
-  static mark(request: object, reached: Reached): void {
-    if (#reached in request) request.#reached = reached;
-    else if (Object.isExtensible(request)) new Marked(request, reached);
-  }
-
-  static reachedOf(request: object): Reached | undefined {
-    return #reached in request ? request.#reached : undefined;
-  }
 }
 
 /**
@@ -80,7 +59,8 @@ export class Revocations {
   /** Notes that `request` has reached the store, at the latest at `moment`. */
   reached(request: unknown, moment: number = this.#moment): void {
     if (isObject(request) && this.#reachedAt(request) === undefined) {
-      Marked.mark(request, { store: this, moment, other: Marked.reachedOf(request) });
+      const reached: Reached = { owner: this, other: undefined, moment };
+      Stamp.put(request, reached);
     }
   }
 
@@ -152,9 +132,7 @@ export class Revocations {
   }
 
   #reachedAt(request: object): number | undefined {
-    let reached = Marked.reachedOf(request);
-    while (reached && reached.store !== this) reached = reached.other;
-    return reached?.moment;
+    return (Stamp.find(request, this) as Reached | undefined)?.moment;
   }
 
   #forget(now: number): void {

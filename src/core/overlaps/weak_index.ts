@@ -1,5 +1,4 @@
 import type { Life } from "../vault/entry.ts";
-import { hashOf } from "../vault/hash_table.ts";
 
 const BUCKETS = 4_096;
 
@@ -25,7 +24,8 @@ export class WeakIndex {
   readonly #buckets: Ring[][] = Array.from({ length: BUCKETS });
 
   /** Adds a life whose id has none here. */
-  add(life: Life, hash = hashOf(life.sid)): void {
+  add(life: Life): void {
+    const hash = hashOf(life.sid);
     const bucket = this.#buckets[hash % BUCKETS] ??= [];
     const ring = bucket.at(-1);
     const head = ring?.ref.deref();
@@ -41,7 +41,8 @@ export class WeakIndex {
   }
 
   /** Removes the life of `sid`, and returns it. */
-  take(sid: string, hash = hashOf(sid)): Life | undefined {
+  take(sid: string): Life | undefined {
+    const hash = hashOf(sid);
     const bucket = this.#buckets[hash % BUCKETS];
     if (!bucket) return undefined;
     for (const ring of bucket) {
@@ -75,4 +76,14 @@ function drop<Item>(items: Item[], isToGo: (item: Item) => boolean): void {
   for (let i = items.length - 1; i >= 0; i--) {
     if (isToGo(items[i])) items.splice(i, 1);
   }
+}
+
+/** Returns a number that depends on every character of `key`. */
+function hashOf(key: string): number {
+  let hash = 0;
+  for (let i = 0; i < key.length; i++) {
+    hash = Math.imul(hash ^ key.charCodeAt(i), 0x5bd1e995);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 2;
 }

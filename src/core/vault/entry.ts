@@ -6,7 +6,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { CookieTemplate } from "../record/cookie_template.ts";
-import type { Linked } from "./hash_table.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted. Newcomers
@@ -80,41 +79,30 @@ export interface SessionRecord {
   readonly dateOffset: number;
 }
 
-/**
- * Times are kept as milliseconds since then. These are small integers for 24
- * days, which V8 stores in the entry itself: any other number is an object of
- * its own, which takes 16 bytes and makes each `get` wait for memory once more.
- */
-const START = Date.now();
-
 /** A session in the vault. Only the vault changes it, but for its life. */
 export class Entry implements SessionRecord {
-  // What every request reads or writes comes first: it shares a line of the processor's cache.
   readonly sid: string;
-  /** Its place in the table of all entries: see hash_table.ts. */
-  hash = 0;
-  next: Entry | undefined = undefined;
   text: string;
   /** Another number after each save, the same after a touch. */
   revision: number;
   cookie: CookieTemplate | undefined;
   size: number;
   dateOffset: number;
-  #expires: number;
-  #lastUsed: number;
+  /** When the session expires, in milliseconds since the epoch. */
+  expires: number;
+  /** When it was created, in milliseconds since the epoch. */
+  readonly created: number;
+  /** When it was last loaded, saved or touched, in milliseconds since the epoch. */
+  lastUsed: number;
   /** The entries of its rank, and its neighbours among them. */
   queue: Queue;
   older: Entry | undefined = undefined;
   newer: Entry | undefined = undefined;
   /** Its user, if any; once that one has had several sessions, they share a group. */
   owner: string | UserGroup | undefined = undefined;
-  /** Its place in the table of users, if it is the only one of its user. */
-  ownerHash = 0;
-  nextOwner: Entry | UserGroup | undefined = undefined;
   /** Its place among the newcomers, while it is one. */
   arrival: Arrival | undefined = undefined;
   life: Life | undefined;
-  readonly #created: number;
   /** Counts the entries of a vault: an older one has a smaller number. 0 once it has left. */
   number: number;
 
@@ -134,11 +122,11 @@ export class Entry implements SessionRecord {
     this.cookie = record.cookie;
     this.size = record.size;
     this.dateOffset = record.dateOffset;
-    this.#expires = record.expires - START;
-    this.#lastUsed = lastUsed - START;
+    this.expires = record.expires;
+    this.created = created;
+    this.lastUsed = lastUsed;
     this.queue = queue;
     this.life = life;
-    this.#created = created - START;
     this.number = number;
   }
 
@@ -159,29 +147,6 @@ export class Entry implements SessionRecord {
   get isRevoked(): boolean {
     return typeof this.owner === "object" && this.owner.revoked !== undefined;
   }
-
-  /** When the session expires, in milliseconds since the epoch. */
-  get expires(): number {
-    return this.#expires + START;
-  }
-
-  set expires(time: number) {
-    this.#expires = time - START;
-  }
-
-  /** When it was last loaded, saved or touched, in milliseconds since the epoch. */
-  get lastUsed(): number {
-    return this.#lastUsed + START;
-  }
-
-  set lastUsed(time: number) {
-    this.#lastUsed = time - START;
-  }
-
-  /** When it was created, in milliseconds since the epoch. */
-  get created(): number {
-    return this.#created + START;
-  }
 }
 
 /**
@@ -194,12 +159,12 @@ export class Life {
   readonly sid: string;
   /** The time from one clearing of the store to the next; none once the session is destroyed. */
   era: object | undefined;
-  /** Its place among the entries that were loaded last: see lineage.ts. */
-  place = 0;
   /** Its place among the lives whose entries have left: see weak_index.ts. */
   next: Life | undefined = undefined;
-  #created: number | undefined = undefined;
-  #expires: number | undefined = undefined;
+  /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
+  created: number | undefined = undefined;
+  /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
+  expires: number | undefined = undefined;
 
   constructor(sid: string, era: object) {
     this.sid = sid;
@@ -208,18 +173,8 @@ export class Life {
 
   /** Notes what is still to be known when `entry` has left. */
   leave({ created, expires }: Entry): void {
-    this.#created = created - START;
-    this.#expires = expires - START;
-  }
-
-  /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
-  get created(): number | undefined {
-    return this.#created === undefined ? undefined : this.#created + START;
-  }
-
-  /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
-  get expires(): number | undefined {
-    return this.#expires === undefined ? undefined : this.#expires + START;
+    this.created = created;
+    this.expires = expires;
   }
 }
 
@@ -279,9 +234,6 @@ export class UserGroup {
   isSorted = true;
   /** Once all of them are revoked: how many of them have left. */
   revoked: number | undefined = undefined;
-  /** Its place in the table of users. */
-  ownerHash = 0;
-  nextOwner: Entry | UserGroup | undefined = undefined;
 
   constructor(user: string, entry: Entry) {
     this.user = user;
@@ -298,7 +250,7 @@ export interface Arrival {
 }
 
 /** The newcomers from one client address, in the order of creation. */
-export interface AddressGroup extends Linked<AddressGroup> {
+export interface AddressGroup {
   readonly address: string;
   first: Arrival | undefined;
   last: Arrival | undefined;

@@ -1,11 +1,5 @@
+import { ShardedMap } from "../../util/sharded_map.ts";
 import type { AddressGroup, Arrival, Entry } from "./entry.ts";
-import { LinkedTable } from "./hash_table.ts";
-
-class Addresses extends LinkedTable<AddressGroup> {
-  protected override key({ address }: AddressGroup): string {
-    return address;
-  }
-}
 
 /**
  * Newcomers by client address. The next to be evicted is the oldest one of the
@@ -13,7 +7,7 @@ class Addresses extends LinkedTable<AddressGroup> {
  * Among addresses with equally many, it is the oldest newcomer of all.
  */
 export class Newcomers {
-  readonly #groups = new Addresses();
+  readonly #groups = new ShardedMap<AddressGroup>();
   /** A binary heap: each group goes before the two at twice its place plus one and plus two. */
   readonly #heap: AddressGroup[] = [];
 
@@ -66,7 +60,7 @@ export class Newcomers {
   }
 
   #groupOf(address: string): AddressGroup {
-    const known = this.#groups.find(address);
+    const known = this.#groups.get(address);
     if (known) return known;
     const group: AddressGroup = {
       address,
@@ -74,10 +68,8 @@ export class Newcomers {
       last: undefined,
       count: 0,
       place: this.#heap.length,
-      hash: 0,
-      next: undefined,
     };
-    this.#groups.add(group);
+    this.#groups.set(address, group);
     this.#heap.push(group);
     return group;
   }
@@ -90,7 +82,7 @@ export class Newcomers {
   }
 
   #drop(group: AddressGroup): void {
-    this.#groups.remove(group);
+    this.#groups.delete(group.address);
     const last = this.#heap.pop()!;
     if (last === group) return;
     this.#put(last, group.place);

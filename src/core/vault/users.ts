@@ -1,35 +1,16 @@
 import { type Entry, UserGroup } from "./entry.ts";
 import { flat } from "../../util/flat.ts";
-import { hashOf, HashTable } from "./hash_table.ts";
+import { ShardedMap } from "../../util/sharded_map.ts";
 
 /** By its name, the only entry of a user, or the group of all. */
 type Owner = Entry | UserGroup;
-
-class Owners extends HashTable<Owner> {
-  protected override key({ user }: Owner): string {
-    return user!;
-  }
-
-  protected override hash({ ownerHash }: Owner): number {
-    return ownerHash;
-  }
-
-  protected override next({ nextOwner }: Owner): Owner | undefined {
-    return nextOwner;
-  }
-
-  protected override place(owner: Owner, hash: number, next: Owner | undefined): void {
-    owner.ownerHash = hash;
-    owner.nextOwner = next;
-  }
-}
 
 /**
  * The entries of a vault by user. Most users have one session, which then stands
  * for itself: a group for each of them would take a tenth of the memory.
  */
 export class Users {
-  readonly #owners = new Owners();
+  readonly #owners = new ShardedMap<Owner>();
 
   /** The number of users that have an entry. */
   get count(): number {
@@ -38,13 +19,13 @@ export class Users {
 
   /** Returns how many entries `user` has. */
   countOf(user: string): number {
-    const found = this.#owners.find(user);
+    const found = this.#owners.get(user);
     return found ? found instanceof UserGroup ? found.entries.size : 1 : 0;
   }
 
   /** Returns the entries of `user`, the least recently used first. */
   entriesOf(user: string): Iterable<Entry> {
-    const found = this.#owners.find(user);
+    const found = this.#owners.get(user);
     return found ? found instanceof UserGroup ? sorted(found) : [found] : [];
   }
 
@@ -74,9 +55,9 @@ export class Users {
     const { owner } = entry;
     if (owner instanceof UserGroup) {
       owner.entries.delete(entry);
-      if (owner.entries.size === 0 && owner.revoked === undefined) this.#owners.remove(owner);
+      if (owner.entries.size === 0 && owner.revoked === undefined) this.#owners.delete(owner.user);
     } else if (owner !== undefined) {
-      this.#owners.remove(entry);
+      this.#owners.delete(owner);
     }
     entry.owner = undefined;
   }
@@ -88,8 +69,8 @@ export class Users {
   revoke(user: string, spared: Entry | undefined): UserGroup | undefined {
     const isSpared = spared?.user === user;
     if (isSpared) this.remove(spared!);
-    const found = this.#owners.find(user);
-    if (found) this.#owners.remove(found);
+    const found = this.#owners.get(user);
+    this.#owners.delete(user);
     const group = found && groupOf(found);
     if (group) group.revoked = 0;
     if (isSpared) this.#add(spared!, user);
@@ -97,18 +78,14 @@ export class Users {
   }
 
   #add(entry: Entry, user: string): void {
-    const hash = hashOf(user);
-    const found = this.#owners.find(user, hash);
+    const found = this.#owners.get(user);
     if (!found) {
       entry.owner = flat(user);
-      this.#owners.add(entry, hash);
+      this.#owners.set(entry.owner, entry);
       return;
     }
     const group = groupOf(found);
-    if (group !== found) {
-      this.#owners.remove(found);
-      this.#owners.add(group, hash);
-    }
+    if (group !== found) this.#owners.set(group.user, group);
     group.entries.add(entry);
     entry.owner = group;
   }

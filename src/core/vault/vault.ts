@@ -8,7 +8,7 @@ import {
   type UserGroup,
 } from "./entry.ts";
 import { flat } from "../../util/flat.ts";
-import { LinkedTable } from "./hash_table.ts";
+import { ShardedMap } from "../../util/sharded_map.ts";
 import { Newcomers } from "./newcomers.ts";
 import { Users } from "./users.ts";
 
@@ -34,8 +34,6 @@ export interface Observer {
 /** A session that is about to enter the vault. */
 export interface Candidate {
   readonly sid: string;
-  /** The hash of the id: see hash_table.ts. */
-  readonly hash: number;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
   readonly user: string | undefined;
@@ -43,13 +41,6 @@ export interface Candidate {
   readonly created: number;
   readonly lastUsed: number;
   readonly life: Life | undefined;
-}
-
-/** The entries by session id. */
-class EntryTable extends LinkedTable<Entry> {
-  protected override key({ sid }: Entry): string {
-    return sid;
-  }
 }
 
 /** How many entries are looked at in one step. */
@@ -73,7 +64,8 @@ export class Vault {
   readonly #maxSize: number;
   readonly #clock: () => number;
   readonly #onLeave: (entry: Entry, reason: Reason) => void;
-  #entries = new EntryTable();
+  /** By session id. */
+  #entries = new ShardedMap<Entry>();
   #queues = emptyQueues();
   #newcomers = new Newcomers();
   #users = new Users();
@@ -134,15 +126,10 @@ export class Vault {
     return this.#queues[rank];
   }
 
-  /** Returns the live entry of `sid`, which has this `hash`. An expired one is forgotten. */
-  find(sid: string, now: number, hash?: number): Entry | undefined {
-    const entry = this.#entries.find(sid, hash);
-    return entry && this.live(entry, now);
-  }
-
-  /** Returns `entry`, which is kept, if it is live. Otherwise it is forgotten. */
-  live(entry: Entry, now: number): Entry | undefined {
-    return this.#isLive(entry, now) ? entry : undefined;
+  /** Returns the live entry of `sid`. An expired one is forgotten. */
+  find(sid: string, now: number): Entry | undefined {
+    const entry = this.#entries.get(sid);
+    return entry && this.#isLive(entry, now) ? entry : undefined;
   }
 
   /** Returns how many entries a user has. */
@@ -267,7 +254,7 @@ export class Vault {
   /** Forgets all, whatever their number: nothing refers to them any more. */
   clear(): void {
     this.#revision++;
-    this.#entries = new EntryTable();
+    this.#entries = new ShardedMap();
     this.#queues = emptyQueues();
     this.#newcomers = new Newcomers();
     this.#users = new Users();
@@ -374,7 +361,7 @@ export class Vault {
   }
 
   #enter(candidate: Candidate, number: number, queue: Queue): Entry {
-    const { sid, hash, record, created, lastUsed, life } = candidate;
+    const { sid, record, created, lastUsed, life } = candidate;
     const entry = new Entry(
       flat(sid),
       number,
@@ -385,7 +372,7 @@ export class Vault {
       lastUsed,
       life,
     );
-    this.#entries.add(entry, hash);
+    this.#entries.set(entry.sid, entry);
     return entry;
   }
 
@@ -393,7 +380,7 @@ export class Vault {
   #unlink(entry: Entry): void {
     this.#observers?.forEach((observer) => observer.move?.(entry));
     entry.number = 0;
-    this.#entries.remove(entry);
+    this.#entries.delete(entry.sid);
     entry.queue.remove(entry);
     this.#newcomers.remove(entry);
     this.#users.remove(entry);
@@ -425,12 +412,12 @@ export class Vault {
   }
 
   *#walk(
-    entries: EntryTable,
+    entries: ShardedMap<Entry>,
     newest: number,
   ): Generator<Entry | undefined, void, undefined> {
     const found = entries.size > MOST_SORTED
-      ? entries.items()
-      : [...entries.items()].sort((a, b) => a.number - b.number);
+      ? entries.values()
+      : [...entries.values()].sort((a, b) => a.number - b.number);
     for (const entry of found) {
       // All were cleared meanwhile.
       if (this.#entries !== entries) return;
