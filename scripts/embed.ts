@@ -11,6 +11,7 @@
  */
 import { build, stop } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 // Where it comes from is all that is needed of it, and that it has been downloaded.
 import "uplot";
@@ -20,9 +21,9 @@ const TARGET = new URL("../src/monitor/embedded.ts", import.meta.url);
 const UPLOT = fileURLToPath(new URL("..", import.meta.resolve("uplot")));
 
 /** The files that are bundled with the library. */
-const BUNDLED = ["charts.js", "monitor.css"];
+const BUNDLED = ["charts.js", "base.css"];
 /** The files that are embedded as they are. */
-const PLAIN = ["index.html", "icon.svg", "monitor.js", "users.js"];
+const PLAIN = ["index.html", "icon.svg", "monitor.css", "monitor.js", "users.js"];
 
 /** Returns the text of the module. */
 export async function embedded(): Promise<string> {
@@ -43,6 +44,8 @@ function entry(name: string, text: string): string {
 }
 
 async function bundled(name: string): Promise<string> {
+  const licence = (await readFile(join(UPLOT, "LICENSE"), "utf8")).trim();
+  const banner = `/*! With uPlot, https://github.com/leeoniya/uPlot\n\n${licence}\n*/`;
   const { outputFiles: [{ text }] } = await build({
     entryPoints: [fileURLToPath(new URL(name, PAGE))],
     absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
@@ -51,7 +54,8 @@ async function bundled(name: string): Promise<string> {
     format: name.endsWith(".js") ? "esm" : undefined,
     target: "es2022",
     minify: true,
-    legalComments: "inline",
+    banner: { js: banner, css: banner },
+    legalComments: "none",
     write: false,
   });
   return text;

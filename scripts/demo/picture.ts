@@ -35,8 +35,8 @@ try {
   await visitor.waitForTimeout(CALM);
   const path = fileURLToPath(new URL("./monitor.png", import.meta.url));
   await monitor.screenshot({ path, fullPage: true });
-  for (const card of ["memory", "ranks", "evictions"]) {
-    console.log(await monitor.locator(`#${card}-words`).textContent());
+  for (const card of ["memory", "ranks", "prevented"]) {
+    console.log(await monitor.locator(`#${card} .drawing`).getAttribute("aria-label"));
   }
   const { size } = await Deno.stat(path);
   console.log(`${path}: ${size} bytes`);

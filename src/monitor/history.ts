@@ -81,5 +81,8 @@ export class History {
 function processNow(): { pid?: number; uptime?: number } {
   const { process } = globalThis as { process?: { pid?: number; uptime?(): number } };
   const uptime = process?.uptime?.();
-  return { pid: process?.pid, uptime: uptime === undefined ? undefined : Math.round(uptime * 1000) };
+  return {
+    pid: process?.pid,
+    uptime: uptime === undefined ? undefined : Math.round(uptime * 1000),
+  };
 }

@@ -263,7 +263,8 @@ export function monitor(store: { stats(): MonitorStats }, options?: MonitorOptio
     throw refused(TypeError, "monitor", rule, store);
   }
   const { journal, title, users } = checkedOptions(options);
-  if (users && !isFunction((store as Partial<UserStore>)[USERS])) {
+  const listing = users ? store as unknown as UserStore : undefined;
+  if (listing && !isFunction(listing[USERS])) {
     throw refused(TypeError, "monitor", "users needs a store of express-lembro", store);
   }
   const figures = () => ({ ...store.stats(), journal: figuresOf(journal) });
@@ -271,8 +272,11 @@ export function monitor(store: { stats(): MonitorStats }, options?: MonitorOptio
   const html = htmlOf(title, users);
   const pages = new Map<string, Page>([
     ["/", ["text/html; charset=utf-8", () => html]],
-    ["/monitor.css", ["text/css; charset=utf-8", () => files["monitor.css"]]],
     ["/monitor.svg", ["image/svg+xml", () => files["icon.svg"]]],
+    ...["base.css", "monitor.css"].map((name): [string, Page] => [
+      `/${name}`,
+      ["text/css; charset=utf-8", () => files[name]],
+    ]),
     ...["monitor.js", "charts.js", "users.js"].map((name): [string, Page] => [
       `/${name}`,
       ["text/javascript; charset=utf-8", () => files[name]],
@@ -280,19 +284,18 @@ export function monitor(store: { stats(): MonitorStats }, options?: MonitorOptio
     ["/stats.json", ["application/json", () => JSON.stringify(figures())]],
     ["/history.json", ["application/json", (query) => history.after(cursorOf(query))]],
   ]);
-  if (users) {
-    const list = (query: string) => userList(store as UserStore, query);
-    pages.set("/users.json", ["application/json", list]);
+  if (listing) {
+    pages.set("/users.json", ["application/json", (query) => userList(listing, query)]);
   }
   const close = () => history.stop();
-  const handler = handlerOf(pages, users ? store as UserStore : undefined);
+  const handler = handlerOf(pages, listing);
   return Object.assign(handler, { close, [dispose]: close });
 }
 
 /** The page with its title, and what else it shows. */
 function htmlOf(title: string, users: boolean): string {
   const escaped = title.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  const html = files["index.html"].replaceAll("{{title}}", () => escaped);
+  const html = files["index.html"].replaceAll("$TITLE", () => escaped);
   return users ? html.replace("<body", "<body data-users") : html;
 }
 

@@ -14,10 +14,19 @@ export interface ListedUser {
   lastUsed: number;
 }
 
-/** A store that lists its users, each once, without holding the event loop. */
+/** A store that lists its users, each once, some hundreds at a time. */
 export interface ListsUsers {
-  [USERS](): AsyncIterable<ListedUser>;
+  [USERS](): AsyncIterable<ListedUser[]>;
 }
 
 /** Registered, for both builds; the number is the version of the interface. */
 export const USERS: unique symbol = Symbol.for("express-lembro.users.1") as never;
+
+/** How many users come at a time. */
+const BATCH = 500;
+
+/** Hands out users some at a time. */
+export async function* inBatches(users: Promise<ListedUser[]>): AsyncGenerator<ListedUser[]> {
+  const all = await users;
+  for (let from = 0; from < all.length; from += BATCH) yield all.slice(from, from + BATCH);
+}

@@ -78,7 +78,9 @@ async function growth(
   const share = (await heap() - before) / taken;
   await store.close();
   // Until here the store and the sessions of the requests were in use.
-  if (!(store instanceof Store) || held.length > (WARM_UP + ROUNDS) * size) throw new Error("impossible");
+  if (!(store instanceof Store) || held.length > (WARM_UP + ROUNDS) * size) {
+    throw new Error("impossible");
+  }
   return share;
 }
 

@@ -70,52 +70,57 @@ export function chart(parent, { series, format, steps = WHOLE, isStacked = false
   let values = series.map(() => []);
   let isLive = true;
 
-  const plot = new uPlot({
-    width: Math.max(200, canvas.clientWidth),
-    height: HEIGHT,
-    ms: 1,
-    legend: { show: false },
-    padding: [8, 12, 0, 0],
-    cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-    scales: {
-      x: { range: (_plot, from, until) => [from ?? 0, until ?? 1] },
-      y: { range: (_plot, _from, until) => [0, until > 0 ? until * 1.08 : 1] },
+  const plot = new uPlot(
+    {
+      width: Math.max(200, canvas.clientWidth),
+      height: HEIGHT,
+      ms: 1,
+      legend: { show: false },
+      padding: [8, 12, 0, 0],
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+      scales: {
+        x: { range: (_plot, from, until) => [from ?? 0, until ?? 1] },
+        y: { range: (_plot, _from, until) => [0, until > 0 ? until * 1.08 : 1] },
+      },
+      axes: [
+        {
+          stroke: () => colorOf("--soft"),
+          font,
+          grid: { show: false },
+          ticks: { stroke: () => colorOf("--line"), size: 4 },
+          space: 90,
+          size: 30,
+          values: (_plot, times) => times.map(clock),
+        },
+        {
+          stroke: () => colorOf("--soft"),
+          font,
+          grid: { stroke: () => colorOf("--line") },
+          ticks: { show: false },
+          space: 40,
+          incrs: steps,
+          size: (_plot, texts) =>
+            14 + 7.5 * Math.max(2, ...(texts ?? []).map(({ length }) => length)),
+          values: (_plot, levels) => levels.map(format),
+        },
+      ],
+      series: [
+        {},
+        ...series.map(({ name, color, dash, isFilled }) => ({
+          label: name,
+          stroke: () => colorOf(color),
+          fill: isFilled ? () => pale(colorOf(color)) : undefined,
+          width: 2,
+          dash,
+          points: { show: false },
+          spanGaps: false,
+        })),
+      ],
+      hooks: { setCursor: [showValues] },
     },
-    axes: [
-      {
-        stroke: () => colorOf("--soft"),
-        font,
-        grid: { show: false },
-        ticks: { stroke: () => colorOf("--line"), size: 4 },
-        space: 90,
-        size: 30,
-        values: (_plot, times) => times.map(clock),
-      },
-      {
-        stroke: () => colorOf("--soft"),
-        font,
-        grid: { stroke: () => colorOf("--line") },
-        ticks: { show: false },
-        space: 40,
-        incrs: steps,
-        size: (_plot, texts) => 14 + 7.5 * Math.max(2, ...(texts ?? []).map(({ length }) => length)),
-        values: (_plot, levels) => levels.map(format),
-      },
-    ],
-    series: [
-      {},
-      ...series.map(({ name, color, dash, isFilled }) => ({
-        label: name,
-        stroke: () => colorOf(color),
-        fill: isFilled ? () => pale(colorOf(color)) : undefined,
-        width: 2,
-        dash,
-        points: { show: false },
-        spanGaps: false,
-      })),
-    ],
-    hooks: { setCursor: [showValues] },
-  }, [[], ...series.map(() => [])], canvas);
+    [[], ...series.map(() => [])],
+    canvas,
+  );
 
   function showValues() {
     const { idx } = plot.cursor;

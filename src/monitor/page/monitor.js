@@ -295,9 +295,15 @@ function drawJournal() {
   write(byId("journal").querySelector(".notice"), journal.isFailing ? failing : "");
   const series = [{ name: "longest wait", color: "--accent", isFilled: true }];
   const written = journal.lastSync ? "last written at " + clock(new Date(journal.lastSync)) : "";
-  const words = [size(journal.bytes), written, many(journal.errors, "failed write", "failed writes")]
-    .filter(Boolean).join(", ") + ".";
-  draw("journal", { series, format: seconds, steps: PARTS.map((part) => part * 1000) }, [lags()], words);
+  const words =
+    [size(journal.bytes), written, many(journal.errors, "failed write", "failed writes")]
+      .filter(Boolean).join(", ") + ".";
+  draw(
+    "journal",
+    { series, format: seconds, steps: PARTS.map((part) => part * 1000) },
+    [lags()],
+    words,
+  );
   write(byId("journal").querySelector(".moment"), words);
 }
 

@@ -67,8 +67,8 @@ function rowOf({ user, sessions, lastUsed }) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet danger";
-  button.textContent = "Sign out everywhere";
-  button.setAttribute("aria-label", "Sign " + user + " out everywhere");
+  button.textContent = "Sign out";
+  button.setAttribute("aria-label", "Sign out " + user + " everywhere");
   button.addEventListener("click", () => signOut({ user, sessions }, row));
   const cells = [count(sessions), since(lastUsed), button].map((content) => {
     const cell = document.createElement("td");
