@@ -30,6 +30,13 @@ export type {
   User,
 } from "./src/options.ts";
 export type {
+  BadFileError,
+  JournalInUseError,
+  LembroError,
+  LembroErrorCode,
+  SessionTooLargeError,
+} from "./src/util/codes.ts";
+export type {
   LembroEvented,
   LembroEvents,
   LembroStats,

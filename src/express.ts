@@ -9,7 +9,7 @@ import type { SessionData } from "express-session";
 import { requestOf } from "./core/overlaps/base_version.ts";
 import { CREATE, isUser } from "./options.ts";
 import type { RevokeOptions } from "./types.ts";
-import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
+import { checkOptions, isFunction, isObject, refused, refusedOption } from "./util/errors.ts";
 
 export const REVOKE = "revoke user";
 
@@ -100,7 +100,7 @@ export function spared(
   }
   if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
   const rule = "except must be a session id, a request or its session (for a socket, its request)";
-  throw refused(TypeError, REVOKE, rule, except);
+  throw refusedOption(TypeError, REVOKE, rule, except);
 }
 
 /** Reads a request, or the session of one; anything else spares nothing. */

@@ -1,6 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData, Store as ExpressStore } from "express-session";
-import { isFunction, isObject, refused } from "./util/errors.ts";
+import { isFunction, isObject, refusedOption } from "./util/errors.ts";
 import { howManyBytes } from "./util/sizes.ts";
 
 /**
@@ -126,7 +126,8 @@ export interface LembroOptions {
   absoluteTimeout?: Duration | undefined;
   /**
    * A request for which it returns `false` can read and save the session, but
-   * does not extend its life: a poll, for example.
+   * neither extends nor ends its life, whatever date it gives to its cookie: a
+   * poll, for example. Only `destroy` ends the session.
    * @default every request is one
    */
   isActivity?: ((request: StoreRequest) => boolean) | undefined;
@@ -296,7 +297,7 @@ export const CREATE = "create store";
 export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
   const given = passed ?? {};
   if (!isObject(given) || Array.isArray(given)) {
-    throw refused(TypeError, CREATE, "options must be an object", given);
+    throw refusedOption(TypeError, CREATE, "options must be an object", given);
   }
   // A framework such as Sails passes its whole session configuration, which has a secret.
   if (!("secret" in given)) refuseUnknown(Object.keys(given));
@@ -323,7 +324,7 @@ function refuseUnknown(names: string[]): void {
   if (unknown === undefined) return;
   const meant = ALIASES.get(unknown.toLowerCase());
   const hint = meant ? ` (did you mean ${meant}?)` : "";
-  throw refused(TypeError, CREATE, `unknown option${hint}, use ${NAMES.join(", ")}`, unknown);
+  throw refusedOption(TypeError, CREATE, `unknown option${hint}, use ${NAMES.join(", ")}`, unknown);
 }
 
 function readOption<N extends Name>(
@@ -334,9 +335,9 @@ function readOption<N extends Name>(
   if (value === undefined) return fallback;
   const { takes, fits, read } = RULES[name];
   const rule = `${name} must be ${takes}`;
-  if (!fits(value)) throw refused(TypeError, CREATE, rule, value);
+  if (!fits(value)) throw refusedOption(TypeError, CREATE, rule, value);
   const inForce = read(value as never);
-  if (inForce === undefined) throw refused(RangeError, CREATE, rule, value);
+  if (inForce === undefined) throw refusedOption(RangeError, CREATE, rule, value);
   return inForce;
 }
 

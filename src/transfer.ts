@@ -22,7 +22,14 @@
 import type { SessionData } from "express-session";
 import { dateOf } from "./core/record/expiry.ts";
 import { type Entry, type Port, portOf } from "./core/port.ts";
-import { checkOptions, isFunction, isObject, refused } from "./util/errors.ts";
+import {
+  checkOptions,
+  failure,
+  isFunction,
+  isObject,
+  refused,
+  refusedOption,
+} from "./util/errors.ts";
 import { breathe } from "./util/slices.ts";
 import { now } from "./util/time.ts";
 
@@ -462,6 +469,7 @@ function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string,
     TRANSFER,
     "from.all must return sessions by id, or each with its id",
     id,
+    "ERR_LEMBRO_RESULT",
   );
 }
 
@@ -488,7 +496,13 @@ async function lifeInRedis(from: object, sid: string): Promise<number> {
 
 function copyOf(session: SessionData): Copy {
   if (!isObject(session)) {
-    throw refused(TypeError, TRANSFER, "a session must be an object", session);
+    throw refused(
+      TypeError,
+      TRANSFER,
+      "each session must be an object",
+      session,
+      "ERR_LEMBRO_RESULT",
+    );
   }
   const { cookie } = session;
   const maxAge: unknown = cookie?.maxAge;
@@ -570,9 +584,9 @@ function readTarget(to: TargetStore, from: SourceStore): TargetStore {
     throw refused(TypeError, TRANSFER, "to must be a store with set and destroy", to);
   }
   if (to as unknown === from) {
-    throw new TypeError(
-      `Cannot ${TRANSFER}: from and to must be two stores: received the same one twice`,
-    );
+    const message =
+      `Cannot ${TRANSFER}: from and to must be two stores: received the same one twice`;
+    throw failure(TypeError, "ERR_LEMBRO_ARGUMENT", message);
   }
   return to;
 }
@@ -582,10 +596,10 @@ function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
   const { concurrency = 16, onProgress = () => {} } = given;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
-    throw refused(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
+    throw refusedOption(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
   }
   if (!isFunction(onProgress)) {
-    throw refused(TypeError, TRANSFER, "onProgress must be a function", onProgress);
+    throw refusedOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
   }
   return { concurrency, onProgress };
 }

@@ -202,7 +202,7 @@ describe("the option address", () => {
     await assertRejects(
       () => save(requests.begin()),
       TypeError,
-      "Cannot save session: address must return a string or undefined, at once: " +
+      "Cannot keep session: address must return a string or undefined, at once: " +
         "received a promise",
     );
     await save(first);

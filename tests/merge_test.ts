@@ -749,7 +749,26 @@ describe("the cookie", () => {
       mergeCookies(base, moved, { ...base, expires: "2026-01-02T00:02:00.000Z" }),
       undefined,
     );
-    assertEquals(mergeCookies(base, base, moved), undefined);
+  });
+
+  it("a date that the saver left alone stays as it is kept, whatever else the saver changed", () => {
+    assertEquals(mergeCookies(base, base, moved), moved);
+    assertEquals(mergeCookies(base, { ...base, path: "/a" }, moved), { ...moved, path: "/a" });
+    assertEquals(mergeCookies(base, { ...base, originalMaxAge: 500 }, moved), {
+      ...moved,
+      originalMaxAge: 500,
+    });
+  });
+
+  it("a lifetime that must stay is as it is kept, whatever the saver did", () => {
+    for (const mine of [base, moved, browser]) {
+      assertEquals(mergeCookies(base, mine, remembered, true), remembered);
+      assertEquals(mergeCookies(undefined, mine, remembered, true), remembered);
+    }
+    assertEquals(mergeCookies(base, { ...browser, path: "/a" }, { path: "/" }, true), {
+      path: "/a",
+    });
+    assertEquals(mergeCookies(base, base, base, true), undefined);
   });
 
   it("the lifetime is one thing: its date comes with it", () => {
@@ -776,7 +795,11 @@ describe("the cookie", () => {
   });
 
   it("a lifetime set to a slightly other one, or a short one, is a change", () => {
-    const lasting = (originalMaxAge: number) => ({ ...base, originalMaxAge });
+    const lasting = (originalMaxAge: number) => ({
+      ...base,
+      originalMaxAge,
+      expires: new Date(Date.parse(base.expires) - DAY + originalMaxAge).toISOString(),
+    });
     assertEquals(mergeCookies(base, lasting(DAY - 5_000), remembered), undefined);
     assertEquals(mergeCookies(lasting(500), lasting(510), lasting(5_000)), undefined);
     assertEquals(mergeCookies(lasting(500), lasting(500), lasting(510)), lasting(510));
@@ -797,8 +820,11 @@ describe("the cookie", () => {
       sameSite: fc.constantFrom("lax", true),
     }, { requiredKeys: ["path"] });
     fc.assert(
-      fc.property(cookie, cookie, cookie, (base, mine, kept) => {
-        same(mergeCookies(base, mine, kept) ?? mine, plainly.mergeCookies(base, mine, kept));
+      fc.property(cookie, cookie, cookie, fc.boolean(), (base, mine, kept, isPoll) => {
+        same(
+          mergeCookies(base, mine, kept, isPoll) ?? mine,
+          plainly.mergeCookies(base, mine, kept, isPoll),
+        );
       }),
       { numRuns: 3_000 },
     );

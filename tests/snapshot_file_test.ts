@@ -32,7 +32,11 @@ async function smallStore(): Promise<Store> {
 
 /** The rows of a snapshot. */
 async function rowsOf(path: string): Promise<string[]> {
-  const purpose = { cannot: "load snapshot", code: "", kind: "snapshot" } as const;
+  const purpose = {
+    cannot: "load snapshot",
+    code: "ERR_LEMBRO_SNAPSHOT",
+    kind: "snapshot",
+  } as const;
   const reader = await BlockReader.open(nodeDisk, path, purpose, JSON, {
     secrets: [],
     isPlainRead: true,

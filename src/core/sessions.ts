@@ -1,17 +1,17 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
-import { isObject, isThenable, refused } from "../util/errors.ts";
+import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
 import type { ListedUser } from "../util/user_list.ts";
-import { isActivity, isProtected, SAVE, userOf } from "./answers.ts";
+import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
@@ -347,7 +347,7 @@ export class Sessions {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, entry);
-      throw refused(TypeError, "update session", "change must not return a promise", result);
+      throw refusedResult("update session", "change must not return a promise", result);
     } catch (thrown) {
       throw this.#rejected(thrown);
     }
@@ -359,25 +359,33 @@ export class Sessions {
    * app's own functions run in the second step, and may call the store.
    */
   #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
-    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    if (!isObject(session)) {
+      throw refused(TypeError, "save session", "session must be an object", session);
+    }
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
+    // An update, and a request that is no activity, leave the session in its place.
+    const isPassive = !updated && !isActivity(session, this.options);
 
     const now = this.now();
     const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
-    const merged = origin && kept && this.#merged(session, origin, kept);
+    const merged = kept && this.#merged(session, origin, kept, isPassive);
     const saved = merged?.session ?? session;
     const date = dateOf(saved.cookie);
+    const ownDate = merged ? dateOf(session.cookie) : date;
+    const hasPassed = date !== undefined && date <= now;
     const created = kept?.created ?? origin?.life.created ?? now;
-    // An update, and a request that is no activity, leave the session in its place.
-    const isUse = !updated && isActivity(session, this.options);
-    const place = isUse ? undefined : kept;
-    const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
-    // Nor does such a request extend the life of one that has left meanwhile.
-    const last = isUse || kept ? Infinity : origin?.life.expires ?? Infinity;
+    const place = updated || isPassive ? kept : undefined;
+    // A date that a request did not set itself, or that is none of its business, ends nothing.
+    const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
+    if (hasPassed && isLeftAlone && !kept) return undefined;
+    const withLife = hasPassed && isLeftAlone ? kept : place;
+    const expires = withLife?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
+    // Nor does a request that is no activity extend the life of one that has left meanwhile.
+    const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
-    if (expires <= now || date !== undefined && date <= now) {
+    if (expires <= now || hasPassed && !isLeftAlone) {
       this.destroy(sid);
       return undefined;
     }
@@ -414,7 +422,7 @@ export class Sessions {
     else if (found) this.vault.save(found, record, isGuarded, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
-      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
+      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, moment);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
@@ -424,7 +432,9 @@ export class Sessions {
   }
 
   #touch(sid: string, session: SessionData): void {
-    if (!isObject(session)) throw refused(TypeError, SAVE, "session must be an object", session);
+    if (!isObject(session)) {
+      throw refused(TypeError, "touch session", "session must be an object", session);
+    }
     const now = this.now();
     const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
@@ -432,13 +442,18 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
-    const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
+    const mergedCookie = origin && this.#mergedCookie(session, origin, entry, false);
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
+    const ownDate = mergedCookie ? dateOf(session.cookie) : date;
     const mustRead = this.#asksSession || mergedCookie !== undefined;
     const asked = mustRead ? sessionOf(entry, this.options) : session;
     if (mustRead) asked.cookie = cookie;
-    const expires = expiryOf(asked, sid, date, now, entry.created, this.options);
+    const hasPassed = date !== undefined && date <= now;
+    // A date that the request did not set ends nothing.
+    const expires = hasPassed && origin && ownDate === origin.date
+      ? entry.expires
+      : expiryOf(asked, sid, date, now, entry.created, this.options);
     if (expires <= now) return this.destroy(sid);
     const record = touched(entry, cookie, expires, date, this.options, this.#templates);
 
@@ -448,42 +463,69 @@ export class Sessions {
     if (origin) {
       origin.cookie = entry.cookie;
       origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
+      origin.date = ownDate;
     }
     this.#counters.touches++;
     this.#limit(entry, now);
   }
 
-  /** What is to be saved instead of `session`, if something was saved since it was loaded. */
-  #merged(session: SessionData, origin: Origin, kept: Entry): Merged | undefined {
-    const isOvertaken = origin.revision !== kept.revision;
-    const cookie = this.#mergedCookie(session, origin, kept);
-    if (!isOvertaken && !origin.isBehind && !cookie) return undefined;
-    const { merged, text } = merge(session, origin.text, kept.text, this.options.serializer);
+  /**
+   * What is to be saved instead of `session`, if something was saved since it
+   * was loaded. `isPassive`: whether its request may not change the lifetime.
+   */
+  #merged(
+    session: SessionData,
+    origin: Origin | undefined,
+    kept: Entry,
+    isPassive: boolean,
+  ): Merged | undefined {
+    if (!origin && !isPassive) return undefined;
+    const isOvertaken = origin !== undefined && origin.revision !== kept.revision;
+    const isBehind = isOvertaken || origin?.isBehind === true;
+    const cookie = this.#mergedCookie(session, origin, kept, isPassive);
+    if (!isBehind && !cookie) return undefined;
+    const { serializer } = this.options;
+    const { merged, text } = origin
+      ? merge(session, origin.text, kept.text, serializer)
+      : { merged: parse(serializer.stringify(session), serializer), text: undefined };
     if (cookie) merged.cookie = cookie;
     return {
       session: merged,
-      text: isOvertaken || origin.isBehind ? text : undefined,
+      text: isBehind ? text : undefined,
       ownCookie: cookie && plain(session.cookie),
       isOvertaken,
     };
   }
 
-  /** The cookie to save instead of that of `session`, if the kept one was changed since it was loaded. */
+  /**
+   * The cookie to save instead of that of `session`, if the kept one was changed
+   * since it was loaded, or if its lifetime must stay and is another one.
+   */
   #mergedCookie(
     session: SessionData,
-    origin: Origin,
+    origin: Origin | undefined,
     kept: Entry,
+    keepsLifetime: boolean,
   ): SessionData["cookie"] | undefined {
-    const isSame = kept.cookie
-      ? origin.cookie === kept.cookie
-      : !origin.cookie && origin.revision === kept.revision && origin.text === kept.text;
-    if (isSame && !origin.ownCookie) return undefined;
+    if (origin && !keepsLifetime && !this.#hasOtherCookie(session, origin, kept)) return undefined;
     const mine = plain(session.cookie);
-    const theirs = plain(sessionOf(kept, this.options).cookie);
+    const theirs = plain(sessionOf(kept, this.options).cookie) ?? (keepsLifetime ? {} : undefined);
     if (!mine || !theirs) return undefined;
-    const base = origin.ownCookie ?? origin.cookie?.cookieAt(0) ??
-      plain(parse(origin.text, this.options.serializer).cookie);
-    return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
+    const base = origin && (origin.ownCookie ?? origin.cookie?.cookieAt(origin.date ?? 0) ??
+      plain(parse(origin.text, this.options.serializer).cookie));
+    const merged = mergeCookies(base, mine, theirs, keepsLifetime);
+    return merged as SessionData["cookie"] | undefined;
+  }
+
+  /** Whether the kept cookie may differ from what `session` was loaded with, in what that leaves alone. */
+  #hasOtherCookie(session: SessionData, origin: Origin, kept: Entry): boolean {
+    if (origin.ownCookie) return true;
+    if (!kept.cookie) {
+      return origin.cookie !== undefined || origin.revision !== kept.revision ||
+        origin.text !== kept.text;
+    }
+    if (origin.cookie !== kept.cookie) return true;
+    return dateOf(session.cookie) === origin.date && cookieDateOf(kept, session) !== origin.date;
   }
 
   /** The client address of the request of `session`, for a newcomer. */
@@ -492,7 +534,7 @@ export class Sessions {
     if (!request) return UNKNOWN_ADDRESS;
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
-    throw refused(TypeError, SAVE, "address must return a string or undefined, at once", address);
+    throw refusedResult(KEEP, "address must return a string or undefined, at once", address);
   }
 
   #late(sid: string): undefined {

@@ -24,7 +24,7 @@
  * @module
  */
 import { dispose } from "../util/dispose.ts";
-import { checkOptions, isFunction, refused } from "../util/errors.ts";
+import { checkOptions, isFunction, refused, refusedOption } from "../util/errors.ts";
 import { files } from "./embedded.ts";
 import { History } from "./history.ts";
 import { isFromHere, signOut, userList, type UserStore } from "./users.ts";
@@ -303,13 +303,13 @@ function checkedOptions(given: MonitorOptions = {}) {
   checkOptions("monitor", given, ["journal", "title", "users"]);
   const { journal, title = "express-lembro", users = false } = given;
   if (journal !== undefined && !isFunction(journal?.stats)) {
-    throw refused(TypeError, "monitor", "journal must be an open journal", journal);
+    throw refusedOption(TypeError, "monitor", "journal must be an open journal", journal);
   }
   if (typeof title !== "string" || title.trim() === "") {
-    throw refused(TypeError, "monitor", "title must be a string that is not empty", title);
+    throw refusedOption(TypeError, "monitor", "title must be a string that is not empty", title);
   }
   if (typeof users !== "boolean") {
-    throw refused(TypeError, "monitor", "users must be true or false", users);
+    throw refusedOption(TypeError, "monitor", "users must be true or false", users);
   }
   return { journal, title, users };
 }

@@ -46,6 +46,8 @@ import { Buffer } from "node:buffer";
 import { createHash, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Serializer } from "../options.ts";
+import type { BadFileError } from "../util/codes.ts";
+import { failure } from "../util/errors.ts";
 import { breathe } from "../util/slices.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { Seal, SEAL_LENGTH, type Secrets } from "./sealing.ts";
@@ -280,7 +282,10 @@ export class BlockWriter {
     const { at, blocks, digest: before } = this.#end;
     const plain = Buffer.from(text);
     const length = plain.length + (seal ? SEAL_LENGTH : 0);
-    if (length > LONGEST) throw new RangeError(`Cannot write block: over ${LONGEST} bytes`);
+    if (length > LONGEST) {
+      const message = `Cannot write block: over ${LONGEST} bytes`;
+      throw failure(RangeError, "ERR_LEMBRO_SESSION_TOO_LARGE", message);
+    }
     const start = startOf(kind, blocks, this.#synced.blocks, length, before);
     const content = seal ? seal.close(plain, identity + start) : plain;
     const digest = digestOf(identity, start, content);
@@ -334,7 +339,7 @@ export class Block {
 /** What somebody wants to do with a file, for the errors. */
 export interface Purpose {
   readonly cannot: string;
-  readonly code: string;
+  readonly code: BadFileError["code"];
   /** What the file should be. */
   readonly kind: FileKind;
 }
@@ -415,10 +420,8 @@ export class BlockReader {
   /** Returns an error that says what is wrong with the file, and where. */
   refusal(what: string, at: number, cause?: unknown): Error {
     const { cannot, code } = this.#purpose;
-    return Object.assign(
-      new Error(`Cannot ${cannot}: ${this.#path}: ${what} at byte ${at}`, { cause }),
-      { code },
-    );
+    const message = `Cannot ${cannot}: ${this.#path}: ${what} at byte ${at}`;
+    return failure(Error, code, message, { cause, path: this.#path, position: at });
   }
 
   /** Returns the next block; `undefined` behind the last one of a journal. */

@@ -25,7 +25,7 @@
 import process from "node:process";
 import type { LembroStore } from "../types.ts";
 import { asyncDispose } from "../util/dispose.ts";
-import { checkOptions, refused } from "../util/errors.ts";
+import { checkOptions, failure, refusedOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { type JournalStats, JournalWriter } from "./journal_writer.ts";
@@ -221,7 +221,8 @@ export async function openJournal(
   const settings = checkedOptions(options);
   const { journaled } = shared();
   if (journaled.has(port)) {
-    throw new TypeError(`Cannot ${OPEN}: store must have no open journal: received one that has`);
+    const message = `Cannot ${OPEN}: store must have no open journal: received one that has`;
+    throw failure(TypeError, "ERR_LEMBRO_ARGUMENT", message);
   }
   journaled.add(port);
   const closed = () => void journaled.delete(port);
@@ -238,9 +239,9 @@ function checkedOptions(given: JournalOptions = {}): Secrets & { interval: numbe
   checkOptions(OPEN, given, ["interval", "secret", "plain"], true);
   const { interval = 1_000 } = given;
   const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
-  if (typeof interval !== "number") throw refused(TypeError, OPEN, rule, interval);
+  if (typeof interval !== "number") throw refusedOption(TypeError, OPEN, rule, interval);
   if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {
-    throw refused(RangeError, OPEN, rule, interval);
+    throw refusedOption(RangeError, OPEN, rule, interval);
   }
   return { interval, ...readSecrets(OPEN, given) };
 }

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Port } from "../core/port.ts";
+import { failure } from "../util/errors.ts";
 import { now } from "../util/time.ts";
 import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
 import {
@@ -120,7 +121,7 @@ class Outage {
     this.since = now();
     this.#port.announce(
       "error",
-      Object.assign(new Error(message, { cause }), { code: UNWRITTEN }),
+      failure(Error, UNWRITTEN, message, { cause }),
     );
   }
 
@@ -398,7 +399,7 @@ export class JournalWriter {
       await writer.sync();
       await this.#checkPath();
       // While it was written, more has changed than is kept.
-      if (this.#isLost) throw new Error("the file has to be written anew");
+      if (this.#isLost) throw failure(Error, UNWRITTEN, "the file has to be written anew");
     } catch (error) {
       this.#isTorn = true;
       if (taken) this.#takeBack(taken);
@@ -426,7 +427,7 @@ export class JournalWriter {
     const isOurs = ino === this.#ino && dev === this.#dev;
     if (isOurs && size === this.#writer!.bytes) return;
     this.#isLost = true;
-    throw new Error(`${this.#path} was changed by somebody else`);
+    throw failure(Error, UNWRITTEN, `${this.#path} was changed by somebody else`);
   }
 
   /** Makes the file one that can be written to, after the disk has failed. */
@@ -492,7 +493,7 @@ export class JournalWriter {
     if (patience <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        const slow = new Error(`the disk has not answered for ${PATIENCE} ms`);
+        const slow = failure(Error, UNWRITTEN, `the disk has not answered for ${PATIENCE} ms`);
         this.#writing.begin(`Cannot write journal: ${slow.message}`, slow);
         resolve();
       }, patience);
@@ -650,12 +651,9 @@ async function lockOf(disk: Disk, target: string): Promise<Lock> {
     return await Lock.acquire(disk, `${target}.lock`);
   } catch (error) {
     if (!(error instanceof LockedError)) throw error;
-    throw Object.assign(
-      new Error(
-        `Cannot ${OPEN}: ${target} must not be open already: received one that process ` +
-          `${error.pid} has locked with ${target}.lock`,
-      ),
-      { code: IN_USE, pid: error.pid },
-    );
+    const { pid } = error;
+    const message = `Cannot ${OPEN}: ${target} must not be open already: received one that ` +
+      `process ${pid} has locked with ${target}.lock`;
+    throw failure(Error, IN_USE, message, { pid });
   }
 }

@@ -5,6 +5,7 @@
  */
 import { type Rank, RANKS } from "../core/vault/entry.ts";
 import type { Row } from "../core/port.ts";
+import { failure } from "../util/errors.ts";
 import { sliced } from "../util/slices.ts";
 import type { BlockWriter } from "./block_file.ts";
 
@@ -51,7 +52,9 @@ export function lineOf(row: FileRow): string {
 export function readRow(line: string): FileRow {
   const row: unknown = JSON.parse(line);
   if (isRow(row)) return row;
-  throw new TypeError(
+  throw failure(
+    TypeError,
+    "ERR_LEMBRO_JOURNAL",
     "Cannot read row: a row must be [sid, rank, expires, created, lastUsed, text], [sid] or []",
   );
 }

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
-import { isFunction, isObject } from "../util/errors.ts";
+import { failure, isFunction, isObject } from "../util/errors.ts";
 
 const CIPHER = "aes-256-gcm";
 const KEY_LENGTH = 32;
@@ -89,12 +89,10 @@ export function readSecrets(cannot: string, options: Sealing): Secrets {
   const isSealed = "secret" in options;
   const { plain = false } = options;
   if (typeof plain !== "boolean") {
-    throw new TypeError(
-      `Cannot ${cannot}: plain must be true or false: received ${kindOf(plain)}`,
-    );
+    throw refusedSealing(cannot, "plain must be true or false", kindOf(plain));
   }
   if (plain && !isSealed) {
-    throw new TypeError(`Cannot ${cannot}: plain needs a secret beside it: received undefined`);
+    throw refusedSealing(cannot, "plain needs a secret beside it", "undefined");
   }
   const secrets = isSealed ? checkedSecrets(cannot, options.secret) : [];
   return { secrets, isPlainRead: plain || !isSealed };
@@ -107,7 +105,15 @@ function checkedSecrets(cannot: string, secret: unknown): readonly string[] {
   const received = secrets.length === 0
     ? "an empty array"
     : `${Array.isArray(secret) ? "an array with " : ""}${kindOf(secrets[bad])}`;
-  throw new TypeError(`Cannot ${cannot}: ${RULE}: received ${received}`);
+  throw refusedSealing(cannot, RULE, received);
+}
+
+function refusedSealing(cannot: string, rule: string, received: string): Error {
+  return failure(
+    TypeError,
+    "ERR_LEMBRO_OPTION",
+    `Cannot ${cannot}: ${rule}: received ${received}`,
+  );
 }
 
 /** What `value` is, without showing it: somebody may have mistyped a secret. */

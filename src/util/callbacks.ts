@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isFunction, show } from "./errors.ts";
+import { failure, isFunction, show } from "./errors.ts";
 import { inSlices } from "./slices.ts";
 import { later } from "./time.ts";
 
@@ -103,5 +103,6 @@ function promised<Result>(start: (settle: Callback<Result>) => void): Promise<Re
 
 /** What was thrown, as an error that a callback does not take for success. */
 function truthy(thrown: unknown): unknown {
-  return thrown || new Error(`Cannot use session: ${show(thrown)} was thrown`);
+  return thrown ||
+    failure(Error, "ERR_LEMBRO_RESULT", `Cannot use session: ${show(thrown)} was thrown`);
 }

@@ -1,3 +1,5 @@
+import type { LembroErrorCode } from "./codes.ts";
+
 /** Whether `value` is an object, an array included. */
 export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
@@ -14,14 +16,38 @@ export function isThenable(value: unknown): boolean {
   return (isObject(value) || isFunction(value)) && isFunction((value as { then?: unknown }).then);
 }
 
+type Kind = ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor;
+
+/** Makes an error of this package: every one of them has a code. */
+export function failure<Details extends object>(
+  Kind: Kind,
+  code: LembroErrorCode,
+  message: string,
+  { cause, ...details }: Details & { cause?: unknown } = {} as Details,
+): Error {
+  const error = cause === undefined ? new Kind(message) : new Kind(message, { cause });
+  return Object.assign(error, { code }, details);
+}
+
 /** An error that says what can't be done, what the rule is, and what was there instead. */
 export function refused(
-  Kind: TypeErrorConstructor | RangeErrorConstructor,
+  Kind: Kind,
   cannot: string,
   rule: string,
   value: unknown,
+  code: LembroErrorCode = "ERR_LEMBRO_ARGUMENT",
 ): Error {
-  return new Kind(`Cannot ${cannot}: ${rule}: received ${show(value)}`);
+  return failure(Kind, code, `Cannot ${cannot}: ${rule}: received ${show(value)}`);
+}
+
+/** The same for an option. */
+export function refusedOption(Kind: Kind, cannot: string, rule: string, value: unknown): Error {
+  return refused(Kind, cannot, rule, value, "ERR_LEMBRO_OPTION");
+}
+
+/** The same for what a function of the app has returned. */
+export function refusedResult(cannot: string, rule: string, value: unknown): Error {
+  return refused(TypeError, cannot, rule, value, "ERR_LEMBRO_RESULT");
 }
 
 /**
@@ -37,12 +63,13 @@ export function checkOptions(
 ): void {
   if (!isObject(given) || Array.isArray(given)) {
     const rule = "options must be an object";
-    if (!isSecret) throw refused(TypeError, cannot, rule, given);
-    throw new TypeError(`Cannot ${cannot}: ${rule}: received something else`);
+    if (!isSecret) throw refusedOption(TypeError, cannot, rule, given);
+    const message = `Cannot ${cannot}: ${rule}: received something else`;
+    throw failure(TypeError, "ERR_LEMBRO_OPTION", message);
   }
   const unknown = Object.keys(given).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw refused(TypeError, cannot, `unknown option, use ${known.join(", ")}`, unknown);
+    throw refusedOption(TypeError, cannot, `unknown option, use ${known.join(", ")}`, unknown);
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isFunction, show } from "./errors.ts";
+import { failure, isFunction, show } from "./errors.ts";
 
 interface Runtime {
   process?: { emitWarning?(warning: Error): void };
@@ -13,7 +13,7 @@ interface Runtime {
 export function warn(error: unknown): void {
   // dnt-shim-ignore: the process is that of the runtime, if it has one.
   const { process } = globalThis as unknown as Runtime;
-  const warning = error instanceof Error ? error : new Error(show(error));
+  const warning = error instanceof Error ? error : failure(Error, "ERR_LEMBRO_RESULT", show(error));
   if (isFunction(process?.emitWarning)) process.emitWarning(warning);
   else console.warn(warning);
 }

@@ -647,7 +647,7 @@ function isTaken(key: string, session: Session): boolean {
 
 function codeOf(error: unknown): string {
   const { code, name } = error as Error & { code?: string };
-  return code ?? name;
+  return code === "ERR_LEMBRO_SESSION_TOO_LARGE" ? code : name;
 }
 
 /** An answer with its keys in one order, and ids too: no order of them is promised. */

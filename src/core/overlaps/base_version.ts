@@ -3,7 +3,8 @@ import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
-import { type Entry, Life } from "../vault/entry.ts";
+import { cookieDateOf } from "../record/record.ts";
+import { type Entry, Life, type SessionRecord } from "../vault/entry.ts";
 import { WeakIndex } from "./weak_index.ts";
 
 /** Which kept version a live session came from. */
@@ -19,12 +20,14 @@ export interface Origin extends Note {
   cookie: CookieTemplate | undefined;
   /** What the request's own cookie was then, if that is neither of the two. */
   ownCookie: CookieData | undefined;
+  /** The date of the request's own cookie then, in milliseconds since the epoch. */
+  date: number | undefined;
   /** The number of revocations that came before the session was loaded. */
   readonly moment: number;
 }
 
 /** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
-export type LastVersion = Pick<Entry, "revision" | "text" | "cookie"> & { readonly life: Life };
+export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly life: Life };
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -53,18 +56,19 @@ export class Lineage {
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, moment: number): void {
-    this.#mark(session, this.#withLife(entry), undefined, undefined, moment);
+    const date = cookieDateOf(entry, session);
+    this.#mark(session, this.#withLife(entry), undefined, undefined, date, moment);
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
   lastVersion(entry: Entry): LastVersion {
-    const { revision, text, cookie } = entry;
-    return { revision, text, cookie, life: this.#lifeOf(entry) };
+    const { revision, text, cookie, size, expires, dateOffset } = entry;
+    return { revision, text, cookie, size, expires, dateOffset, life: this.#lifeOf(entry) };
   }
 
   /** Notes that `session` is a copy of an entry that has left. */
   handedOut(session: SessionData, last: LastVersion, moment: number): void {
-    this.#mark(session, last, undefined, undefined, moment);
+    this.#mark(session, last, undefined, undefined, cookieDateOf(last, session), moment);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
@@ -75,16 +79,17 @@ export class Lineage {
   /**
    * Notes that `session` was saved to `entry`. If it was merged, `text` is what
    * it was before: it lacks what the others saved. If its cookie was merged,
-   * `ownCookie` is what that was before.
+   * `ownCookie` is what that was before. `date` is that of its own cookie.
    */
   saved(
     session: SessionData,
     entry: Entry,
     text: string | undefined,
     ownCookie: CookieData | undefined,
+    date: number | undefined,
     moment: number,
   ): void {
-    this.#mark(session, this.#withLife(entry), text, ownCookie, moment);
+    this.#mark(session, this.#withLife(entry), text, ownCookie, date, moment);
   }
 
   /**
@@ -142,6 +147,7 @@ export class Lineage {
     { life, revision, text: keptText, cookie }: LastVersion,
     text: string | undefined,
     ownCookie: CookieData | undefined,
+    date: number | undefined,
     moment: number,
   ): void {
     const origin: Origin = {
@@ -153,6 +159,7 @@ export class Lineage {
       isBehind: text !== undefined,
       cookie,
       ownCookie,
+      date,
       moment,
     };
     Stamp.put(session, origin);

@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { Duration, ResolvedOptions } from "../../options.ts";
-import { isFunction, refused } from "../../util/errors.ts";
+import { isFunction, refusedResult } from "../../util/errors.ts";
 
 /** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
 const SHORTEST_TIME = 5;
@@ -54,7 +54,7 @@ function durationOf(name: string, duration: Duration, session: SessionData, sid:
   if (typeof duration === "number") return duration;
   const ms: unknown = duration(session, sid);
   if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
-  throw refused(TypeError, "save session", `${name} must return a number of milliseconds`, ms);
+  throw refusedResult("keep session", `${name} must return a number of milliseconds`, ms);
 }
 
 /** Returns a date as milliseconds since the epoch, or `undefined` if it can't be read as one. */

@@ -1,12 +1,11 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, Serializer } from "../../options.ts";
-import { isObject, refused } from "../../util/errors.ts";
+import { failure, isObject, refusedResult } from "../../util/errors.ts";
 import { getSize } from "../../util/sizes.ts";
 import { type CookieTemplate, type CookieTemplates, isTemplatable } from "./cookie_template.ts";
 import type { Entry, SessionRecord } from "../vault/entry.ts";
-
-const SAVE = "save session";
+import { dateOf } from "./expiry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
@@ -39,6 +38,14 @@ export function sessionOf(record: SessionRecord, { serializer }: ResolvedOptions
   const session = parse(text, serializer);
   if (cookie) session.cookie = cookie.cookieAt(expires + dateOffset) as never;
   return session;
+}
+
+/** Returns the date of the cookie of `session`, which was read from `record`, in milliseconds since the epoch. */
+export function cookieDateOf(
+  { cookie, expires, dateOffset }: SessionRecord,
+  session: SessionData,
+): number | undefined {
+  return cookie?.hasDate ? expires + dateOffset : dateOf(session.cookie);
 }
 
 /** How the JSON of a session begins that had its cookie before anything else, as those of requests. */
@@ -92,11 +99,11 @@ function written(
 ): SessionRecord {
   const text = serializer.stringify(template?.without(session) ?? session);
   if (typeof text !== "string") {
-    throw refused(TypeError, SAVE, "serializer.stringify must return a string", text);
+    throw refusedResult("keep session", "serializer.stringify must return a string", text);
   }
   // JSON of anything but an object could never be returned as a session.
   if (serializer === JSON && text[0] !== "{" && text[0] !== "[") {
-    throw refused(TypeError, SAVE, "its toJSON must return an object", JSON.parse(text));
+    throw refusedResult("keep session", "its toJSON must return an object", JSON.parse(text));
   }
   const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
   return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
@@ -110,7 +117,7 @@ function written(
 export function parse(text: string, serializer: Serializer): SessionData {
   const session = serializer.parse(text);
   if (isObject(session)) return session;
-  throw refused(TypeError, "read session", "serializer.parse must return an object", session);
+  throw refusedResult("read session", "serializer.parse must return an object", session);
 }
 
 /** Returns `date`, if it can be kept as so much later than `expires`. */
@@ -126,7 +133,8 @@ function offsetOf(date: number | undefined, expires: number): number {
 function measured(size: number, maxSize: number): number {
   const most = Math.floor(maxSize * SESSION_SHARE);
   if (size <= most) return size;
-  const rule = `its size in bytes must be at most ${most}, an eighth of maxSize ` +
-    `(raise maxSize to at least ${size / SESSION_SHARE}, or keep less in the session)`;
-  throw Object.assign(refused(RangeError, SAVE, rule, size), { code: TOO_LARGE });
+  const message = `Cannot keep session: its size in bytes must be at most ${most}, an eighth of ` +
+    `maxSize (raise maxSize to at least ${size / SESSION_SHARE}, or keep less in the session): ` +
+    `received ${size}`;
+  throw failure(RangeError, TOO_LARGE, message, { bytes: size, limit: most });
 }
