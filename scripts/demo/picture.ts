@@ -15,7 +15,7 @@ const CALM = 6_000;
 /** How long users and crawler may take, in milliseconds. */
 const LONGEST_RUN = 300_000;
 
-const demo = await createDemo();
+const demo = await createDemo({ crawlerSessions: 50_000 });
 const address = await demo.listen(0);
 const browser = await launch();
 

@@ -1,27 +1,29 @@
-/** Draws the sessions by rank over the time of a run. */
-import { chart } from "./monitor/charts.js";
-import { count } from "./state.js";
+/** Draws how many users are still signed in at each of the two stores. */
+import { chart, clock } from "./monitor/charts.js";
+import { byId, count } from "./state.js";
 
-const RANKS = { newcomers: "newcomers", returning: "returning", protected: "users" };
+const CHART = {
+  series: [
+    { name: "express-lembro", color: "--accent", isFilled: true },
+    { name: "memorystore", color: "--warn", dash: [6, 5] },
+  ],
+  format: count,
+};
 
 let draw;
 
-/** Draws `samples`: `stats()` of the store, and the time since the start, in ms. */
-export function drawChart(parent, samples) {
-  draw ??= chart(parent, {
-    series: [
-      { name: "newcomers", color: "--newcomers", dash: [2, 3], isFilled: true },
-      { name: "returning", color: "--returning", dash: [8, 4], isFilled: true },
-      { name: "users", color: "--accent", isFilled: true },
-    ],
-    format: count,
-    isStacked: true,
-  });
-  const last = samples.at(-1);
-  const words = Object.entries(RANKS).map(([rank, name]) => `${count(last[rank])} ${name}`);
+/** Draws `samples`: the time in ms, and the users of both stores. */
+export function drawUsers(samples) {
+  const { ours, theirs, time } = samples.at(-1);
+  const words = `${count(ours)} of express-lembro and ${count(theirs)} of memorystore at ${
+    clock(time)
+  }`;
+  byId("no-run").hidden = true;
+  byId("chart").hidden = false;
+  draw ??= chart(byId("chart"), CHART);
   draw(
     samples.map(({ time }) => time),
-    Object.keys(RANKS).map((rank) => samples.map((sample) => sample[rank])),
-    `Sessions in the store: ${words.join(", ")}`,
+    [samples.map(({ ours }) => ours), samples.map(({ theirs }) => theirs)],
+    `Users who are still signed in: ${words}`,
   );
 }
