@@ -26,6 +26,11 @@ export interface Origin extends Note {
   readonly moment: number;
 }
 
+/** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
+interface RequestNote extends Note {
+  readonly origin: Origin | undefined;
+}
+
 /** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
 export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly life: Life };
 
@@ -38,9 +43,12 @@ export class Lineage {
   #departed = new WeakIndex();
   #era: object = {};
 
-  /** Returns where `session` came from in this store, whatever its id was. */
+  /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
   originOf(session: SessionData): Origin | undefined {
-    return Stamp.find(session, this) as Origin | undefined;
+    const origin = Stamp.find(session, this) as Origin | undefined;
+    if (origin) return origin;
+    const request = requestOf(session);
+    return request && (Stamp.find(request, this) as RequestNote | undefined)?.origin;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -74,6 +82,13 @@ export class Lineage {
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
     Stamp.copy(from, to);
+    this.#noteOnRequest(to, this.originOf(from));
+  }
+
+  /** Notes that `request` gets a new session, which was not loaded. */
+  renewed(request: object): void {
+    const note: RequestNote = { owner: this, other: undefined, origin: undefined };
+    if (Stamp.find(request, this)) Stamp.put(request, note);
   }
 
   /**
@@ -163,6 +178,14 @@ export class Lineage {
       moment,
     };
     Stamp.put(session, origin);
+    this.#noteOnRequest(session, origin);
+  }
+
+  #noteOnRequest(session: SessionData, origin: Origin | undefined): void {
+    const request = origin && requestOf(session);
+    if (!request) return;
+    const note: RequestNote = { owner: this, other: undefined, origin };
+    Stamp.put(request, note);
   }
 }
 
