@@ -8,7 +8,7 @@ import { CREATE } from "../options.ts";
 import { failure, isFunction, isObject, refusedOption } from "../util/errors.ts";
 import { advise } from "../util/warnings.ts";
 import type { Script } from "./scripts.ts";
-import type { RedisClient, RedisSubscriber } from "./types.ts";
+import type { RedisClient, RedisSubscriber } from "./options.ts";
 
 type Send = (args: string[]) => Promise<unknown>;
 

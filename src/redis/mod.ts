@@ -5,15 +5,17 @@
  * @module
  */
 export { lembroRedis, lembroRedis as default } from "./store.ts";
-export type { ResolvedRedisOptions } from "./options.ts";
+export type {
+  LembroRedisOptions,
+  RedisClient,
+  RedisSubscriber,
+  ResolvedRedisOptions,
+} from "./options.ts";
 export type {
   LembroRedisEvented,
   LembroRedisEvents,
-  LembroRedisOptions,
   LembroRedisStats,
   LembroRedisStore,
-  RedisClient,
   RedisStore,
   RedisStoreConstructor,
-  RedisSubscriber,
 } from "./types.ts";

@@ -18,11 +18,14 @@ import { every } from "../util/time.ts";
 import { warn } from "../util/warnings.ts";
 import { Connection, Subscription } from "./clients.ts";
 import { Keys } from "./keys.ts";
-import { type ResolvedRedisOptions, resolveRedisOptions } from "./options.ts";
+import {
+  type LembroRedisOptions,
+  type ResolvedRedisOptions,
+  resolveRedisOptions,
+} from "./options.ts";
 import { RedisSessions, wellFormed } from "./sessions.ts";
 import type {
   LembroRedisEvents,
-  LembroRedisOptions,
   LembroRedisStats,
   LembroRedisStore,
   RedisStoreConstructor,
