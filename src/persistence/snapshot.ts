@@ -25,7 +25,7 @@ import type { LembroStore } from "../types.ts";
 import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
-import { closing, nodeDisk } from "./disk.ts";
+import { checkIsFile, closing, nodeDisk } from "./disk.ts";
 import { Loader } from "./loader.ts";
 import { readSecrets } from "./sealing.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
@@ -233,6 +233,7 @@ export async function loadSnapshot(
   checkOptions(LOAD, options, ["secret", "plain"], true);
   const secrets = readSecrets(LOAD, options);
   const { serializer } = port.options;
+  await checkIsFile(nodeDisk, where, LOAD);
   const reader = await BlockReader.open(nodeDisk, where, PURPOSE, serializer, secrets);
   const loader = new Loader(port, reader);
   await closing(reader, () => loader.readAll());
