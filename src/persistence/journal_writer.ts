@@ -178,8 +178,6 @@ export class JournalWriter {
   #lost: Error | undefined;
   /** Whether the file has been replayed. */
   #isOpen = false;
-  /** Whether the store takes a row of the file at this moment. */
-  #isLoading = false;
   #retryAfter = FIRST_RETRY;
   #isRetrying = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -206,6 +204,7 @@ export class JournalWriter {
     lock: Lock,
     interval: number,
     secrets: Secrets,
+    loader: Loader,
   ) {
     this.#disk = disk;
     this.#port = port;
@@ -219,13 +218,17 @@ export class JournalWriter {
     const noted = () => this.#noted();
     const changes = this.#changes;
     this.#stopObserving = port.observe({
-      upsert: (entry) => {
-        if (this.#isLoading) return;
-        changes.upsert(entry);
+      upsert: (entry, isDataSame) => {
+        if (loader.isEntering) return;
+        changes.upsert(entry, isDataSame);
         noted();
       },
       delete(entry, reason) {
         changes.delete(entry, reason);
+        noted();
+      },
+      end(sid) {
+        changes.end(sid);
         noted();
       },
       truncate() {
@@ -242,20 +245,39 @@ export class JournalWriter {
     path: string,
     { interval, wait, ...secrets }: JournalSettings,
   ): Promise<JournalWriter> {
-    const target = await targetOf(disk, path);
-    await checkIsFile(disk, target, OPEN);
-    const lock = await lockOf(disk, target, wait);
-    const writer = new JournalWriter(disk, port, target, lock, interval, secrets);
+    // At once: what is destroyed while the file is read must not come back from it.
+    const loader = new Loader(port);
+    let opened!: (writer: JournalWriter | undefined) => void;
+    const opening = new Promise<JournalWriter | undefined>((resolve) => opened = resolve);
+    port.confirmBy(async () => {
+      const writer = await opening;
+      await (writer && writer.#confirm());
+    });
     try {
-      await removeLeftovers(disk, target, TEMPORARY, Infinity);
-      await writer.#replay();
+      const target = await targetOf(disk, path);
+      await checkIsFile(disk, target, OPEN);
+      const lock = await lockOf(disk, target, wait);
+      const writer = new JournalWriter(disk, port, target, lock, interval, secrets, loader);
+      try {
+        await removeLeftovers(disk, target, TEMPORARY, Infinity);
+        await writer.#exclusive(() => writer.#replay(loader));
+      } catch (error) {
+        writer.#stop();
+        await writer.#writer?.file.close().catch(() => {});
+        await lock.release().catch(() => {});
+        throw error;
+      }
+      opened(writer);
+      writer.#noted();
+      writer.#considerCompaction();
+      return writer;
     } catch (error) {
-      writer.#stop();
-      await writer.#writer?.file.close().catch(() => {});
-      await lock.release().catch(() => {});
+      port.confirmBy(undefined);
+      opened(undefined);
       throw error;
+    } finally {
+      loader.stop();
     }
-    return writer;
   }
 
   /** Waits until all that has changed is on the disk. */
@@ -291,7 +313,7 @@ export class JournalWriter {
     };
   }
 
-  async #replay(): Promise<void> {
+  async #replay(loader: Loader): Promise<void> {
     const hadSessions = this.#port.size > 0;
     const reader = await BlockReader.open(
       this.#disk,
@@ -304,7 +326,12 @@ export class JournalWriter {
     });
     let isComplete = false;
     if (reader) {
-      const omitted = await closing(reader, () => this.#load(reader));
+      await closing(reader, () => loader.read(reader));
+      const { omitted } = await loader.enter(reader, (entry) => {
+        // By a clock that may have been wrong: it stays away all the same.
+        this.#changes.delete(entry, "expire");
+        this.#port.announceExpired(entry);
+      });
       // What the store has not taken must not come back from the file later.
       isComplete = omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
     }
@@ -317,29 +344,6 @@ export class JournalWriter {
       this.#failed(error as Error);
     }
     this.#isOpen = true;
-    this.#port.confirmBy(() => this.#confirm());
-    this.#noted();
-    this.#considerCompaction();
-  }
-
-  /** Brings the sessions of the file to the store. Returns how many it has not taken. */
-  async #load(reader: BlockReader): Promise<number> {
-    const loader = new Loader(this.#port, reader);
-    await loader.readAll();
-    const loaded = await loader.enter((prepared) => {
-      this.#isLoading = true;
-      try {
-        return this.#port.admit(prepared);
-      } finally {
-        this.#isLoading = false;
-      }
-    }, (row) => {
-      if (this.#port.find(row.sid)) return;
-      // The next start must not announce it again.
-      this.#changes.delete(row, "evict");
-      this.#port.announceExpired(row);
-    });
-    return loaded.omitted;
   }
 
   async #resume(reader: BlockReader): Promise<void> {
