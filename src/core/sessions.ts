@@ -5,12 +5,12 @@ import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts"
 import { flat } from "../util/flat.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
-import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { cookieDateOf, parse, recordOf, restored, sessionOf, touched } from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
@@ -43,13 +43,6 @@ export interface Surroundings {
   hears(event: keyof Announcements): boolean;
   /** Calls `args` later, if anybody wants to know of `event`. */
   announce<E extends keyof Announcements>(event: E, args: () => Announcements[E]): void;
-}
-
-/** What is to be kept of a session that comes from elsewhere. */
-export interface Prepared {
-  readonly sid: string;
-  readonly record: SessionRecord;
-  readonly user: string | undefined;
 }
 
 /** Long work: it may be left alone between two steps. */
@@ -277,21 +270,24 @@ export class Sessions {
     this.#revocations.reached(request, this.#lineage.originOf(made)?.moment);
   }
 
-  /** Returns what is kept of a session that comes from a file, ready to be admitted. */
-  prepare(sid: string, text: string, expires: number): Prepared {
-    const session = parse(text, this.options.serializer);
-    const date = dateOf(session.cookie);
-    const record = recordOf(session, expires, date, this.options, this.#templates);
-    return { sid, record, user: this.userOf(session, sid) };
+  /** Returns what is to be kept of a session that comes from a file. */
+  restored(row: Row): SessionRecord {
+    return restored(row, this.options, this.#templates);
   }
 
-  /** Adds a session as the next of its rank to be evicted, if there is room for it. */
-  admit(
-    { sid, record, user }: Prepared,
-    rank: Rank,
-    created: number,
-    lastUsed: number,
-  ): boolean {
+  /** Returns what is to be kept of a session of a file with another cookie and life. */
+  retouched(entry: Entry, cookie: CookieData, expires: number): SessionRecord {
+    const date = dateOf(cookie);
+    return touched(entry, cookie as never, expires, date, this.options, this.#templates);
+  }
+
+  /**
+   * Adds a session of a file as the next of its rank to be evicted. Returns
+   * `false` if there is no room for it by its rank, if its user has as many
+   * sessions as allowed, or if its id is kept already.
+   */
+  admit(entry: Entry, rank: Rank): boolean {
+    const { sid, user, created, lastUsed } = entry;
     if (this.vault.find(sid, this.now())) return false;
     const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
@@ -299,7 +295,7 @@ export class Sessions {
     const life = this.#lineage.takeDeparted(sid);
     const candidate = {
       sid,
-      record,
+      record: entry,
       user,
       created,
       lastUsed,
@@ -310,6 +306,13 @@ export class Sessions {
     const isKept = this.vault.admit(candidate, rank);
     if (!isKept && life) this.#lineage.returnDeparted(life);
     return isKept;
+  }
+
+  /** Announces a session that has expired before it came to the store. */
+  announceExpired(entry: Entry): void {
+    if (!this.#surroundings.hears("expire")) return;
+    const session = this.#lastOf(entry);
+    this.#surroundings.announce("expire", () => [entry.sid, session()]);
   }
 
   /** Returns the user of a session, as a string. */

@@ -6,7 +6,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { type Linked, LinkedList } from "../../util/linked_list.ts";
-import type { CookieTemplate } from "../record/cookie_template.ts";
+import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted. Newcomers
@@ -79,6 +79,29 @@ export interface SessionRecord {
   /** How much later the date of the cookie is, in milliseconds. */
   readonly dateOffset: number;
 }
+
+/** A kept session as files see it. */
+export interface Row {
+  readonly sid: string;
+  readonly rank: Rank;
+  /** In milliseconds since the epoch; may be `Infinity`. */
+  readonly expires: number;
+  /** In milliseconds since the epoch. */
+  readonly created: number;
+  /** In milliseconds since the epoch. */
+  readonly lastUsed: number;
+  /** Its user when it was saved. */
+  readonly user: string | undefined;
+  /** The data of its cookie, if `null` stands for that in `text`, which is JSON then. */
+  readonly cookie: CookieData | undefined;
+  /** The session as the serializer writes it. */
+  readonly text: string;
+}
+
+/** A session of which nothing but the cookie, the life and the place has changed. */
+export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
+  readonly cookie: CookieData;
+};
 
 /** A session in the vault. Only the vault changes it, but for its life. */
 export class Entry implements SessionRecord, Linked<Entry> {
