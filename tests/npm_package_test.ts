@@ -233,8 +233,8 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         const told = join(installed.scratch, `pm2 ${mode}.json`);
         await Deno.mkdir(home);
         const manager = new Deno.Command(join(project, "node_modules/.bin/pm2-runtime"), {
-          args: ["start", join(project, "run/cluster.cjs"), ...args, "--", told],
-          env: { PM2_HOME: home },
+          args: ["start", join(project, "run/cluster.cjs"), ...args],
+          env: { PM2_HOME: home, TOLD: told },
           stdout: "null",
         }).spawn();
         try {

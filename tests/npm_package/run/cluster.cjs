@@ -14,7 +14,7 @@ import('express-lembro').then(function (imported) {
     for (var n = 0; n < 2; n++) new (factory(session))().close();
   }
   setTimeout(function () {
-    var file = process.argv[2];
+    var file = process.env.TOLD;
     if (file) {
       fs.writeFileSync(file, JSON.stringify(codes));
       // A process manager ends it: it would start anew.
