@@ -13,6 +13,8 @@
  *   confirmed it.
  * - `ERR_LEMBRO_JOURNAL`, `ERR_LEMBRO_SNAPSHOT`: see {@linkcode BadFileError}.
  * - `ERR_LEMBRO_JOURNAL_IN_USE`: see {@linkcode JournalInUseError}.
+ * - `ERR_LEMBRO_JOURNAL_LOST`: somebody took away the lock of an open journal, which is written no
+ *   more.
  * - `ERR_LEMBRO_JOURNAL_WRITE`: a journal cannot be written at the moment.
  *
  * An error of the file system keeps the code of the system, such as `ENOENT`.
@@ -37,6 +39,7 @@ export type LembroErrorCode =
   | "ERR_LEMBRO_JOURNAL"
   | "ERR_LEMBRO_SNAPSHOT"
   | "ERR_LEMBRO_JOURNAL_IN_USE"
+  | "ERR_LEMBRO_JOURNAL_LOST"
   | "ERR_LEMBRO_JOURNAL_WRITE";
 
 /**
