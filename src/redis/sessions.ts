@@ -10,7 +10,7 @@ import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
 import { failure, isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { getSize } from "../util/sizes.ts";
-import { monotonicNow, now } from "../util/time.ts";
+import { now, realMonotonicNow } from "../util/time.ts";
 import { type BaseVersion, BaseVersions } from "./base_version.ts";
 import type { Connection } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
@@ -131,7 +131,7 @@ export class RedisSessions {
 
   /** Returns a fresh copy of the session of `sid`, and notes that it was asked for. */
   async get(sid: string): Promise<SessionData | undefined> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const kept = await this.#read(sid);
     if (!kept) {
       this.#counters.misses++;
@@ -195,14 +195,14 @@ export class RedisSessions {
 
   /** Returns what is known of the session of `sid`. This is no use of it. */
   async info(sid: string): Promise<SessionInfo | undefined> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const kept = await this.#read(sid);
     return kept && this.#infoOf(sid, await this.#withLife(sid, kept), begin);
   }
 
   /** Returns what is known of each session of a user, the most recently used first. */
   async sessionsOfUser(user: string): Promise<SessionInfo[]> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const members = await this.#users.membersOf(user, now());
     const all = await Promise.all(members.map(async ({ sid }) => {
       const kept = await this.#read(sid);
@@ -221,7 +221,7 @@ export class RedisSessions {
     spared: string | undefined,
     request: object | undefined,
   ): Promise<number> {
-    if (request) this.#bases.reached(request, monotonicNow());
+    if (request) this.#bases.reached(request, realMonotonicNow());
     const mark = this.#bases.markOf(request, true);
     const connection = this.#confirmed?.connection;
     const { at, sids } = await this.#users.revoke(user, spared, mark, connection);
@@ -310,13 +310,13 @@ export class RedisSessions {
 
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
-    this.#bases.reached(request, monotonicNow());
+    this.#bases.reached(request, realMonotonicNow());
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
     this.#bases.copied(loaded, made);
-    this.#bases.reached(request, this.#bases.find(made)?.begin ?? monotonicNow());
+    this.#bases.reached(request, this.#bases.find(made)?.begin ?? realMonotonicNow());
   }
 
   /** Announces what a process has ended. */
@@ -388,22 +388,27 @@ export class RedisSessions {
     return parse(kept.text, this.options.serializer);
   }
 
-  /** Notes that a newcomer was asked for: it gets its whole life. Nobody waits for that. */
+  /**
+   * Notes that a newcomer was asked for: it gets the whole life that it has
+   * since its last save. Nobody waits for that.
+   */
   #returned(sid: string, kept: StoredSession, session: SessionData): StoredSession {
     if (kept.rank !== "newcomers") return kept;
-    const time = now();
-    const { created } = kept;
+    const { created, lastUsed } = kept;
     let expires: number;
     try {
-      expires = expiryOf(session, sid, dateOf(session.cookie), time, created, this.options);
+      expires = expiryOf(session, sid, dateOf(session.cookie), lastUsed, created, this.options);
     } catch {
       // What an option throws fails a save, not a load.
       return kept;
     }
-    if (expires <= time) return kept;
-    const next: StoredSession = { ...kept, rank: "returning", lastUsed: time, expires };
+    const left = expires - now();
+    if (left <= 0) return kept;
+    const next: StoredSession = { ...kept, rank: "returning", expires };
     const raw = kept.raw.slice(0, AT.rank) + lifeText(next) + kept.raw.slice(AT.user);
-    const args = [startOf(kept, AT.rank), lifeText(next), lifeArgument(expires - time)];
+    // If somebody has used it in the meantime, it is no newcomer any more.
+    const life = expires > kept.expires ? lifeArgument(left) : "keep";
+    const args = [startOf(kept, AT.indexed), lifeText(next), life];
     this.#run(TOUCH, sid, args).catch(() => {});
     return { ...next, raw };
   }
@@ -525,7 +530,7 @@ export class RedisSessions {
     const isInPlace = (isPassive || isUpdate) && kept !== undefined && mode !== "absent";
     // A request that is no activity does not bring back what has expired.
     if (isPassive && base && !isInPlace) return "nothing";
-    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind);
+    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind || base.ownCookie);
     const mine = kept && mode !== "absent" && (isChanged || isPassive)
       ? overlay(draft.session, base, kept.text, serializer, isPassive)
       : undefined;
@@ -636,7 +641,7 @@ export class RedisSessions {
     user: string | undefined,
   ): Promise<SessionData | undefined> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const begin = monotonicNow();
+      const begin = realMonotonicNow();
       const kept = await this.#read(sid);
       if (!kept || user !== undefined && kept.user !== user) return undefined;
       const session = this.#parse(kept);
@@ -812,7 +817,7 @@ export class RedisSessions {
     this.#counters.revoked += ended.filter(Boolean).length;
     await this.#users.leave(
       user,
-      this.#clock.at(monotonicNow()),
+      this.#clock.at(realMonotonicNow()),
       tooMany.map((member) => member.sid),
     );
   }
@@ -844,7 +849,7 @@ export class RedisSessions {
   }
 
   #beginOf(session: SessionData): number {
-    return this.#bases.beginOf(session) ?? monotonicNow();
+    return this.#bases.beginOf(session) ?? realMonotonicNow();
   }
 
   #userOf(session: SessionData, sid: string): string | undefined {
@@ -927,7 +932,7 @@ export class RedisSessions {
     undefined
   > {
     for await (const part of this.#keysOfSessions()) {
-      const begin = monotonicNow();
+      const begin = realMonotonicNow();
       const all = await Promise.all(part.map(([sid]) => this.#read(sid)));
       for (const [n, kept] of all.entries()) {
         if (kept && kept.expires > now()) yield [part[n][0], kept, begin];
