@@ -304,7 +304,6 @@ const ALIASES = new Map<string, Name>([
   ["max", "maxSize"],
   ["maxage", "ttl"],
   ["expiration", "ttl"],
-  ...NAMES.map((name): [string, Name] => [name.toLowerCase(), name]),
 ]);
 
 export const CREATE = "create store";
@@ -320,7 +319,7 @@ export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
     throw refusedOption(TypeError, CREATE, "options must be an object", given);
   }
   // A framework such as Sails passes its whole session configuration, which has a secret.
-  if (!("secret" in given)) refuseUnknown(Object.keys(given));
+  if (!("secret" in given)) refuseUnknown(Object.keys(given), NAMES);
   const read = <N extends Name>(name: N, fallback: ResolvedOptions[N]): ResolvedOptions[N] =>
     readOption(name, given[name], fallback);
   const user = read("user", userOfPassport);
@@ -339,12 +338,14 @@ export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
   });
 }
 
-function refuseUnknown(names: string[]): void {
-  const unknown = names.find((name) => !NAMES.includes(name as Name));
+/** Refuses names that are not among those of a store's options. */
+export function refuseUnknown(names: string[], known: readonly string[]): void {
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  const meant = ALIASES.get(unknown.toLowerCase());
-  const hint = meant ? ` (did you mean ${meant}?)` : "";
-  throw refusedOption(TypeError, CREATE, `unknown option${hint}, use ${NAMES.join(", ")}`, unknown);
+  const lower = unknown.toLowerCase();
+  const meant = known.find((name) => name.toLowerCase() === lower) ?? ALIASES.get(lower);
+  const hint = meant && known.includes(meant) ? ` (did you mean ${meant}?)` : "";
+  throw refusedOption(TypeError, CREATE, `unknown option${hint}, use ${known.join(", ")}`, unknown);
 }
 
 function readOption<N extends Name>(
