@@ -132,9 +132,8 @@ export class Sessions {
    */
   *updateUser(user: User, change: (session: SessionData) => unknown): Steps<number> {
     const name = String(user);
-    const sids = Array.from(this.vault.entriesOf(name), ({ sid }) => sid).reverse();
     let updated = 0;
-    for (const sid of sids) {
+    for (const { sid } of yield* this.vault.entriesOf(name)) {
       const entry = this.vault.find(sid, this.now());
       // Meanwhile it may have ended, or have become that of somebody else.
       if (entry?.user === name && this.#update(entry, change)) updated++;
@@ -175,10 +174,11 @@ export class Sessions {
 
   /** Returns what is known of each session of a user, the most recently used first. */
   *sessionsOfUser(user: User): Steps<SessionInfo[]> {
-    const entries = [...this.vault.entriesOf(String(user))].reverse();
+    const name = String(user);
     const infos: SessionInfo[] = [];
-    for (const entry of entries) {
-      if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
+    for (const entry of yield* this.vault.entriesOf(name)) {
+      const isStill = entry.user === name && this.vault.find(entry.sid, this.now()) === entry;
+      if (isStill) infos.push(this.#infoOf(entry));
       yield;
     }
     return infos;
@@ -563,16 +563,15 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const { owner, user } = entry;
-    if (typeof owner !== "object" || user === undefined) return;
-    if (owner.entries.size <= this.options.maxSessionsPerUser) return;
-    // An expired one is none: it must not cost a live one its place.
-    for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
-    while (owner.entries.size > this.options.maxSessionsPerUser) {
-      const [oldest, next] = this.vault.entriesOf(user);
+    const { user } = entry;
+    if (user === undefined) return;
+    while (this.vault.countOf(user) > this.options.maxSessionsPerUser) {
+      // What was just saved stays, even if an update has left it in its place.
+      const next = this.vault.nextOf(user, entry, now)!;
+      // An expired one is none: it must not cost a live one its place.
+      if (!this.vault.find(next.sid, now)) continue;
       this.#counters.revoked++;
-      // An update leaves a session in its place: what was just saved stays all the same.
-      this.vault.remove(oldest === entry ? next : oldest, "destroy");
+      this.vault.remove(next, "destroy");
     }
   }
 

@@ -633,10 +633,16 @@ export class Model {
     if (user === undefined) return;
     const ofUser = () => this.kept.filter((kept) => kept.user === user);
     if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
-    for (const { sid } of ofUser()) this.#meet(sid);
     while (ofUser().length > this.#settings.maxSessionsPerUser) {
-      this.seen.capped++;
       const others = ofUser().filter((kept) => kept !== saved);
+      // One that has expired is none.
+      const [expired] = others.filter(({ expires }) => expires <= this.now)
+        .sort((a, b) => a.expires - b.expires || a.made - b.made);
+      if (expired) {
+        this.#meet(expired.sid);
+        continue;
+      }
+      this.seen.capped++;
       this.#revoke(others.sort((a, b) => a.lastUsed - b.lastUsed)[0]);
     }
   }
