@@ -8,7 +8,7 @@
  * survives saves, touches, and an eviction or an expiry that a save of what was
  * loaded before undoes. What has expired is forgotten by whoever meets it. A
  * date that has passed ends the session if the request that saves or touches
- * put it there, and nothing otherwise. A request that is no activity neither
+ * put it there, and nothing otherwise. A new session that has expired is one that expires. A request that is no activity neither
  * extends nor ends a life.
  *
  * **Options** are asked about what will be kept: the merged session as it will be
@@ -217,14 +217,14 @@ export class Model {
     let expires = this.#expiryOf(data, created);
     if (dateOf(data.cookie)! <= this.now) {
       const isItsOwn = isPoll ? !origin && !kept : isDateSet(origin, mine);
-      if (isItsOwn) return this.destroy(sid);
-      if (!kept) return {};
-      expires = kept.expires;
+      if (isItsOwn && (kept || origin)) return this.destroy(sid);
+      if (!kept && !isItsOwn) return {};
+      if (kept) expires = kept.expires;
     } else if (isPoll) {
       if (kept) expires = kept.expires;
       else if (left) expires = Math.min(expires, left.expires);
     }
-    if (expires <= this.now) return this.destroy(sid);
+    if (expires <= this.now && (kept || origin)) return this.destroy(sid);
     return this.#keep(sid, data, mine, expires, created, { kept, origin, visit, began });
   }
 
@@ -283,6 +283,9 @@ export class Model {
       return this.#late(sid);
     }
 
+    const isOver = expires <= this.now;
+    // Others may have loaded an earlier session of this id.
+    if (isOver) this.ends.push({ sid, at: ++this.#course });
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
     const isOvertaken = origin && from.kept && origin.version !== from.kept.version;
@@ -302,6 +305,10 @@ export class Model {
         version,
       };
       this.kept.push(kept);
+      if (isOver) {
+        this.#meet(sid);
+        return {};
+      }
     } else {
       Object.assign(kept, { text, expires, version });
       if (kept.rank === "protected") kept.address = networkOf(visit?.address);
