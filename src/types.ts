@@ -607,8 +607,8 @@ export interface LembroStore {
   purge(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
-   * Stops the timer; may be called twice. The store stays usable: it still
-   * never returns what has expired.
+   * Stops the timer, and writes and closes an open journal. May be called twice.
+   * The store stays usable: it still never returns what has expired.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -619,6 +619,8 @@ export interface LembroStore {
    * await store.close();
    * assertEquals(await store.length(), 0);
    * ```
+   *
+   * @throws What the file system says of the journal.
    */
   close(): Promise<void>;
   /** As above, with a callback. */
@@ -627,7 +629,8 @@ export interface LembroStore {
   close(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
-   * Closes the store at the end of a `using` block.
+   * Closes the store at the end of a `using` block, without waiting for a journal:
+   * what the file system says of that is an `error` event.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -641,6 +644,38 @@ export interface LembroStore {
    * ```
    */
   [Symbol.dispose](): void;
+
+  /**
+   * Closes the store at the end of an `await using` block.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * {
+   *   await using store = new (lembro(session))();
+   *   assertEquals(await store.length(), 0);
+   * }
+   * ```
+   */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /**
+   * Iterates over the live sessions with their ids: those that are there at the
+   * call, each once. Other work gets its turn in between.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * for await (const [sid, { cookie }] of store) assertEquals([sid, cookie.path], ["a", "/"]);
+   * ```
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]>;
 
   /**
    * Returns the counters, synchronously.
@@ -658,8 +693,8 @@ export interface LembroStore {
   stats(): LembroStats;
 
   /**
-   * Iterates over the live sessions with their ids: those that are there at
-   * the call, each once. It may be held while the store works.
+   * Iterates over the live sessions with their ids, synchronously: those that
+   * are there at the call, each once. It may be held while the store works.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";

@@ -244,6 +244,11 @@ export class Sessions {
 
   /** Iterates over the sessions that are live now, with their ids. */
   entries(): Generator<[sid: string, session: SessionData], void, undefined> {
+    return defined(this.walk());
+  }
+
+  /** Does the same; yields `undefined` for each that has expired by then. */
+  walk(): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
     return this.#parsed(this.vault.walk());
   }
 
@@ -638,10 +643,8 @@ export class Sessions {
 
   *#parsed(
     entries: Iterable<Entry | undefined>,
-  ): Generator<[sid: string, session: SessionData], void, undefined> {
-    for (const entry of entries) {
-      if (entry) yield [entry.sid, this.#load(entry)];
-    }
+  ): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
+    for (const entry of entries) yield entry && [entry.sid, this.#load(entry)];
   }
 
   /** Counts and announces an entry that is about to leave the vault. */
@@ -680,6 +683,12 @@ export class Sessions {
         return undefined;
       }
     };
+  }
+}
+
+function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void, undefined> {
+  for (const item of items) {
+    if (item !== undefined) yield item;
   }
 }
 
