@@ -360,7 +360,7 @@ function addressOfRequest(request: StoreRequest): string | undefined {
 }
 
 /** The default of `user`. */
-function userOfPassport(session: SessionData): User | undefined {
+export function userOfPassport(session: SessionData): User | undefined {
   const user = passportUserOf(session);
   if (isUser(user)) return user;
   const { id } = (user ?? {}) as { id?: unknown };

@@ -225,8 +225,8 @@ describe("a file that is no journal", () => {
     const [what, bytes] of [
       ["is empty", ""],
       ["is something else", "a".repeat(1_000)],
-      ["is of another version", "express-lembro sessions 3\n".padEnd(1_000)],
-      ["ends behind the title", "express-lembro sessions 2\n"],
+      ["is of another version", "express-lembro sessions 4\n".padEnd(1_000)],
+      ["ends behind the title", "express-lembro sessions 3\n"],
     ]
   ) {
     it(`${what}: refused, and left as it is`, async () => {

@@ -169,11 +169,13 @@ class OpenJournal implements Journal {
  * A file that is there is replayed first: each session comes back with its data,
  * rank, creation, user, the life it has left, and its place in the order of its
  * last save or touch. What has expired stays away, and is announced by `expire`
- * events. If the store is too small, its ranks decide. What it has already stays, and is written too. Open the
- * journal before the app listens.
+ * events. If the store is too small, its ranks decide. What it has already stays, and is written too.
+ * A session has the user that it was saved with; the option `user` is asked for those that had none,
+ * and one on which it throws is left out, which an `error` event says. Open the journal before the app
+ * listens: what is destroyed, revoked or cleared before it is open stays away all the same.
  *
  * From then on every change is on the disk within `interval` milliseconds. The
- * callbacks and promises of `destroy`, `revoke` and `clear` wait for the disk:
+ * callbacks and promises of `destroy`, `revokeUser` and `clear` wait for the disk:
  * a logout that was answered holds, even if the power fails right after it.
  *
  * If the disk fails, the app goes on from memory. The store emits one `error`

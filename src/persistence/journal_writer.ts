@@ -162,8 +162,6 @@ export class JournalWriter {
   #isLost = true;
   /** Whether the name of the file may not be on the disk. */
   #isUnnamed = false;
-  /** Whether the store takes a row of the file at this moment. */
-  #isLoading = false;
   #retryAfter = FIRST_RETRY;
   #isRetrying = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -190,6 +188,7 @@ export class JournalWriter {
     lock: Lock,
     interval: number,
     secrets: Secrets,
+    loader: Loader,
   ) {
     this.#disk = disk;
     this.#port = port;
@@ -202,13 +201,17 @@ export class JournalWriter {
     const noted = () => this.#noted();
     const changes = this.#changes;
     this.#stopObserving = port.observe({
-      upsert: (entry) => {
-        if (this.#isLoading) return;
-        changes.upsert(entry);
+      upsert: (entry, isDataSame) => {
+        if (loader.isEntering) return;
+        changes.upsert(entry, isDataSame);
         noted();
       },
       delete(entry, reason) {
         changes.delete(entry, reason);
+        noted();
+      },
+      end(sid) {
+        changes.end(sid);
         noted();
       },
       truncate() {
@@ -225,20 +228,39 @@ export class JournalWriter {
     path: string,
     { interval, ...secrets }: Secrets & { interval: number },
   ): Promise<JournalWriter> {
-    const target = await targetOf(disk, path);
-    const lock = await lockOf(disk, target);
-    const writer = new JournalWriter(disk, port, target, lock, interval, secrets);
+    // At once: what is destroyed while the file is read must not come back from it.
+    const loader = new Loader(port);
+    let opened!: (writer: JournalWriter | undefined) => void;
+    const opening = new Promise<JournalWriter | undefined>((resolve) => opened = resolve);
+    port.confirmBy(async () => {
+      const writer = await opening;
+      await (writer && writer.#confirm());
+    });
     try {
-      await removeLeftovers(disk, target, TEMPORARY, Infinity);
-      await removeLeftovers(disk, `${target}.lock`, LOCK_LEFTOVER, now() - HOUR);
-      await writer.#replay();
+      const target = await targetOf(disk, path);
+      const lock = await lockOf(disk, target);
+      const writer = new JournalWriter(disk, port, target, lock, interval, secrets, loader);
+      try {
+        await removeLeftovers(disk, target, TEMPORARY, Infinity);
+        await removeLeftovers(disk, `${target}.lock`, LOCK_LEFTOVER, now() - HOUR);
+        await writer.#exclusive(() => writer.#replay(loader));
+      } catch (error) {
+        writer.#stop();
+        await writer.#writer?.file.close().catch(() => {});
+        await lock.release();
+        throw error;
+      }
+      opened(writer);
+      writer.#noted();
+      writer.#considerCompaction();
+      return writer;
     } catch (error) {
-      writer.#stop();
-      await writer.#writer?.file.close().catch(() => {});
-      await lock.release();
+      port.confirmBy(undefined);
+      opened(undefined);
       throw error;
+    } finally {
+      loader.stop();
     }
-    return writer;
   }
 
   /** Waits until all that has changed is on the disk. */
@@ -274,7 +296,7 @@ export class JournalWriter {
     };
   }
 
-  async #replay(): Promise<void> {
+  async #replay(loader: Loader): Promise<void> {
     const hadSessions = this.#port.size > 0;
     const reader = await BlockReader.open(
       this.#disk,
@@ -287,35 +309,17 @@ export class JournalWriter {
     });
     let isComplete = false;
     if (reader) {
-      const omitted = await closing(reader, () => this.#load(reader));
+      await closing(reader, () => loader.read(reader));
+      const { omitted } = await loader.enter(reader, (entry) => {
+        // By a clock that may have been wrong: it stays away all the same.
+        this.#changes.delete(entry, "expire");
+        this.#port.announceExpired(entry);
+      });
       // What the store has not taken must not come back from the file later.
       isComplete = omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
     }
     if (reader && isComplete) await this.#resume(reader);
     else await this.#rewrite((swap) => swap());
-    this.#port.confirmBy(() => this.#confirm());
-    this.#noted();
-    this.#considerCompaction();
-  }
-
-  /** Brings the sessions of the file to the store. Returns how many it has not taken. */
-  async #load(reader: BlockReader): Promise<number> {
-    const loader = new Loader(this.#port, reader);
-    await loader.readAll();
-    const loaded = await loader.enter((prepared) => {
-      this.#isLoading = true;
-      try {
-        return this.#port.admit(prepared);
-      } finally {
-        this.#isLoading = false;
-      }
-    }, (row) => {
-      if (this.#port.find(row.sid)) return;
-      // The next start must not announce it again.
-      this.#changes.delete(row, "evict");
-      this.#port.announceExpired(row);
-    });
-    return loaded.omitted;
   }
 
   async #resume(reader: BlockReader): Promise<void> {

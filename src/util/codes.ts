@@ -4,7 +4,8 @@
  * - `ERR_LEMBRO_OPTION`: an option is unknown, or cannot be used.
  * - `ERR_LEMBRO_ARGUMENT`: another argument of a call cannot be used.
  * - `ERR_LEMBRO_RESULT`: a function of the app, such as an option or the
- *   `change` of an update, has returned what cannot be used.
+ *   `change` of an update, has returned what cannot be used, or has thrown in
+ *   the background.
  * - `ERR_LEMBRO_SESSION_TOO_LARGE`: see {@linkcode SessionTooLargeError}.
  * - `ERR_LEMBRO_JOURNAL`, `ERR_LEMBRO_SNAPSHOT`: see {@linkcode BadFileError}.
  * - `ERR_LEMBRO_JOURNAL_IN_USE`: see {@linkcode JournalInUseError}.
