@@ -291,7 +291,7 @@ export class Model {
 
     const isOver = expires <= this.now;
     // Others may have loaded an earlier session of this id.
-    if (isOver) this.ends.push({ sid, at: ++this.#course });
+    if (isOver) this.destroy(sid);
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
     const isOvertaken = origin && from.kept && origin.version !== from.kept.version;
