@@ -3,6 +3,7 @@ import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
+import type { ListedUser } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
@@ -216,6 +217,24 @@ export class Sessions {
     }
     ids.length = length;
     return ids;
+  }
+
+  /** Lists the users that have a session. */
+  *users(): Steps<ListedUser[]> {
+    const users = new Map<string, ListedUser>();
+    for (const entry of this.vault.walk()) {
+      if (entry?.user !== undefined) {
+        const { user, lastUsed } = entry;
+        const known = users.get(user);
+        if (!known) users.set(user, { user, sessions: 1, lastUsed });
+        else {
+          known.sessions++;
+          known.lastUsed = Math.max(known.lastUsed, lastUsed);
+        }
+      }
+      yield;
+    }
+    return [...users.values()];
   }
 
   *length(): Steps<number> {
