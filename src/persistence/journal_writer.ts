@@ -1,14 +1,17 @@
 import { dirname } from "node:path";
+import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Port } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
 import { now } from "../util/time.ts";
 import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
 import {
+  checkIsFile,
   closing,
   codeOf,
   type Disk,
   type DiskFile,
+  keepOwner,
   removeLeftovers,
   renamePatiently,
   secondName,
@@ -29,6 +32,8 @@ const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
 const IN_USE = "ERR_LEMBRO_JOURNAL_IN_USE";
 /** The code of the event when the journal cannot be written. */
 const UNWRITTEN = "ERR_LEMBRO_JOURNAL_WRITE";
+/** The code of the event when somebody else has taken the lock: nothing is written any more. */
+const LOST = "ERR_LEMBRO_JOURNAL_LOST";
 
 const OPEN = "open journal";
 const PURPOSE: Purpose = { cannot: OPEN, code: BAD_JOURNAL, kind: "journal" };
@@ -55,9 +60,8 @@ const PATIENCE = 3_000;
 const FIRST_RETRY = 100;
 const LAST_RETRY = 5_000;
 
-/** What a lock leaves behind its path if its process was killed in the middle of taking it. */
-const LOCK_LEFTOVER = /^(\.after)?\.[\da-f-]{36}$/;
-const HOUR = 60 * 60 * 1000;
+/** The codes of a disk that is full: an app starts nevertheless, with what is there. */
+const FULL = ["ENOSPC", "EDQUOT"];
 
 /** The size of a session in a file that is not known yet, for each byte of it in the store. */
 const USUAL_RATIO = 0.6;
@@ -132,6 +136,14 @@ class Outage {
   }
 }
 
+/** How a journal is opened. */
+export interface JournalSettings extends Secrets {
+  /** In milliseconds. */
+  readonly interval: number;
+  /** How long to wait for another process to close the file, in milliseconds. */
+  readonly wait?: number;
+}
+
 /** Keeps the file of a store up to date. */
 export class JournalWriter {
   readonly #disk: Disk;
@@ -162,6 +174,10 @@ export class JournalWriter {
   #isLost = true;
   /** Whether the name of the file may not be on the disk. */
   #isUnnamed = false;
+  /** What is thrown once somebody else has the file. */
+  #lost: Error | undefined;
+  /** Whether the file has been replayed. */
+  #isOpen = false;
   #retryAfter = FIRST_RETRY;
   #isRetrying = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -196,6 +212,7 @@ export class JournalWriter {
     this.#lock = lock;
     this.#interval = interval;
     this.#secrets = secrets;
+    lock.onLost = () => this.#lose();
     this.#writing = new Outage(port, `Journal ${path} is written again`);
     this.#compacting = new Outage(port, `Journal ${path} is compacted again`);
     const noted = () => this.#noted();
@@ -226,7 +243,7 @@ export class JournalWriter {
     disk: Disk,
     port: Port,
     path: string,
-    { interval, ...secrets }: Secrets & { interval: number },
+    { interval, wait, ...secrets }: JournalSettings,
   ): Promise<JournalWriter> {
     // At once: what is destroyed while the file is read must not come back from it.
     const loader = new Loader(port);
@@ -238,16 +255,16 @@ export class JournalWriter {
     });
     try {
       const target = await targetOf(disk, path);
-      const lock = await lockOf(disk, target);
+      await checkIsFile(disk, target, OPEN);
+      const lock = await lockOf(disk, target, wait);
       const writer = new JournalWriter(disk, port, target, lock, interval, secrets, loader);
       try {
         await removeLeftovers(disk, target, TEMPORARY, Infinity);
-        await removeLeftovers(disk, `${target}.lock`, LOCK_LEFTOVER, now() - HOUR);
         await writer.#exclusive(() => writer.#replay(loader));
       } catch (error) {
         writer.#stop();
         await writer.#writer?.file.close().catch(() => {});
-        await lock.release();
+        await lock.release().catch(() => {});
         throw error;
       }
       opened(writer);
@@ -278,7 +295,7 @@ export class JournalWriter {
    * After some failures it may end without.
    */
   async finish(): Promise<void> {
-    if (this.#isUpToDate || this.#futile > 2) return;
+    if (this.#lost || this.#isUpToDate || this.#futile > 2) return;
     await this.#commit().catch(() => this.#futile++);
   }
 
@@ -292,7 +309,7 @@ export class JournalWriter {
       compactions: this.#compactions,
       errors: this.#errors,
       lastError: this.#lastError,
-      isFailing: this.#writing.since !== undefined,
+      isFailing: this.#writing.since !== undefined || this.#lost !== undefined,
     };
   }
 
@@ -318,8 +335,15 @@ export class JournalWriter {
       // What the store has not taken must not come back from the file later.
       isComplete = omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
     }
-    if (reader && isComplete) await this.#resume(reader);
-    else await this.#rewrite((swap) => swap());
+    try {
+      if (reader && isComplete) await this.#resume(reader);
+      else await this.#rewrite((swap) => swap());
+    } catch (error) {
+      if (!FULL.includes(codeOf(error) ?? "")) throw error;
+      this.#isLost = true;
+      this.#failed(error as Error);
+    }
+    this.#isOpen = true;
   }
 
   async #resume(reader: BlockReader): Promise<void> {
@@ -341,7 +365,7 @@ export class JournalWriter {
 
   /** Something has changed that is not in the file yet. */
   #noted(): void {
-    if (!this.#writer || this.#changes.isEmpty || this.#isClosed) return;
+    if (!this.#isOpen || this.#changes.isEmpty || this.#isClosed) return;
     this.#oldest ??= now();
     this.#futile = 0;
     if (this.#isRetrying) {
@@ -371,6 +395,7 @@ export class JournalWriter {
    * wait for it. Rejects if the disk fails; the changes are kept then.
    */
   #commit(): Promise<void> {
+    if (this.#lost) return Promise.reject(this.#lost);
     if (!this.#current) {
       if (this.#isUpToDate) return Promise.resolve();
       this.#current = this.#exclusive(() => this.#write()).finally(() => this.#current = undefined);
@@ -424,6 +449,7 @@ export class JournalWriter {
 
   /** Somebody may have removed the file, cut it off, or put another one in its place. */
   async #checkPath(): Promise<void> {
+    await this.#checkLock();
     const { ino, dev, size } = await this.#disk.stat(this.#path).catch((error) => {
       this.#isLost ||= codeOf(error) === "ENOENT";
       throw error;
@@ -434,8 +460,29 @@ export class JournalWriter {
     throw failure(Error, UNWRITTEN, `${this.#path} was changed by somebody else`);
   }
 
+  /** Somebody else has the file if its lock is gone. */
+  async #checkLock(): Promise<void> {
+    if (this.#lost || !await this.#lock.isHeld()) throw this.#lose();
+  }
+
+  /** Stops writing for good: what is at the path now is somebody else's. */
+  #lose(): Error {
+    if (this.#lost) return this.#lost;
+    const rule = `its lock must stay where it is: received ${this.#path} without it: nothing is ` +
+      "written to it any more; restart the app";
+    this.#lost = failure(Error, LOST, `Cannot write journal: ${rule}`);
+    this.#lastError = this.#lost;
+    this.#stop();
+    clearTimeout(this.#retry);
+    this.#changes.take();
+    this.#release();
+    this.#port.announce("error", this.#lost);
+    return this.#lost;
+  }
+
   /** Makes the file one that can be written to, after the disk has failed. */
   async #repair(): Promise<void> {
+    if (this.#isTorn || this.#isLost) await this.#checkLock();
     if (this.#isTorn && !this.#isLost) await this.#reopen();
     if (this.#isLost) await this.#rewrite((swap) => swap());
     if (this.#isUnnamed) await this.#name();
@@ -469,13 +516,19 @@ export class JournalWriter {
     this.#retryAfter = FIRST_RETRY;
     this.#isRetrying = false;
     this.#writing.end();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const attempt of waiting) attempt();
+    this.#release();
     this.#considerCompaction();
   }
 
+  /** Lets those go on that wait for the disk. */
+  #release(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const attempt of waiting) attempt();
+  }
+
   #failed(error: Error): void {
+    if (this.#lost) return;
     this.#errors++;
     this.#lastError = error;
     this.#writing.begin(`Cannot write journal: ${error.message}`, error);
@@ -491,7 +544,7 @@ export class JournalWriter {
 
   /** What the answers of `destroy`, `revoke` and `clear` wait for: at most {@linkcode PATIENCE}. */
   #confirm(): Promise<void> {
-    if (this.#isUpToDate) return Promise.resolve();
+    if (this.#lost || this.#isUpToDate) return Promise.resolve();
     const { since } = this.#writing;
     const patience = since === undefined ? PATIENCE : since + PATIENCE - now();
     if (patience <= 0) return Promise.resolve();
@@ -516,8 +569,8 @@ export class JournalWriter {
 
   /** Compacts the file in the background if it has become too large. */
   #considerCompaction(): void {
-    if (this.#compaction || this.#isClosed || this.#isRetrying) return;
-    const bytes = this.#writer!.bytes;
+    if (this.#compaction || this.#isClosed || this.#isRetrying || !this.#writer) return;
+    const { bytes } = this.#writer;
     if (
       bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight || now() < this.#noCompactionBefore
     ) {
@@ -542,7 +595,7 @@ export class JournalWriter {
       this.#noCompactionBefore = 0;
       this.#compacting.end();
     } catch (error) {
-      if (error === CLOSED) return;
+      if (error === CLOSED || this.#lost) return;
       this.#noCompactionBefore = now() + LAST_RETRY;
       this.#errors++;
       this.#lastError = error as Error;
@@ -562,6 +615,7 @@ export class JournalWriter {
     let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(temporary, "wx", 0o600);
+      await keepOwner(this.#disk, file, this.#path);
       const writer = await BlockWriter.create(file, {
         kind: "journal",
         serializer,
@@ -592,10 +646,13 @@ export class JournalWriter {
     await writer.sync();
     await this.#identify(writer.file);
     const removeOld = await secondName(this.#disk, this.#path);
-    await renamePatiently(this.#disk, temporary, this.#path).catch(async (error) => {
+    try {
+      await this.#checkLock();
+      await renamePatiently(this.#disk, temporary, this.#path);
+    } catch (error) {
       await removeOld();
       throw error;
-    });
+    }
     const before = this.#writer;
     this.#writer = writer;
     this.#isLost = this.#isTorn = false;
@@ -637,27 +694,43 @@ export class JournalWriter {
       await this.#compaction;
       // What has come in between, or what could not be written.
       await this.#commit();
-      await this.#exclusive(async () => {
-        await this.#writer!.mark();
-        await this.#writer!.sync();
-      });
+      await this.#exclusive(() => this.#end());
     } finally {
       clearTimeout(this.#retry);
-      for (const attempt of this.#waiting) attempt();
-      await this.#writer!.file.close().catch(() => {});
+      this.#release();
+      await this.#writer?.file.close().catch(() => {});
       await this.#lock.release().catch(() => {});
     }
   }
-}
 
-async function lockOf(disk: Disk, target: string): Promise<Lock> {
-  try {
-    return await Lock.acquire(disk, `${target}.lock`);
-  } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
-    const { pid } = error;
-    const message = `Cannot ${OPEN}: ${target} must not be open already: received one that ` +
-      `process ${pid} has locked with ${target}.lock`;
-    throw failure(Error, IN_USE, message, { pid });
+  async #end(): Promise<void> {
+    try {
+      await this.#checkPath();
+    } catch (error) {
+      if (this.#lost || !this.#isLost) throw error;
+      await this.#repair();
+    }
+    await this.#writer!.mark();
+    await this.#writer!.sync();
   }
 }
+
+async function lockOf(disk: Disk, target: string, wait: number | undefined): Promise<Lock> {
+  try {
+    return await Lock.acquire(disk, target, { wait });
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
+    const { pid, isOwn } = error;
+    const holder = isOwn
+      ? `this very process, ${pid}, has open: close the other journal first, as when a hot ` +
+        "reload runs the app's modules again"
+      : pid === process.pid
+      ? `process ${pid} of another container has open, or another thread of this process: ${HELP}`
+      : `process ${pid} has open: ${HELP}`;
+    const rule = `${target} must not be open already: received one that ${holder}`;
+    throw failure(Error, IN_USE, `Cannot ${OPEN}: ${rule}`, { pid });
+  }
+}
+
+/** What to do about a journal that another process has open. */
+const HELP = "end that one first, or let this one wait for it with the option wait";
