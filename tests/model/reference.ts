@@ -216,8 +216,8 @@ export class Model {
     }
     const isPoll = Boolean(visit?.isPoll);
     const data = kept && (origin || isPoll) ? this.#merged(origin, mine, kept, isPoll) : mine;
-    const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
-    const left = isPoll && origin && !kept ? this.#departed(sid) : undefined;
+    const created = kept?.created ?? (origin && this.#departed(origin)?.created) ?? this.now;
+    const left = isPoll && origin && !kept ? this.#departed(origin) : undefined;
     // A poll that comes too late to keep it, but that is no logout.
     if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
@@ -513,8 +513,9 @@ export class Model {
     return this.kept.find((kept) => kept.sid === sid);
   }
 
-  #departed(sid: string): Kept | undefined {
-    return this.departed.find((kept) => kept.sid === sid);
+  /** What a live session was loaded from, once it has left: another one may have had its id since. */
+  #departed({ life }: Origin): Kept | undefined {
+    return this.departed.find((kept) => kept.life === life);
   }
 
   #ofRank(rank: Rank): Kept[] {
