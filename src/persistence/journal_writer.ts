@@ -1,14 +1,17 @@
 import { dirname } from "node:path";
+import process from "node:process";
 import timers from "node:timers";
 import type { Port } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
 import { monotonicNow, now } from "../util/time.ts";
 import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
 import {
+  checkIsFile,
   closing,
   codeOf,
   type Disk,
   type DiskFile,
+  keepOwner,
   removeLeftovers,
   renamePatiently,
   secondName,
@@ -28,6 +31,8 @@ import type { Secrets } from "./sealing.ts";
 const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
 /** The code of the error for a journal that is open already. */
 const IN_USE = "ERR_LEMBRO_JOURNAL_IN_USE";
+/** The code of the event when somebody else has taken the lock: nothing is written any more. */
+const LOST = "ERR_LEMBRO_JOURNAL_LOST";
 
 const OPEN = "open journal";
 const PURPOSE: Purpose = { cannot: OPEN, code: BAD_JOURNAL, kind: "journal" };
@@ -48,9 +53,8 @@ const ROUNDS = 10;
 const FIRST_RETRY = 100;
 const LAST_RETRY = 5_000;
 
-/** What a lock leaves behind its path if its process was killed in the middle of taking it. */
-const LOCK_LEFTOVER = /^(\.after)?\.[\da-f-]{36}$/;
-const HOUR = 60 * 60 * 1000;
+/** The codes of a disk that is full: an app starts nevertheless, with what is there. */
+const FULL = ["ENOSPC", "EDQUOT"];
 
 /** The size of a session in a file that is not known yet, for each byte of it in the store. */
 const USUAL_RATIO = 0.6;
@@ -100,6 +104,14 @@ export interface JournalStats {
   isFailing: boolean;
 }
 
+/** How a journal is opened. */
+export interface JournalSettings extends Secrets {
+  /** In milliseconds. */
+  readonly interval: number;
+  /** How long to wait for another process to close the file, in milliseconds. */
+  readonly wait?: number;
+}
+
 /** Keeps the file of a store up to date. */
 export class JournalWriter {
   readonly #disk: Disk;
@@ -130,6 +142,10 @@ export class JournalWriter {
   #isLost = true;
   /** Whether the name of the file may not be on the disk. */
   #isUnnamed = false;
+  /** What is thrown once somebody else has the file. */
+  #lost: Error | undefined;
+  /** Whether the file has been replayed. */
+  #isOpen = false;
   #retryAfter = FIRST_RETRY;
   #isRetrying = false;
   #retry: ReturnType<typeof timers.setTimeout> | undefined;
@@ -166,6 +182,7 @@ export class JournalWriter {
     this.#lock = lock;
     this.#interval = interval;
     this.#secrets = secrets;
+    lock.onLost = () => this.#lose();
     const noted = () => this.#noted();
     const changes = this.#changes;
     this.#stopObserving = port.observe({
@@ -194,7 +211,7 @@ export class JournalWriter {
     disk: Disk,
     port: Port,
     path: string,
-    { interval, ...secrets }: Secrets & { interval: number },
+    { interval, wait, ...secrets }: JournalSettings,
   ): Promise<JournalWriter> {
     // At once: what is destroyed while the file is read must not come back from it.
     const loader = new Loader(port);
@@ -206,16 +223,16 @@ export class JournalWriter {
     });
     try {
       const target = await targetOf(disk, path);
-      const lock = await lockOf(disk, target);
+      await checkIsFile(disk, target, OPEN);
+      const lock = await lockOf(disk, target, wait);
       const writer = new JournalWriter(disk, port, target, lock, interval, secrets, loader);
       try {
         await removeLeftovers(disk, target, TEMPORARY, Infinity);
-        await removeLeftovers(disk, `${target}.lock`, LOCK_LEFTOVER, now() - HOUR);
         await writer.#exclusive(() => writer.#replay(loader));
       } catch (error) {
         writer.#stop();
         await writer.#writer?.file.close().catch(() => {});
-        await lock.release();
+        await lock.release().catch(() => {});
         throw error;
       }
       opened(writer);
@@ -250,7 +267,7 @@ export class JournalWriter {
    * After some failures it may end without.
    */
   async finish(): Promise<void> {
-    if (this.#isUpToDate || this.#futile > 2) return;
+    if (this.#lost || this.#isUpToDate || this.#futile > 2) return;
     await this.#commit().catch(() => this.#futile++);
   }
 
@@ -264,7 +281,7 @@ export class JournalWriter {
       compactions: this.#compactions,
       errors: this.#errors,
       lastError: this.#lastError,
-      isFailing: this.#outage.isOn,
+      isFailing: this.#outage.isOn || this.#lost !== undefined,
     };
   }
 
@@ -290,8 +307,15 @@ export class JournalWriter {
       // What the store has not taken must not come back from the file later.
       isComplete = omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
     }
-    if (reader && isComplete) await this.#resume(reader);
-    else await this.#rewrite((swap) => swap());
+    try {
+      if (reader && isComplete) await this.#resume(reader);
+      else await this.#rewrite((swap) => swap());
+    } catch (error) {
+      if (!FULL.includes(codeOf(error) ?? "")) throw error;
+      this.#isLost = true;
+      this.#failed(error as Error);
+    }
+    this.#isOpen = true;
   }
 
   async #resume(reader: BlockReader): Promise<void> {
@@ -313,7 +337,7 @@ export class JournalWriter {
 
   /** Something has changed that is not in the file yet. */
   #noted(): void {
-    if (!this.#writer || this.#changes.isEmpty || this.#isClosed) return;
+    if (!this.#isOpen || this.#changes.isEmpty || this.#isClosed) return;
     this.#oldest ??= monotonicNow();
     this.#futile = 0;
     if (this.#changes.size > TOO_MANY) {
@@ -341,6 +365,7 @@ export class JournalWriter {
    * wait for it. Rejects if the disk fails; the changes are kept then.
    */
   #commit(): Promise<void> {
+    if (this.#lost) return Promise.reject(this.#lost);
     if (!this.#current) {
       if (this.#isUpToDate) return Promise.resolve();
       this.#current = this.#exclusive(() => this.#write()).finally(() => this.#current = undefined);
@@ -392,6 +417,7 @@ export class JournalWriter {
 
   /** Somebody may have removed the file, cut it off, or put another one in its place. */
   async #checkPath(): Promise<void> {
+    await this.#checkLock();
     const { ino, dev, size } = await this.#disk.stat(this.#path).catch((error) => {
       this.#isLost ||= codeOf(error) === "ENOENT";
       throw error;
@@ -402,8 +428,29 @@ export class JournalWriter {
     throw failure(Error, UNWRITTEN, `${this.#path} was changed by somebody else`);
   }
 
+  /** Somebody else has the file if its lock is gone. */
+  async #checkLock(): Promise<void> {
+    if (this.#lost || !await this.#lock.isHeld()) throw this.#lose();
+  }
+
+  /** Stops writing for good: what is at the path now is somebody else's. */
+  #lose(): Error {
+    if (this.#lost) return this.#lost;
+    const rule = `its lock must stay where it is: received ${this.#path} without it: nothing is ` +
+      "written to it any more; restart the app";
+    this.#lost = failure(Error, LOST, `Cannot write journal: ${rule}`);
+    this.#lastError = this.#lost;
+    this.#stop();
+    timers.clearTimeout(this.#retry);
+    this.#changes.take();
+    this.#release();
+    this.#port.announce("error", this.#lost);
+    return this.#lost;
+  }
+
   /** Makes the file one that can be written to, after the disk has failed. */
   async #repair(): Promise<void> {
+    if (this.#isTorn || this.#isLost) await this.#checkLock();
     if (this.#isTorn && !this.#isLost) await this.#reopen();
     if (this.#isLost) await this.#rewrite((swap) => swap());
     if (this.#isUnnamed) await this.#name();
@@ -438,13 +485,19 @@ export class JournalWriter {
     this.#isRetrying = false;
     this.#outage.end("write");
     this.#answers();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const attempt of waiting) attempt();
+    this.#release();
     this.#considerCompaction();
   }
 
+  /** Lets those go on that wait for the disk. */
+  #release(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const attempt of waiting) attempt();
+  }
+
   #failed(error: Error): void {
+    if (this.#lost) return;
     this.#errors++;
     this.#lastError = error;
     this.#outage.begin("write", error);
@@ -461,7 +514,7 @@ export class JournalWriter {
 
   /** What the answers of `destroy`, `revoke` and `clear` wait for: at most {@linkcode PATIENCE}. */
   #confirm(): Promise<void> {
-    if (this.#isUpToDate) return Promise.resolve();
+    if (this.#lost || this.#isUpToDate) return Promise.resolve();
     const patience = PATIENCE - this.#outage.age;
     if (patience <= 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -484,8 +537,8 @@ export class JournalWriter {
 
   /** Compacts the file in the background if it has become too large. */
   #considerCompaction(): void {
-    if (this.#compaction || this.#isClosed || this.#isRetrying) return;
-    const bytes = this.#writer!.bytes;
+    if (this.#compaction || this.#isClosed || this.#isRetrying || !this.#writer) return;
+    const { bytes } = this.#writer;
     if (
       bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight ||
       monotonicNow() < this.#noCompactionBefore
@@ -509,7 +562,7 @@ export class JournalWriter {
       await this.#rewrite((swap) => this.#exclusive(swap));
       this.#compactions++;
     } catch (error) {
-      if (error === CLOSED) return;
+      if (error === CLOSED || this.#lost) return;
       this.#noCompactionBefore = monotonicNow() + LAST_RETRY;
       this.#errors++;
       this.#lastError = error as Error;
@@ -521,7 +574,7 @@ export class JournalWriter {
 
   /** The disk has not answered a call for some seconds. */
   #hangs(): void {
-    if (this.#writer && !this.#isClosed) this.#outage.begin("answer", unanswered());
+    if (this.#isOpen && !this.#isClosed) this.#outage.begin("answer", unanswered());
   }
 
   /** Work with the file has come to its end. */
@@ -541,6 +594,7 @@ export class JournalWriter {
     let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(temporary, "wx", 0o600);
+      await keepOwner(this.#disk, file, this.#path);
       const writer = await BlockWriter.create(file, {
         kind: "journal",
         serializer,
@@ -573,10 +627,13 @@ export class JournalWriter {
     await writer.sync();
     await this.#identify(writer.file);
     const removeOld = await secondName(this.#disk, this.#path);
-    await renamePatiently(this.#disk, temporary, this.#path).catch(async (error) => {
+    try {
+      await this.#checkLock();
+      await renamePatiently(this.#disk, temporary, this.#path);
+    } catch (error) {
       await removeOld();
       throw error;
-    });
+    }
     const before = this.#writer;
     this.#writer = writer;
     this.#isLost = this.#isTorn = false;
@@ -622,27 +679,43 @@ export class JournalWriter {
       await this.#compaction;
       // What has come in between, or what could not be written.
       await this.#commit();
-      await this.#exclusive(async () => {
-        await this.#writer!.mark();
-        await this.#writer!.sync();
-      });
+      await this.#exclusive(() => this.#end());
     } finally {
       timers.clearTimeout(this.#retry);
-      for (const attempt of this.#waiting) attempt();
-      await this.#writer!.file.close().catch(() => {});
+      this.#release();
+      await this.#writer?.file.close().catch(() => {});
       await this.#lock.release().catch(() => {});
     }
   }
-}
 
-async function lockOf(disk: Disk, target: string): Promise<Lock> {
-  try {
-    return await Lock.acquire(disk, `${target}.lock`);
-  } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
-    const { pid } = error;
-    const message = `Cannot ${OPEN}: ${target} must not be open already: received one that ` +
-      `process ${pid} has locked with ${target}.lock`;
-    throw failure(Error, IN_USE, message, { pid });
+  async #end(): Promise<void> {
+    try {
+      await this.#checkPath();
+    } catch (error) {
+      if (this.#lost || !this.#isLost) throw error;
+      await this.#repair();
+    }
+    await this.#writer!.mark();
+    await this.#writer!.sync();
   }
 }
+
+async function lockOf(disk: Disk, target: string, wait: number | undefined): Promise<Lock> {
+  try {
+    return await Lock.acquire(disk, target, { wait });
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
+    const { pid, isOwn } = error;
+    const holder = isOwn
+      ? `this very process, ${pid}, has open: close the other journal first, as when a hot ` +
+        "reload runs the app's modules again"
+      : pid === process.pid
+      ? `process ${pid} of another container has open, or another thread of this process: ${HELP}`
+      : `process ${pid} has open: ${HELP}`;
+    const rule = `${target} must not be open already: received one that ${holder}`;
+    throw failure(Error, IN_USE, `Cannot ${OPEN}: ${rule}`, { pid });
+  }
+}
+
+/** What to do about a journal that another process has open. */
+const HELP = "end that one first, or let this one wait for it with the option wait";

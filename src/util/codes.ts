@@ -9,6 +9,8 @@
  * - `ERR_LEMBRO_SESSION_TOO_LARGE`: see {@linkcode SessionTooLargeError}.
  * - `ERR_LEMBRO_JOURNAL`, `ERR_LEMBRO_SNAPSHOT`: see {@linkcode BadFileError}.
  * - `ERR_LEMBRO_JOURNAL_IN_USE`: see {@linkcode JournalInUseError}.
+ * - `ERR_LEMBRO_JOURNAL_LOST`: somebody took away the lock of an open journal, which is written no
+ *   more.
  * - `ERR_LEMBRO_JOURNAL_WRITE`: a journal cannot be written at the moment.
  *
  * An error of the file system keeps the code of the system, such as `ENOENT`.
@@ -31,6 +33,7 @@ export type LembroErrorCode =
   | "ERR_LEMBRO_JOURNAL"
   | "ERR_LEMBRO_SNAPSHOT"
   | "ERR_LEMBRO_JOURNAL_IN_USE"
+  | "ERR_LEMBRO_JOURNAL_LOST"
   | "ERR_LEMBRO_JOURNAL_WRITE";
 
 /**

@@ -181,18 +181,17 @@ export class Entry implements SessionRecord, Linked<Entry> {
  */
 export class Life {
   readonly sid: string;
-  /** The time from one clearing of the store to the next; none once the session is destroyed. */
-  era: object | undefined;
-  /** Its place among the lives whose entries have left: see weak_index.ts. */
-  next: Life | undefined = undefined;
+  /** The number of endings before it. */
+  readonly epoch: number;
+  isDestroyed = false;
   /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
   created: number | undefined = undefined;
   /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
   expires: number | undefined = undefined;
 
-  constructor(sid: string, era: object) {
+  constructor(sid: string, epoch: number) {
     this.sid = sid;
-    this.era = era;
+    this.epoch = epoch;
   }
 
   /** Notes what is still to be known when `entry` has left. */
