@@ -31,7 +31,7 @@ import { pretty } from "./util/sizes.ts";
 import { inSlices, inTurns, sliced } from "./util/slices.ts";
 import { every, monotonicNow, now } from "./util/time.ts";
 import { inBatches, type ListedUser, USERS } from "./util/user_list.ts";
-import { warn } from "./util/warnings.ts";
+import { warn, warnInCluster } from "./util/warnings.ts";
 
 // A promise where there is no callback: the overloads of LembroStore say which.
 // deno-lint-ignore no-explicit-any
@@ -90,6 +90,7 @@ export function lembro<Base extends object>(
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
+      warnInCluster();
       if (ready) defer(ready);
     }
 

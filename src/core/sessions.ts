@@ -309,8 +309,11 @@ export class Sessions {
   admit(entry: Entry, rank: Rank): boolean {
     const { sid, user, created, lastUsed } = entry;
     if (this.vault.find(sid, this.now())) return false;
-    const others = user === undefined ? 0 : this.vault.countOf(user);
-    if (others >= this.options.maxSessionsPerUser) return false;
+    if (user !== undefined) {
+      const { maxSessionsPerUser } = this.options;
+      this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
+      if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
+    }
     const candidate = {
       sid,
       record: entry,
@@ -398,7 +401,8 @@ export class Sessions {
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
-    if (expires <= now || hasPassed && !isLeftAlone) {
+    const isOver = expires <= now || hasPassed && !isLeftAlone;
+    if (isOver && (kept || origin)) {
       this.destroy(sid);
       return undefined;
     }
@@ -420,12 +424,19 @@ export class Sessions {
       if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
     }
 
+    if (isOver) {
+      // What others had loaded under this id is over too.
+      this.destroy(sid);
+      if (found) return undefined;
+    }
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
     const life = found ? found.life : origin?.life;
     const entry = this.vault.put(
       { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
       found && found === place ? "update" : "save",
     );
+    // A new session that has expired is counted and announced like any other.
+    if (isOver) return this.vault.find(sid, now);
     if (isFollowed) {
       const epoch = this.#endings.epochOf(request, origin?.epoch);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
@@ -565,13 +576,21 @@ export class Sessions {
   #limitUser(entry: Entry, now: number): void {
     const { user } = entry;
     if (user === undefined) return;
-    while (this.vault.countOf(user) > this.options.maxSessionsPerUser) {
-      // What was just saved stays, even if an update has left it in its place.
-      const next = this.vault.nextOf(user, entry, now)!;
-      // An expired one is none: it must not cost a live one its place.
-      if (!this.vault.find(next.sid, now)) continue;
+    const { maxSessionsPerUser } = this.options;
+    this.#forgetExpired(user, maxSessionsPerUser, now);
+    while (this.vault.countOf(user) > maxSessionsPerUser) {
       this.#counters.revoked++;
-      this.vault.remove(next, "destroy");
+      // What was just saved stays, even if an update has left it in its place.
+      this.vault.remove(this.vault.leastRecentOf(user, entry)!, "destroy");
+    }
+  }
+
+  /** Forgets expired sessions of a user who has more than `most`: they must not cost a live one its place. */
+  #forgetExpired(user: string, most: number, now: number): void {
+    while (this.vault.countOf(user) > most) {
+      const { sid, expires } = this.vault.firstToExpireOf(user)!;
+      if (expires > now) return;
+      this.vault.find(sid, now);
     }
   }
 

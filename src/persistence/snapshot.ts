@@ -25,7 +25,7 @@ import type { LembroStore } from "../types.ts";
 import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
-import { closing, nodeDisk } from "./disk.ts";
+import { checkIsFile, closing, nodeDisk } from "./disk.ts";
 import { Loader } from "./loader.ts";
 import { readSecrets } from "./sealing.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
@@ -239,6 +239,7 @@ export async function loadSnapshot(
   // At once: what is destroyed while the file is read must not come back from it.
   const loader = new Loader(port);
   try {
+    await checkIsFile(nodeDisk, where, LOAD);
     const reader = await BlockReader.open(nodeDisk, where, PURPOSE, serializer, secrets);
     await closing(reader, () => loader.read(reader));
     return await loader.enter(reader);

@@ -93,17 +93,27 @@ describe("Users", () => {
     }
   });
 
-  it("nextOf: is an expired one, else the one used least recently, and never the spared one", () => {
+  it("firstToExpireOf, leastRecentOf: look at all entries of the user", () => {
     const users = new Users();
     const [a, b, c] = ["a", "b", "c"].map((sid) => entryOf(sid));
-    for (const entry of [a, b, c]) users.set(entry, "ada");
-    const next = (spared: typeof a, now: number) => users.nextOf("ada", spared, now)?.sid;
-    assertEquals([next(c, 0), next(a, 0)], ["a", "b"]);
+    const found = (spared: typeof a) => [
+      users.firstToExpireOf("ada")?.sid,
+      users.leastRecentOf("ada", spared)?.sid,
+    ];
+    assertEquals(found(a), [undefined, undefined]);
+    users.set(a, "ada");
+    assertEquals([found(a), found(b)], [["a", undefined], ["a", "a"]]);
+    for (const entry of [b, c]) users.set(entry, "ada");
+    assertEquals([found(c), found(a)], [["a", "a"], ["a", "b"]]);
     b.expires = 10;
     users.set(b, "ada");
-    assertEquals([next(c, 9), next(c, 10), next(b, 10)], ["a", "b", "a"]);
-    users.remove(b);
-    assertEquals(next(c, 10), "a");
+    assertEquals(found(a), ["b", "c"]);
+    c.expires = 5;
+    users.set(c, "ada");
+    assertEquals(found(b), ["c", "a"]);
+    users.remove(c);
+    users.remove(a);
+    assertEquals(found(a), ["b", "b"]);
   });
 
   it("restore: comes to its place whatever the order, as in a file with several ranks", () => {

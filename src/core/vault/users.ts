@@ -55,15 +55,16 @@ export class Users {
     return unique;
   }
 
-  /**
-   * Returns the entry of `user` that is to go if there are too many, other than
-   * `spared`: one that has expired by `now`, else the least recently used one.
-   */
-  nextOf(user: string, spared: Entry, now: number): Entry | undefined {
+  /** Returns the entry of `user` that is the first to expire. */
+  firstToExpireOf(user: string): Entry | undefined {
     const found = this.#owners.get(user);
-    if (!(found instanceof UserGroup)) return undefined;
-    const expiring = found.byExpiry.first?.entry;
-    if (expiring && expiring !== spared && expiring.expires <= now) return expiring;
+    return found instanceof UserGroup ? found.byExpiry.first?.entry : found;
+  }
+
+  /** Returns the least recently used entry of `user`, other than `spared`. */
+  leastRecentOf(user: string, spared: Entry): Entry | undefined {
+    const found = this.#owners.get(user);
+    if (!(found instanceof UserGroup)) return found === spared ? undefined : found;
     const { first } = found.members;
     return (first?.entry === spared ? first.next : first)?.entry;
   }

@@ -154,12 +154,14 @@ export class Vault {
     return this.#users.entriesOf(user, this.#newest);
   }
 
-  /**
-   * Returns the entry of a user that is to go if there are too many, other than
-   * `spared`: one that has expired by `now`, else the least recently used one.
-   */
-  nextOf(user: string, spared: Entry, now: number): Entry | undefined {
-    return this.#users.nextOf(user, spared, now);
+  /** Returns the entry of a user that is the first to expire. */
+  firstToExpireOf(user: string): Entry | undefined {
+    return this.#users.firstToExpireOf(user);
+  }
+
+  /** Returns the least recently used entry of a user, other than `spared`. */
+  leastRecentOf(user: string, spared: Entry): Entry | undefined {
+    return this.#users.leastRecentOf(user, spared);
   }
 
   /**
