@@ -109,14 +109,17 @@ export interface Journal {
    * Writes what has changed, without waiting for the interval, and waits until
    * it is on the disk.
    *
-   * @throws What the file system says. The changes are kept, and writing is tried again.
+   * @throws What the file system says, or an error with the code `ERR_LEMBRO_JOURNAL_WRITE` if the
+   * disk does not answer for 3 seconds. The changes are kept, and writing is tried again.
    */
   flush(): Promise<void>;
   /**
    * Writes what has changed, closes the file and releases its lock. The store
    * stays usable; what changes in it later is not written. May be called twice.
    *
-   * @throws What the file system says. The file is closed nevertheless.
+   * @throws What the file system says. The file is closed nevertheless. If the disk does not answer
+   * for 3 seconds, an error with the code `ERR_LEMBRO_JOURNAL_WRITE`; then it is closed, and its lock
+   * released, when it answers.
    */
   close(): Promise<void>;
   /** Returns how the journal is. */
