@@ -126,7 +126,8 @@ export interface LembroOptions {
   absoluteTimeout?: Duration | undefined;
   /**
    * A request for which it returns `false` can read and save the session, but
-   * does not extend its life: a poll, for example.
+   * neither extends nor ends its life, whatever date it gives to its cookie: a
+   * poll, for example. Only `destroy` ends the session.
    * @default every request is one
    */
   isActivity?: ((request: StoreRequest) => boolean) | undefined;

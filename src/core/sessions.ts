@@ -8,9 +8,10 @@ import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_templa
 import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
-import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
+import { mergeCookies } from "./overlaps/merge_cookies.ts";
+import { merge } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
@@ -80,6 +81,7 @@ export class Sessions {
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,
     rejected: 0,
+    listsTakenWhole: 0,
   };
 
   constructor(options: ResolvedOptions, surroundings: Surroundings) {
@@ -259,6 +261,7 @@ export class Sessions {
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
     this.#revocations.reached(request);
+    if (isObject(request)) this.#lineage.renewed(request);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
@@ -345,22 +348,28 @@ export class Sessions {
     }
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
+    // An update, and a request that is no activity, leave the session in its place.
+    const isPassive = !updated && !isActivity(session, this.options);
 
     const now = this.now();
     const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
-    const merged = origin && kept && this.#merged(session, origin, kept);
+    const merged = kept && this.#merged(session, origin, kept, isPassive);
     const saved = merged?.session ?? session;
     const date = dateOf(saved.cookie);
+    const ownDate = merged ? dateOf(session.cookie) : date;
+    const hasPassed = date !== undefined && date <= now;
     const created = kept?.created ?? origin?.life.created ?? now;
-    // An update, and a request that is no activity, leave the session in its place.
-    const isUse = !updated && isActivity(session, this.options);
-    const place = isUse ? undefined : kept;
-    const expires = place?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
-    // Nor does such a request extend the life of one that has left meanwhile.
-    const last = isUse || kept ? Infinity : origin?.life.expires ?? Infinity;
+    const place = updated || isPassive ? kept : undefined;
+    // A date that a request did not set itself, or that is none of its business, ends nothing.
+    const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
+    if (hasPassed && isLeftAlone && !kept) return undefined;
+    const withLife = hasPassed && isLeftAlone ? kept : place;
+    const expires = withLife?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
+    // Nor does a request that is no activity extend the life of one that has left meanwhile.
+    const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
-    if (expires <= now || date !== undefined && date <= now) {
+    if (expires <= now || hasPassed && !isLeftAlone) {
       this.destroy(sid);
       return undefined;
     }
@@ -397,10 +406,11 @@ export class Sessions {
     else if (found) this.vault.save(found, record, isGuarded, user, now);
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
-      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, moment);
+      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, moment);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
+    this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
     return entry;
@@ -417,13 +427,18 @@ export class Sessions {
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
-    const mergedCookie = origin && this.#mergedCookie(session, origin, entry);
+    const mergedCookie = origin && this.#mergedCookie(session, origin, entry, false);
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
+    const ownDate = mergedCookie ? dateOf(session.cookie) : date;
     const mustRead = this.#asksSession || mergedCookie !== undefined;
     const asked = mustRead ? sessionOf(entry, this.options) : session;
     if (mustRead) asked.cookie = cookie;
-    const expires = expiryOf(asked, sid, date, now, entry.created, this.options);
+    const hasPassed = date !== undefined && date <= now;
+    // A date that the request did not set ends nothing.
+    const expires = hasPassed && origin && ownDate === origin.date
+      ? entry.expires
+      : expiryOf(asked, sid, date, now, entry.created, this.options);
     if (expires <= now) return this.destroy(sid);
     const record = touched(entry, cookie, expires, date, this.options, this.#templates);
 
@@ -433,42 +448,74 @@ export class Sessions {
     if (origin) {
       origin.cookie = entry.cookie;
       origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
+      origin.date = ownDate;
     }
     this.#counters.touches++;
     this.#limit(entry, now);
   }
 
-  /** What is to be saved instead of `session`, if something was saved since it was loaded. */
-  #merged(session: SessionData, origin: Origin, kept: Entry): Merged | undefined {
-    const isOvertaken = origin.revision !== kept.revision;
-    const cookie = this.#mergedCookie(session, origin, kept);
-    if (!isOvertaken && !origin.isBehind && !cookie) return undefined;
-    const { merged, text } = merge(session, origin.text, kept.text, this.options.serializer);
+  /**
+   * What is to be saved instead of `session`, if something was saved since it
+   * was loaded. `isPassive`: whether its request may not change the lifetime.
+   */
+  #merged(
+    session: SessionData,
+    origin: Origin | undefined,
+    kept: Entry,
+    isPassive: boolean,
+  ): Merged | undefined {
+    if (!origin && !isPassive) return undefined;
+    const isOvertaken = origin !== undefined && origin.revision !== kept.revision;
+    const isBehind = isOvertaken || origin?.isBehind === true;
+    const cookie = this.#mergedCookie(session, origin, kept, isPassive);
+    if (!isBehind && !cookie) return undefined;
+    const { serializer } = this.options;
+    const { merged, text, listsTakenWhole } = origin
+      ? merge(session, origin.text, kept.text, serializer)
+      : {
+        merged: parse(serializer.stringify(session), serializer),
+        text: undefined,
+        listsTakenWhole: 0,
+      };
     if (cookie) merged.cookie = cookie;
     return {
       session: merged,
-      text: isOvertaken || origin.isBehind ? text : undefined,
+      text: isBehind ? text : undefined,
       ownCookie: cookie && plain(session.cookie),
       isOvertaken,
+      listsTakenWhole,
     };
   }
 
-  /** The cookie to save instead of that of `session`, if the kept one was changed since it was loaded. */
+  /**
+   * The cookie to save instead of that of `session`, if the kept one was changed
+   * since it was loaded, or if its lifetime must stay and is another one.
+   */
   #mergedCookie(
     session: SessionData,
-    origin: Origin,
+    origin: Origin | undefined,
     kept: Entry,
+    keepsLifetime: boolean,
   ): SessionData["cookie"] | undefined {
-    const isSame = kept.cookie
-      ? origin.cookie === kept.cookie
-      : !origin.cookie && origin.revision === kept.revision && origin.text === kept.text;
-    if (isSame && !origin.ownCookie) return undefined;
+    if (origin && !keepsLifetime && !this.#hasOtherCookie(session, origin, kept)) return undefined;
     const mine = plain(session.cookie);
-    const theirs = plain(sessionOf(kept, this.options).cookie);
+    const theirs = plain(sessionOf(kept, this.options).cookie) ?? (keepsLifetime ? {} : undefined);
     if (!mine || !theirs) return undefined;
-    const base = origin.ownCookie ?? origin.cookie?.cookieAt(0) ??
-      plain(parse(origin.text, this.options.serializer).cookie);
-    return mergeCookies(base, mine, theirs) as SessionData["cookie"] | undefined;
+    const base = origin && (origin.ownCookie ?? origin.cookie?.cookieAt(origin.date ?? 0) ??
+      plain(parse(origin.text, this.options.serializer).cookie));
+    const merged = mergeCookies(base, mine, theirs, keepsLifetime);
+    return merged as SessionData["cookie"] | undefined;
+  }
+
+  /** Whether the kept cookie may differ from what `session` was loaded with, in what that leaves alone. */
+  #hasOtherCookie(session: SessionData, origin: Origin, kept: Entry): boolean {
+    if (origin.ownCookie) return true;
+    if (!kept.cookie) {
+      return origin.cookie !== undefined || origin.revision !== kept.revision ||
+        origin.text !== kept.text;
+    }
+    if (origin.cookie !== kept.cookie) return true;
+    return dateOf(session.cookie) === origin.date && cookieDateOf(kept, session) !== origin.date;
   }
 
   /** The client address of the request of `session`, for a newcomer. */
@@ -624,6 +671,7 @@ interface Merged {
   /** What its own cookie was, if another one is saved. */
   readonly ownCookie: CookieData | undefined;
   readonly isOvertaken: boolean;
+  readonly listsTakenWhole: number;
 }
 
 /** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */

@@ -55,20 +55,49 @@ function mergeLists(base: unknown[], mine: unknown[], kept: unknown[]): unknown[
 }
 
 /**
- * The cookie: each field is as the saver has it, if it was changed there since
- * it was loaded, else as it is kept. The lifetime is one thing, and a date that
- * merely moved is no change of it. Without a base, it is the saver's.
+ * The cookie: each field is as it is kept, if it was changed there and not by the
+ * saver since it was loaded, else as the saver has it. The lifetime is one thing: another one, or
+ * a date that merely moved, is the saver's if the saver made it; but a moved
+ * date is no reason to take back another lifetime. Without a base, everything
+ * is the saver's. Of a request that is no activity, the lifetime is as it is
+ * kept, whatever that request did.
  */
-export function mergeCookies(base: Any, mine: Any, kept: Any): Any {
-  if (!isTree(base) || !isTree(mine) || !isTree(kept)) return mine;
-  const isKept = isSameLifetime(base, mine) && !isSameLifetime(base, kept);
-  const fields = [...new Set([...Object.keys(mine), ...Object.keys(kept)])];
+export function mergeCookies(base: Any, mine: Any, kept: Any, isPoll = false): Any {
+  if (!isTree(mine) || !isTree(kept) && !isPoll) return mine;
+  const hasBase = isTree(base);
+  const isSameLife = hasBase && isSameLifetime(base, mine);
+  const [theirs, before] = [isTree(kept) ? kept : {}, hasBase ? base : {}];
+  const isDateOfKept = hasBase && isSameEnd(base, mine) && !isSameEnd(base, theirs);
+  const isLifeOfKept = isPoll || isSameLife && (isDateOfKept || !isSameLifetime(before, theirs));
+  const fields = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])];
   return treeOf(fields.map((field) => {
-    const isOfKept = ["originalMaxAge", "expires", "maxAge"].includes(field)
-      ? isKept
-      : same(own(base, field), own(mine, field));
-    return [field, own(isOfKept ? kept : mine, field)];
+    const isOfKept = field === "expires"
+      ? isLifeOfKept || isDateOfKept
+      : ["originalMaxAge", "maxAge"].includes(field)
+      ? isLifeOfKept
+      : hasBase && same(own(before, field), own(mine, field));
+    return [field, own(isOfKept ? theirs : mine, field)];
   }));
+}
+
+/** Whether both have one date, or neither has one and they are alike. */
+function isSameEnd(one: Any, other: Any): boolean {
+  const [before, after] = [dateOf(one), dateOf(other)];
+  if (before !== undefined || after !== undefined) return before === after;
+  return ["expires", "maxAge"].every((field) => same(own(one, field), own(other, field)));
+}
+
+/** The date of a cookie as JSON has it, in milliseconds, if it can be read. */
+export function dateOf(cookie: Any): number | undefined {
+  const { expires } = isTree(cookie) ? cookie : {};
+  const date = typeof expires === "number"
+    ? expires
+    : typeof expires !== "string"
+    ? NaN
+    : /^-?\d{5,}$/.test(expires)
+    ? Number(expires)
+    : Date.parse(expires);
+  return Number.isFinite(date) ? date : undefined;
 }
 
 /** Express-session computes `originalMaxAge` anew at each touch, by two looks at the clock. */

@@ -74,7 +74,7 @@ export type Command =
   | { do: "editCookie"; request: number; edit: CookieEdit }
   | { do: "setCookie"; request: number; cookie: Cookie }
   | { do: "signIn"; request: number; user: Value }
-  | { do: "save" | "touchOwn" | "reload"; request: number }
+  | { do: "save" | "touchOwn" | "reload" | "wrap"; request: number }
   | { do: "saveAs" | "regenerateOwn"; request: number; sid: string }
   | { do: "set" | "regenerate"; sid: string; data: Data; cookie: Cookie }
   | { do: "update"; sid: string; edits: Edit[]; how: "edit" | "throw" | "promise" }
@@ -357,6 +357,12 @@ export async function play(
         if (!request) return;
         const { sid, live, origin, visit } = request;
         return ask(model.touch(sid, live, origin, visit), store.touch, sid, live);
+      }
+      case "wrap": {
+        // Plain data in a Proxy is other plain data.
+        const request = requests[command.request];
+        if (request?.req) request.live = new Proxy(request.live, {});
+        return;
       }
       case "reload": {
         const request = requests[command.request];
@@ -647,7 +653,7 @@ function isTaken(key: string, session: Session): boolean {
 
 function codeOf(error: unknown): string {
   const { code, name } = error as Error & { code?: string };
-  return code ?? name;
+  return code === "ERR_LEMBRO_SESSION_TOO_LARGE" ? code : name;
 }
 
 /** An answer with its keys in one order, and ids too: no order of them is promised. */

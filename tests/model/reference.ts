@@ -7,7 +7,9 @@
  * `idleTimeout` from then, nor `absoluteTimeout` after its creation. Creation
  * survives saves, touches, and an eviction or an expiry that a save of what was
  * loaded before undoes. What has expired is forgotten by whoever meets it. A
- * request that is no activity extends no life.
+ * date that has passed ends the session if the request that saves or touches
+ * put it there, and nothing otherwise. A request that is no activity neither
+ * extends nor ends a life.
  *
  * **Options** are asked about what will be kept: the merged session as it will be
  * read, and at a touch the kept data with the new cookie.
@@ -38,7 +40,7 @@
  * @module
  */
 import sizeomatic from "sizeomatic";
-import { isTree, merge, mergeCookies, same } from "./merging.ts";
+import { dateOf, merge, mergeCookies, same } from "./merging.ts";
 
 export type Rank = "newcomers" | "returning" | "protected";
 
@@ -139,6 +141,8 @@ export class Model {
     touches: 0,
     merges: 0,
     lateWrites: 0,
+    // No list is that long here.
+    listsTakenWhole: 0,
     expired: 0,
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,
@@ -195,14 +199,19 @@ export class Model {
     } catch (error) {
       return this.#reject((error as Error).name);
     }
-    const data = origin && kept ? this.#merged(origin, mine, kept) : mine;
+    const isPoll = Boolean(visit?.isPoll);
+    const data = kept && (origin || isPoll) ? this.#merged(origin, mine, kept, isPoll) : mine;
     const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
-    const left = visit?.isPoll && origin && !kept ? this.#departed(sid) : undefined;
+    const left = isPoll && origin && !kept ? this.#departed(sid) : undefined;
     // A poll that comes too late to keep it, but that is no logout.
     if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
-    if (visit?.isPoll) {
-      if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
+    if (dateOf(data.cookie)! <= this.now) {
+      const isItsOwn = isPoll ? !origin && !kept : isDateSet(origin, mine);
+      if (isItsOwn) return this.destroy(sid);
+      if (!kept) return {};
+      expires = kept.expires;
+    } else if (isPoll) {
       if (kept) expires = kept.expires;
       else if (left) expires = Math.min(expires, left.expires);
     }
@@ -221,7 +230,9 @@ export class Model {
       return this.#reject((error as Error).name);
     }
     data = JSON.parse(JSON.stringify(data));
-    if (dateOf(data.cookie)! <= this.now) return this.destroy(sid);
+    const before = dateOf(JSON.parse(kept.text).cookie);
+    const date = dateOf(data.cookie);
+    if (date !== before && date! <= this.now) return this.destroy(sid);
     const { expires, created } = kept;
     const { error } = this.#keep(sid, data, data, expires, created, { kept, inPlace: true });
     const after = this.#find(sid);
@@ -310,7 +321,9 @@ export class Model {
     const before = JSON.parse(kept.text);
     const cookie = origin ? this.#mergedCookie(origin, mine, before.cookie) : mine;
     const data = { ...before, cookie };
-    const expires = this.#expiryOf(data, kept.created);
+    const isOver = dateOf(cookie)! <= this.now;
+    if (isOver && isDateSet(origin, { cookie: mine })) return this.destroy(sid);
+    const expires = isOver ? kept.expires : this.#expiryOf(data, kept.created);
     if (expires <= this.now) return this.destroy(sid);
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
@@ -531,16 +544,16 @@ export class Model {
     return { error };
   }
 
-  #merged(origin: Origin, mine: Session, kept: Kept): Session {
+  #merged(origin: Origin | undefined, mine: Session, kept: Kept, isPoll: boolean): Session {
     const before = JSON.parse(kept.text);
-    const data = merge(origin.base, mine, before);
+    const data = origin ? merge(origin.base, mine, before) : { ...mine };
     delete data.cookie;
-    const cookie = this.#mergedCookie(origin, mine.cookie, before.cookie);
+    const cookie = this.#mergedCookie(origin, mine.cookie, before.cookie, isPoll);
     return cookie === undefined ? data : { ...data, cookie };
   }
 
-  #mergedCookie(origin: Origin, mine: Session, kept: Session): Session {
-    const cookie = mergeCookies(origin.cookie, mine, kept);
+  #mergedCookie(origin: Origin | undefined, mine: Session, kept: Session, isPoll = false): Session {
+    const cookie = mergeCookies(origin?.cookie, mine, kept, isPoll);
     if (!same(cookie, mine)) this.seen.cookieMerges++;
     return cookie;
   }
@@ -662,6 +675,11 @@ export class Model {
   }
 }
 
+/** Whether a request has set the date of its cookie since it was loaded, saved or touched. */
+function isDateSet(origin: Origin | undefined, { cookie }: Session): boolean {
+  return !origin || dateOf(cookie) !== dateOf(origin.cookie);
+}
+
 function bytesOf(kept: Kept[]): number {
   return kept.reduce((sum, { text }) => sum + sizeomatic.getSize(text), 0);
 }
@@ -677,19 +695,6 @@ function infoOf({ sid, text, user, rank, created, lastUsed, expires }: Kept) {
     lastUsed,
     expires: expires === Infinity ? undefined : expires,
   };
-}
-
-/** The date of a cookie as JSON has it, in milliseconds, if it can be read. */
-function dateOf(cookie: Session): number | undefined {
-  const { expires } = isTree(cookie) ? cookie : {};
-  const date = typeof expires === "number"
-    ? expires
-    : typeof expires !== "string"
-    ? NaN
-    : /^-?\d{5,}$/.test(expires)
-    ? Number(expires)
-    : Date.parse(expires);
-  return Number.isFinite(date) ? date : undefined;
 }
 
 /** One client may have all addresses of an IPv6 /56. Those used here are written in full. */

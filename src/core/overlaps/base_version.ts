@@ -3,7 +3,8 @@ import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
-import { type Entry, Life } from "../vault/entry.ts";
+import { cookieDateOf } from "../record/record.ts";
+import { type Entry, Life, type SessionRecord } from "../vault/entry.ts";
 import { WeakIndex } from "./weak_index.ts";
 
 /** Which kept version a live session came from. */
@@ -19,12 +20,19 @@ export interface Origin extends Note {
   cookie: CookieTemplate | undefined;
   /** What the request's own cookie was then, if that is neither of the two. */
   ownCookie: CookieData | undefined;
+  /** The date of the request's own cookie then, in milliseconds since the epoch. */
+  date: number | undefined;
   /** The number of revocations that came before the session was loaded. */
   readonly moment: number;
 }
 
+/** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
+interface RequestNote extends Note {
+  readonly origin: Origin | undefined;
+}
+
 /** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
-export type LastVersion = Pick<Entry, "revision" | "text" | "cookie"> & { readonly life: Life };
+export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly life: Life };
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -35,9 +43,12 @@ export class Lineage {
   #departed = new WeakIndex();
   #era: object = {};
 
-  /** Returns where `session` came from in this store, whatever its id was. */
+  /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
   originOf(session: SessionData): Origin | undefined {
-    return Stamp.find(session, this) as Origin | undefined;
+    const origin = Stamp.find(session, this) as Origin | undefined;
+    if (origin) return origin;
+    const request = requestOf(session);
+    return request && (Stamp.find(request, this) as RequestNote | undefined)?.origin;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -53,38 +64,47 @@ export class Lineage {
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, moment: number): void {
-    this.#mark(session, this.#withLife(entry), undefined, undefined, moment);
+    const date = cookieDateOf(entry, session);
+    this.#mark(session, this.#withLife(entry), undefined, undefined, date, moment);
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
   lastVersion(entry: Entry): LastVersion {
-    const { revision, text, cookie } = entry;
-    return { revision, text, cookie, life: this.#lifeOf(entry) };
+    const { revision, text, cookie, size, expires, dateOffset } = entry;
+    return { revision, text, cookie, size, expires, dateOffset, life: this.#lifeOf(entry) };
   }
 
   /** Notes that `session` is a copy of an entry that has left. */
   handedOut(session: SessionData, last: LastVersion, moment: number): void {
-    this.#mark(session, last, undefined, undefined, moment);
+    this.#mark(session, last, undefined, undefined, cookieDateOf(last, session), moment);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
     Stamp.copy(from, to);
+    this.#noteOnRequest(to, this.originOf(from));
+  }
+
+  /** Notes that `request` gets a new session, which was not loaded. */
+  renewed(request: object): void {
+    const note: RequestNote = { owner: this, other: undefined, origin: undefined };
+    if (Stamp.find(request, this)) Stamp.put(request, note);
   }
 
   /**
    * Notes that `session` was saved to `entry`. If it was merged, `text` is what
    * it was before: it lacks what the others saved. If its cookie was merged,
-   * `ownCookie` is what that was before.
+   * `ownCookie` is what that was before. `date` is that of its own cookie.
    */
   saved(
     session: SessionData,
     entry: Entry,
     text: string | undefined,
     ownCookie: CookieData | undefined,
+    date: number | undefined,
     moment: number,
   ): void {
-    this.#mark(session, this.#withLife(entry), text, ownCookie, moment);
+    this.#mark(session, this.#withLife(entry), text, ownCookie, date, moment);
   }
 
   /**
@@ -142,6 +162,7 @@ export class Lineage {
     { life, revision, text: keptText, cookie }: LastVersion,
     text: string | undefined,
     ownCookie: CookieData | undefined,
+    date: number | undefined,
     moment: number,
   ): void {
     const origin: Origin = {
@@ -153,9 +174,18 @@ export class Lineage {
       isBehind: text !== undefined,
       cookie,
       ownCookie,
+      date,
       moment,
     };
     Stamp.put(session, origin);
+    this.#noteOnRequest(session, origin);
+  }
+
+  #noteOnRequest(session: SessionData, origin: Origin | undefined): void {
+    const request = origin && requestOf(session);
+    if (!request) return;
+    const note: RequestNote = { owner: this, other: undefined, origin };
+    Stamp.put(request, note);
   }
 }
 

@@ -1,81 +1,111 @@
 import { isFunction, isObject } from "../../util/errors.ts";
+import { hasOwn, isPlain, type Tree } from "./tree.ts";
 
-/** Stands for what is not there: a key of an object, an item of a list. */
-export const ABSENT = Symbol("absent");
+/** How many values are looked at where the walk may have no end: an object that contains itself. */
+const MAX_VALUES = 2_000_000;
 
-/** An object as a literal makes it. */
-export type Tree = Record<string, unknown>;
+/** The label of what can't be told from others. */
+export const UNKNOWN = Symbol("unknown");
+
+/** Whether a value is compared as it is. */
+function isPrimitive(value: unknown): boolean {
+  return !isObject(value) && !isFunction(value);
+}
 
 /**
- * Numbers for values: equal values have the same number. What is no plain JSON
- * is compared by its structure: the prototype, what it iterates over, its own
- * keys, and where it has neither, the primitive that it stands for. Whatever
- * shows nothing of these is equal to nothing but itself: a function, an object
- * with private state only, one that contains itself.
- *
- * Each object is looked at once, so that any number of comparisons is linear.
+ * Tells values apart. What is no plain JSON is compared by its structure: the
+ * prototype, what it iterates over, its own keys, and where it has neither, the
+ * primitive that it stands for. What shows nothing of these is equal to nothing
+ * but itself: a function, an object with private state only.
  */
 export class Labels {
-  /** The numbers of primitives and of objects; `undefined` for those that are being looked at. */
-  readonly #known = new Map<unknown, number | undefined>();
-  readonly #byText = new Map<string, number>();
   readonly #prototypes = new Map<unknown, number>();
-  #count = 0;
+  /** How many values may still be looked at. */
+  #left: number;
 
-  /** Whether two values are equal. */
+  /** @param isJson Whether all values are plain JSON, of which nothing contains itself. */
+  constructor(isJson: boolean) {
+    this.#left = isJson ? Infinity : MAX_VALUES;
+  }
+
+  /** Whether two values are equal. It looks no further than the first difference. */
   areEqual(one: unknown, other: unknown): boolean {
     if (Object.is(one, other)) return true;
     if (!isObject(one) || !isObject(other)) return false;
-    if (Array.isArray(one) && Array.isArray(other) && one.length !== other.length) return false;
-    return this.of(one) === this.of(other);
-  }
-
-  /** Returns the number of a value. */
-  of(value: unknown): number {
-    const known = this.#known.get(value);
-    if (known !== undefined) return known;
-    if (!isObject(value)) return this.#note(value, this.#count++);
-    if (this.#known.has(value)) return this.#count++;
-    this.#known.set(value, undefined);
-    const text = this.#textOf(value);
-    if (text === undefined) return this.#note(value, this.#count++);
-    const label = this.#byText.get(text) ?? this.#count++;
-    this.#byText.set(text, label);
-    return this.#note(value, label);
-  }
-
-  #note(value: unknown, label: number): number {
-    this.#known.set(value, label);
-    return label;
-  }
-
-  /** What an object consists of, its parts as numbers; nothing if that can't be told. */
-  #textOf(value: object): string | undefined {
-    try {
-      if (Array.isArray(value)) return `[${this.#textOfAll(value)}`;
-      if (isPlain(value)) return `{${this.#textOfKeys(value)}`;
-      const parts = isIterable(value) ? `[${this.#textOfAll(value)}` : "";
-      const keys = this.#textOfKeys(value);
-      const primitive = parts || keys ? "" : this.of(primitiveOf(value));
-      return `${this.#prototypeOf(value)} ${parts}{${keys}} ${primitive}`;
-    } catch {
-      // Deeper than the stack, or an object that refuses to be looked at.
-      return undefined;
+    const todo: [unknown, unknown][] = [[one, other]];
+    for (let next = todo.pop(); next; next = todo.pop()) {
+      const [one, other] = next;
+      if (Object.is(one, other)) continue;
+      if (!isObject(one) || !isObject(other) || this.#left-- <= 0) return false;
+      if (Array.isArray(one)) {
+        if (!Array.isArray(other) || one.length !== other.length) return false;
+        for (let n = one.length - 1; n >= 0; n--) todo.push([one[n], other[n]]);
+      } else if (isPlain(one) && isPlain(other)) {
+        const keys = Object.keys(one);
+        if (keys.length !== Object.keys(other).length) return false;
+        for (const key of keys) {
+          if (!hasOwn(other, key)) return false;
+          todo.push([one[key], other[key]]);
+        }
+      } else {
+        const label = this.of(one);
+        if (label === UNKNOWN || label !== this.of(other)) return false;
+      }
     }
+    return true;
+  }
+
+  /**
+   * Returns what equal values have in common, and others don't: a primitive.
+   * It is {@linkcode UNKNOWN} if the value can't be told from others.
+   */
+  of(value: unknown): unknown {
+    if (typeof value === "string") return value.startsWith("\0") ? `\0s${value}` : value;
+    if (isPrimitive(value)) return value;
+    try {
+      return `\0${this.#textOf(value)}`;
+    } catch {
+      // It shows nothing of itself, is deeper than the stack, or refuses to be looked at.
+      return UNKNOWN;
+    }
+  }
+
+  /** Returns the label of an object by an id, which no content has. */
+  ofId(key: string, id: string | number): string {
+    return `\0#${key}${typeof id === "string" ? " " : "="}${id}`;
+  }
+
+  isId(label: unknown): boolean {
+    return typeof label === "string" && label.startsWith("\0#");
+  }
+
+  #textOf(value: unknown): string {
+    // With its length before it, no text can be taken for something else.
+    if (typeof value === "string") return `${value.length}"${value}`;
+    if (typeof value === "symbol" || isFunction(value)) throw new TypeError();
+    if (typeof value === "bigint") return `${value}n`;
+    if (!isObject(value)) return String(value);
+    if (this.#left-- <= 0) throw new RangeError();
+    if (Array.isArray(value)) return this.#textOfAll(value);
+    if (isPlain(value)) return this.#textOfKeys(value);
+    const parts = isIterable(value) ? this.#textOfAll(value) : "";
+    const keys = Object.keys(value).length > 0 ? this.#textOfKeys(value as unknown as Tree) : "";
+    const primitive = parts || keys ? "" : this.#textOf(primitiveOf(value));
+    return `<${this.#prototypeOf(value)} ${parts}${keys}${primitive}>`;
   }
 
   #textOfAll(values: Iterable<unknown>): string {
-    let text = "";
-    for (const value of values) text += `${this.of(value)},`;
-    return text;
+    let text = "[";
+    for (const value of values) text += `${this.#textOf(value)},`;
+    return `${text}]`;
   }
 
-  #textOfKeys(value: object): string {
-    let text = "";
-    for (const key of Object.keys(value).sort()) {
-      text += `${key.length}:${key}=${this.of((value as Tree)[key])},`;
+  #textOfKeys(tree: Tree): string {
+    let text = "{";
+    for (const key of Object.keys(tree).sort()) {
+      text += `${key.length}:${key}${this.#textOf(tree[key])},`;
     }
-    return text;
+    return `${text}}`;
   }
 
   #prototypeOf(value: object): number {
@@ -84,19 +114,6 @@ export class Labels {
     this.#prototypes.set(prototype, known);
     return known;
   }
-}
-
-/** Whether `value` is an object as a literal makes it, in whatever realm. */
-export function isPlain(value: unknown): value is Tree {
-  if (!isObject(value) || Array.isArray(value)) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ||
-    Object.getPrototypeOf(prototype) === null && hasOwn(prototype, "isPrototypeOf");
-}
-
-/** As `Object.hasOwn`, for which dnt would bring a polyfill. */
-export function hasOwn(object: object, key: PropertyKey): boolean {
-  return Object.prototype.hasOwnProperty.call(object, key);
 }
 
 function isIterable(value: object): value is Iterable<unknown> {

@@ -1,6 +1,7 @@
 import { diffArrays } from "diff";
 import { isObject } from "../../util/errors.ts";
-import { ABSENT, hasOwn, isPlain, type Labels } from "./labels.ts";
+import { type Labels, UNKNOWN } from "./labels.ts";
+import { ABSENT, hasOwn, isPlain, type Tree } from "./tree.ts";
 
 /** The longest lists that are merged. */
 const MAX_ITEMS = 2_000;
@@ -10,9 +11,6 @@ const MAX_REPEATED_EDITS = 100;
 
 /** Under these keys an object has its id. */
 const ID_KEYS = ["id", "_id", "key"];
-
-/** What tells an item: its id as a string, or the number of its content. */
-type Label = string | number;
 
 /** An item of the result, as each of the three lists has it; `ABSENT` where one does not. */
 export type MergedItem = [base: unknown, mine: unknown, kept: unknown];
@@ -31,7 +29,7 @@ export type MergedItem = [base: unknown, mine: unknown, kept: unknown];
  *
  * @returns The items in their order: to merge each of them is up to the caller.
  *   Nothing if the lists are too long, or differ too much in items that they
- *   have more than once.
+ *   have more than once, or have some that can't be told from others.
  */
 export function mergeLists(
   base: unknown[],
@@ -40,13 +38,54 @@ export function mergeLists(
   labels: Labels,
 ): MergedItem[] | undefined {
   if (Math.max(base.length, mine.length, kept.length) > MAX_ITEMS) return undefined;
-  const [baseLabels, mineLabels, keptLabels] = labelsOf([base, mine, kept], labels);
+  const [start, end] = commonEnds(base, mine, kept, labels);
+  const inner = (list: unknown[]) => list.slice(start, list.length - end);
+  const outer = [...base.slice(0, start), ...base.slice(base.length - end)];
+  const merged = mergeInner(inner(base), inner(mine), inner(kept), outer, labels);
+  const unchanged = (item: unknown): MergedItem => [ABSENT, ABSENT, item];
+  return merged && [
+    ...kept.slice(0, start).map(unchanged),
+    ...merged,
+    ...kept.slice(kept.length - end).map(unchanged),
+  ];
+}
+
+/** Returns how many items at both ends are the same in all three lists. */
+function commonEnds(
+  base: unknown[],
+  mine: unknown[],
+  kept: unknown[],
+  labels: Labels,
+): [start: number, end: number] {
+  const length = Math.min(base.length, mine.length, kept.length);
+  const isCommon = (inBase: number, inMine: number, inKept: number) =>
+    labels.areEqual(base[inBase], mine[inMine]) && labels.areEqual(base[inBase], kept[inKept]);
+  let start = 0;
+  while (start < length && isCommon(start, start, start)) start++;
+  let end = 0;
+  while (
+    start + end < length &&
+    isCommon(base.length - end - 1, mine.length - end - 1, kept.length - end - 1)
+  ) end++;
+  return [start, end];
+}
+
+/** Merges what is left of the lists without the items at both ends that all have in common. */
+function mergeInner(
+  base: unknown[],
+  mine: unknown[],
+  kept: unknown[],
+  outer: unknown[],
+  labels: Labels,
+): MergedItem[] | undefined {
+  const all = labelsOf([base, mine, kept], outer, labels);
+  if (!all) return undefined;
+  const [baseLabels, mineLabels, keptLabels] = all;
   const byMe = aligned(baseLabels, mineLabels);
   const byOthers = aligned(baseLabels, keptLabels);
   if (!byMe || !byOthers) return undefined;
-  const canEdit = (from: number, item: unknown, label: Label) =>
-    typeof baseLabels[from] === "number" && typeof label === "number" &&
-    isSameKind(base[from], item);
+  const canEdit = (from: number, item: unknown, label: unknown) =>
+    !labels.isId(baseLabels[from]) && !labels.isId(label) && isSameKind(base[from], item);
   const editsOfMine = editsIn(byMe, byOthers, (n, to) => canEdit(n, mine[to], mineLabels[to]));
   const editsOfKept = editsIn(byOthers, byMe, (n, to) => canEdit(n, kept[to], keptLabels[to]));
   for (const [from, to] of editsOfMine) match(byMe, from, to, true);
@@ -54,8 +93,8 @@ export function mergeLists(
 
   const runsOfMine = runsOf(byMe);
   const runsOfKept = runsOf(byOthers);
-  const insertedByMe = insertedIds(byMe, mineLabels);
-  const insertedByOthers = insertedIds(byOthers, keptLabels);
+  const insertedByMe = insertedIds(byMe, mineLabels, labels);
+  const insertedByOthers = insertedIds(byOthers, keptLabels, labels);
   const result: MergedItem[] = [];
   const emit = (from: number) =>
     result.push([base[from], mine[byMe.places[from]], kept[byOthers.places[from]]]);
@@ -70,7 +109,9 @@ export function mergeLists(
       const from = byMe.origins[at];
       if (from === -1) {
         if (!insertedByOthers.has(mineLabels[at])) result.push([ABSENT, mine[at], ABSENT]);
-      } else if (byOthers.places[from] !== -1) emit(from);
+      } else if (byOthers.places[from] !== -1) {
+        emit(from);
+      }
     }
     if (byMe.inPlace[n] && byOthers.inPlace[n]) emit(n);
   }
@@ -93,57 +134,77 @@ function match({ origins, places, inPlace }: Side, from: number, to: number, isI
   inPlace[from] = isInPlace;
 }
 
-/** Returns a label for each item of the lists; an id that a list has twice tells nothing. */
-function labelsOf(lists: unknown[][], labels: Labels): Label[][] {
+/**
+ * Returns what each item of the lists is told by: its id, or else its content.
+ * An id that one list has twice tells nothing; `outer` is what all three have
+ * besides. Nothing if some item can't be told from others.
+ */
+function labelsOf(lists: unknown[][], outer: unknown[], labels: Labels): unknown[][] | undefined {
+  if (!lists.some((list) => list.some(isObject))) {
+    return lists.map((list) => list.map(labels.of, labels));
+  }
   const repeated = new Set<string>();
+  const outside = new Set(outer.flatMap((item) => idsOf(item, labels)));
   const ids = lists.map((list) => {
     const seen = new Set<string>();
     return list.map((item) => {
-      const own = idsOf(item);
+      const own = idsOf(item, labels);
       for (const id of own) {
-        if (seen.has(id)) repeated.add(id);
+        if (seen.has(id) || outside.has(id)) repeated.add(id);
         seen.add(id);
       }
       return own;
     });
   });
-  return lists.map((list, n) =>
+  const all = lists.map((list, n) =>
     list.map((item, at) => ids[n][at].find((id) => !repeated.has(id)) ?? labels.of(item))
   );
+  return all.some((list) => list.includes(UNKNOWN)) ? undefined : all;
 }
 
 const NO_IDS: string[] = [];
 
-function idsOf(item: unknown): string[] {
+function idsOf(item: unknown, labels: Labels): string[] {
   if (!isObject(item)) return NO_IDS;
-  return ID_KEYS.filter((key) =>
-    hasOwn(item, key) && /^(string|number)$/.test(typeof (item as Record<string, unknown>)[key])
-  ).map((key) => {
-    const id = (item as Record<string, unknown>)[key];
-    return `${key} ${typeof id} ${id}`;
-  });
+  const ids: string[] = [];
+  for (const key of ID_KEYS) {
+    const id = hasOwn(item, key) ? (item as Tree)[key] : undefined;
+    if (typeof id === "string" || typeof id === "number") ids.push(labels.ofId(key, id));
+  }
+  return ids;
 }
 
 /**
- * Finds out which items of a side are which of the base. Those that each list
- * has once are found by their labels: the longest run of them in the order of
- * the base is in place, and the others were moved. Between them, a library
- * aligns the items that stand there more than once.
+ * Finds out which items of a side are which of the base. Between what they have
+ * in common at both ends, those that each list has once are found by their
+ * labels: the longest run of them in the order of the base is in place, and the
+ * others were moved. Between these, a library aligns the items that stand there
+ * more than once.
  */
-function aligned(base: Label[], labels: Label[]): Side | undefined {
+function aligned(base: unknown[], labels: unknown[]): Side | undefined {
   const side: Side = {
-    origins: labels.map(() => -1),
-    places: base.map(() => -1),
-    inPlace: base.map(() => false),
+    origins: new Array(labels.length).fill(-1),
+    places: new Array(base.length).fill(-1),
+    inPlace: new Array(base.length).fill(false),
   };
-  const [inBase, inSide] = [positionsOf(base), positionsOf(labels)];
-  for (const [to, label] of labels.entries()) {
-    const from = inBase.get(label);
-    if (from !== undefined && from !== -1 && inSide.get(label) !== -1) match(side, from, to, false);
+  let start = 0;
+  let [baseEnd, sideEnd] = [base.length, labels.length];
+  for (; start < baseEnd && start < sideEnd && base[start] === labels[start]; start++) {
+    match(side, start, start, true);
   }
-  for (const from of longestRise(side.origins.filter((from) => from !== -1))) {
-    side.inPlace[from] = true;
+  while (baseEnd > start && sideEnd > start && base[baseEnd - 1] === labels[sideEnd - 1]) {
+    match(side, --baseEnd, --sideEnd, true);
   }
+  const inBase = positionsOf(base, start, baseEnd);
+  const inSide = positionsOf(labels, start, sideEnd);
+  const found: number[] = [];
+  for (let to = start; to < sideEnd; to++) {
+    const from = inBase.get(labels[to]) ?? -1;
+    if (from === -1 || inSide.get(labels[to]) === -1) continue;
+    match(side, from, to, false);
+    found.push(from);
+  }
+  for (const from of longestRise(found)) side.inPlace[from] = true;
   let left = MAX_REPEATED_EDITS;
   for (const [from, fromEnd, to, toEnd] of gapsOf(side)) {
     // Those that only one of the two has, or that were moved, match nothing here.
@@ -151,28 +212,30 @@ function aligned(base: Label[], labels: Label[]): Side | undefined {
     const ofBase = range(from, fromEnd).filter((n) => side.places[n] === -1 && there.has(base[n]));
     const here = new Set(ofBase.map((n) => base[n]));
     const ofSide = range(to, toEnd).filter((n) => side.origins[n] === -1 && here.has(labels[n]));
-    if (ofBase.length === 0 || ofSide.length === 0) continue;
+    if (ofSide.length === 0) continue;
     const parts = diffArrays(ofBase.map((n) => base[n]), ofSide.map((n) => labels[n]), {
       maxEditLength: left,
     });
     if (!parts) return undefined;
     let [nextOfBase, nextOfSide] = [0, 0];
     for (const { added, removed, count } of parts) {
-      if (added) nextOfSide += count;
-      else if (removed) nextOfBase += count;
-      else {for (let n = 0; n < count; n++) {
-          match(side, ofBase[nextOfBase++], ofSide[nextOfSide++], true);
-        }}
       if (added || removed) left -= count;
+      for (let n = 0; n < count; n++) {
+        if (added) nextOfSide++;
+        else if (removed) nextOfBase++;
+        else match(side, ofBase[nextOfBase++], ofSide[nextOfSide++], true);
+      }
     }
   }
   return side;
 }
 
-/** Returns where each label stands, or -1 if it does several times. */
-function positionsOf(labels: Label[]): Map<Label, number> {
-  const positions = new Map<Label, number>();
-  for (const [at, label] of labels.entries()) positions.set(label, positions.has(label) ? -1 : at);
+/** Returns where each label stands in a part of a list, or -1 if it does several times. */
+function positionsOf(labels: unknown[], start: number, end: number): Map<unknown, number> {
+  const positions = new Map<unknown, number>();
+  for (let at = start; at < end; at++) {
+    positions.set(labels[at], positions.has(labels[at]) ? -1 : at);
+  }
   return positions;
 }
 
@@ -181,7 +244,8 @@ function longestRise(numbers: number[]): number[] {
   /** For each length, where the selection of this length ends that can be continued best. */
   const ends: number[] = [];
   const before: number[] = [];
-  for (const [at, number] of numbers.entries()) {
+  for (let at = 0; at < numbers.length; at++) {
+    const number = numbers[at];
     let [low, high] = [0, ends.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -224,8 +288,8 @@ function editsIn(
   canEdit: (from: number, to: number) => boolean,
 ): [from: number, to: number][] {
   const edits: [number, number][] = [];
-  for (const [from, place] of side.places.entries()) {
-    if (place !== -1 || spanAt(side, from) !== 2) continue;
+  for (let from = 0; from < side.places.length; from++) {
+    if (side.places[from] !== -1 || spanAt(side, from) !== 2) continue;
     if (other.places[from] === -1 && !(spanAt(other, from) <= 2)) continue;
     const to = from === 0 ? 0 : side.places[from - 1] + 1;
     if (side.origins[to] === -1 && canEdit(from, to)) edits.push([from, to]);
@@ -245,7 +309,8 @@ function spanAt({ origins, places, inPlace }: Side, from: number): number {
 function runsOf({ origins, places, inPlace }: Side): (number[] | undefined)[] {
   const runs: (number[] | undefined)[] = [];
   let run: number[] = [];
-  for (const [at, from] of origins.entries()) {
+  for (let at = 0; at < origins.length; at++) {
+    const from = origins[at];
     if (from === -1 || !inPlace[from]) {
       run.push(at);
       continue;
@@ -257,10 +322,14 @@ function runsOf({ origins, places, inPlace }: Side): (number[] | undefined)[] {
   return runs;
 }
 
-function insertedIds({ origins }: Side, labels: Label[]): Map<Label, number> {
-  const ids = new Map<Label, number>();
-  for (const [at, label] of labels.entries()) {
-    if (origins[at] === -1 && typeof label === "string") ids.set(label, at);
+function insertedIds(
+  { origins }: Side,
+  labels: unknown[],
+  { isId }: Labels,
+): Map<unknown, number> {
+  const ids = new Map<unknown, number>();
+  for (let at = 0; at < labels.length; at++) {
+    if (origins[at] === -1 && isId(labels[at])) ids.set(labels[at], at);
   }
   return ids;
 }

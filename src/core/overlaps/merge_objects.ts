@@ -2,8 +2,9 @@
 import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
 import type { Serializer } from "../../options.ts";
-import { ABSENT, hasOwn, isPlain, Labels, type Tree } from "./labels.ts";
+import { Labels, UNKNOWN } from "./labels.ts";
 import { mergeLists } from "./merge_lists.ts";
+import { ABSENT, hasOwn, isPlain, own, put, type Tree } from "./tree.ts";
 
 /** What becomes of a save that another one overtook. */
 export interface Merge {
@@ -82,12 +83,13 @@ export function mergeTrees(base: unknown, mine: unknown, kept: unknown): unknown
  */
 class TreeMerge {
   listsTakenWhole = 0;
-  readonly #labels = new Labels();
+  readonly #labels: Labels;
   readonly #todo: (() => void)[] = [];
   /** What was merged, by what the saver has of it: JSON reaches nothing on two ways, others may. */
   readonly #merged: Map<object, [base: unknown, kept: unknown, result: unknown][]> | undefined;
 
   constructor(isJson: boolean) {
+    this.#labels = new Labels(isJson);
     this.#merged = isJson ? undefined : new Map();
   }
 
@@ -140,44 +142,56 @@ class TreeMerge {
     // A circle would have no end.
     const done = others.find(([ofBase, ofKept]) => ofBase === base && ofKept === kept);
     if (done) return done[2];
-    const result = kind === "tree" ? {} : kind === "map" ? new Map() : new Set();
+    const [result, fill] = kind === "tree"
+      ? this.#intoTree(base as Tree, mine as Tree, kept as Tree)
+      : this.#intoEntries(base as Entries, mine as Entries, kept as Entries);
     this.#merged?.set(mine, [...others, [base, kept, result]]);
-    this.#todo.push(() => {
-      if (kind === "tree") this.#objects(base as Tree, mine as Tree, kept as Tree, result as Tree);
-      else this.#entries(base as Entries, mine as Entries, kept as Entries, result as Entries);
-    });
+    if (fill) this.#todo.push(fill);
     return result;
   }
 
-  #entries(base: Entries, mine: Entries, kept: Entries, result: Entries): void {
+  #intoTree(base: Tree, mine: Tree, kept: Tree): Filling {
+    const result: Tree = {};
+    return [result, () => this.#objects(base, mine, kept, result)];
+  }
+
+  #intoEntries(...[base, mine, kept]: [base: Entries, mine: Entries, kept: Entries]): Filling {
     const [ofBase, ofMine, ofKept] = [base, mine, kept].map((entries) =>
       new Map([...entries.entries()].map((entry) => [this.#labels.of(entry[0]), entry]))
     );
-    for (const [label, [key]] of new Map([...ofKept, ...ofMine])) {
-      const [inBase, inMine, inKept] = [ofBase, ofMine, ofKept].map((entries) => {
-        const entry = entries.get(label);
-        return entry ? entry[1] : ABSENT;
-      });
-      const value = this.#value(inBase, inMine, inKept);
-      if (value === ABSENT) continue;
-      if (result instanceof Map) result.set(key, value);
-      else result.add(value);
-    }
+    // A key that can't be told from others may be any of them.
+    if ([ofBase, ofMine, ofKept].some((entries) => entries.has(UNKNOWN))) return [mine];
+    const result: Entries = mine instanceof Map ? new Map() : new Set();
+    return [result, () => {
+      for (const [label, [key]] of new Map([...ofKept, ...ofMine])) {
+        const [inBase, inMine, inKept] = [ofBase, ofMine, ofKept].map((entries) => {
+          const entry = entries.get(label);
+          return entry ? entry[1] : ABSENT;
+        });
+        const value = this.#value(inBase, inMine, inKept);
+        if (value === ABSENT) continue;
+        if (result instanceof Map) result.set(key, value);
+        else result.add(value);
+      }
+    }];
   }
 
   /** Merges two lists, whatever the base has. */
   #lists(base: unknown, mine: unknown[], kept: unknown[]): unknown[] {
     const before = Array.isArray(base) ? base : [];
-    if (this.#labels.areEqual(before, mine)) return kept;
-    if (this.#labels.areEqual(before, kept)) return mine;
     const items = mergeLists(before, mine, kept, this.#labels);
     if (!items) {
+      if (this.#labels.areEqual(before, mine)) return kept;
+      if (this.#labels.areEqual(before, kept)) return mine;
       this.listsTakenWhole++;
       return mine;
     }
     const result: unknown[] = new Array(items.length);
     this.#todo.push(() => {
-      for (const [n, item] of items.entries()) result[n] = this.#value(...item);
+      for (let n = 0; n < items.length; n++) {
+        const [base, mine, kept] = items[n];
+        result[n] = this.#labels.areEqual(base, mine) ? kept : this.#value(base, mine, kept);
+      }
     });
     return result;
   }
@@ -198,6 +212,9 @@ class TreeMerge {
 type Kind = "tree" | "list" | "map" | "set";
 type Entries = Map<unknown, unknown> | Set<unknown>;
 
+/** What is returned at once, and what fills it in later, so that no depth overflows the stack. */
+type Filling = [result: object, fill?: () => void];
+
 /** What stands for an object that the base does not have. */
 const EMPTY = { tree: {}, map: new Map(), set: new Set() };
 
@@ -207,73 +224,4 @@ function kindOf(value: unknown): Kind | undefined {
   if (isPlain(value)) return "tree";
   const prototype = Object.getPrototypeOf(value);
   return prototype === Map.prototype ? "map" : prototype === Set.prototype ? "set" : undefined;
-}
-
-function own(tree: Tree, key: string): unknown {
-  return hasOwn(tree, key) ? tree[key] : ABSENT;
-}
-
-/** Sets a key as data, whatever its name: assigning to `__proto__` would do something else. */
-function put(to: Tree, key: string, value: unknown): void {
-  if (value === ABSENT) return;
-  if (key in to) {
-    Object.defineProperty(to, key, { value, configurable: true, enumerable: true, writable: true });
-  } else {
-    to[key] = value;
-  }
-}
-
-/** A cookie as JSON writes it. */
-export interface CookieData {
-  originalMaxAge?: unknown;
-  expires?: unknown;
-  maxAge?: unknown;
-  [field: string]: unknown;
-}
-
-const LIFETIME = ["originalMaxAge", "expires", "maxAge"];
-
-/**
- * What becomes of a cookie that another request changed since this one loaded
- * its session: each field as this request set it, if it did, else as it is
- * kept. The lifetime is one thing: a date that merely moved is no change of it.
- *
- * @returns Nothing if `mine` can stay as it is.
- */
-export function mergeCookies(
-  base: CookieData | undefined,
-  mine: CookieData,
-  kept: CookieData,
-): CookieData | undefined {
-  if (!base) return undefined;
-  const isKept = !isOtherLifetime(base, mine) && isOtherLifetime(base, kept);
-  const merged: CookieData = {};
-  let isSame = true;
-  for (const field of new Set([...Object.keys(mine), ...Object.keys(kept)])) {
-    const isOfKept = LIFETIME.includes(field)
-      ? isKept
-      : sameField(own(base, field), own(mine, field));
-    const ofMine = own(mine, field);
-    const value = isOfKept ? own(kept, field) : ofMine;
-    isSame &&= sameField(value, ofMine);
-    if (value !== ABSENT) put(merged, field, value);
-  }
-  return isSame ? undefined : merged;
-}
-
-function isOtherLifetime(one: CookieData, other: CookieData): boolean {
-  if (hasDate(one) !== hasDate(other)) return true;
-  const [before, after] = [one.originalMaxAge || null, other.originalMaxAge || null];
-  if (typeof before !== "number" || typeof after !== "number") return before !== after;
-  // express-session computes it anew at each touch, by two looks at the clock.
-  return Math.abs(after - before) > Math.min(1_000, before / 100);
-}
-
-function hasDate({ expires, maxAge }: CookieData): boolean {
-  return [expires, maxAge].some((date) => isObject(date) || !!date || date === 0);
-}
-
-function sameField(one: unknown, other: unknown): boolean {
-  return one === other ||
-    one !== ABSENT && other !== ABSENT && JSON.stringify(one) === JSON.stringify(other);
 }

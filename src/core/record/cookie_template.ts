@@ -25,7 +25,8 @@ export class CookieTemplate {
   readonly #keys: string[];
   readonly #values: unknown[];
   readonly #parsed: CookieData;
-  readonly #hasDate: boolean;
+  /** Whether such cookies have dates that differ. */
+  readonly hasDate: boolean;
   /** The size of the JSON of such a cookie, in bytes. */
   readonly size: number;
 
@@ -33,7 +34,7 @@ export class CookieTemplate {
     this.#keys = keys;
     this.#values = values;
     this.#parsed = JSON.parse(json);
-    this.#hasDate = values.includes(DATE);
+    this.hasDate = values.includes(DATE);
     this.size = getSize(json);
   }
 
@@ -78,7 +79,7 @@ export class CookieTemplate {
 
   /** Returns such a cookie with the date `date`, as JSON would return it. */
   cookieAt(date: number): CookieData {
-    return this.#hasDate
+    return this.hasDate
       ? { ...this.#parsed, expires: new Date(date).toISOString() }
       : { ...this.#parsed };
   }

@@ -5,6 +5,7 @@ import { failure, isObject, refusedResult } from "../../util/errors.ts";
 import { getSize } from "../../util/sizes.ts";
 import { type CookieTemplate, type CookieTemplates, isTemplatable } from "./cookie_template.ts";
 import type { Entry, SessionRecord } from "../vault/entry.ts";
+import { dateOf } from "./expiry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
@@ -37,6 +38,14 @@ export function sessionOf(record: SessionRecord, { serializer }: ResolvedOptions
   const session = parse(text, serializer);
   if (cookie) session.cookie = cookie.cookieAt(expires + dateOffset) as never;
   return session;
+}
+
+/** Returns the date of the cookie of `session`, which was read from `record`, in milliseconds since the epoch. */
+export function cookieDateOf(
+  { cookie, expires, dateOffset }: SessionRecord,
+  session: SessionData,
+): number | undefined {
+  return cookie?.hasDate ? expires + dateOffset : dateOf(session.cookie);
 }
 
 /** How the JSON of a session begins that had its cookie before anything else, as those of requests. */

@@ -1,0 +1,139 @@
+/** Sessions that an app wraps in a `Proxy`, as change tracking does. */
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { HeldClock, SECOND } from "./support/clock.ts";
+import {
+  type FakeRequest,
+  keptData,
+  regenerate,
+  Requests,
+  save,
+  touch,
+} from "./support/requests.ts";
+import { Lembro } from "./support/setup.ts";
+
+/** Ways to wrap the session of a request. */
+const WRAPPINGS: Record<string, (request: FakeRequest) => void> = {
+  "in one Proxy": (request) => {
+    request.session = new Proxy(request.session, {});
+  },
+  "in a new Proxy at each look": (request) => {
+    const { session } = request;
+    Object.defineProperty(request, "session", {
+      get: () => new Proxy(session, {}),
+      set: (value) =>
+        Object.defineProperty(request, "session", { value, writable: true, configurable: true }),
+      configurable: true,
+    });
+  },
+};
+
+for (const [how, wrap] of Object.entries(WRAPPINGS)) {
+  describe(`a session that is wrapped ${how}`, () => {
+    it("does not undo a logout, by a save or a touch", async () => {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const { sessionID } = await requests.create({ passport: { user: "ada" } });
+      const request = await requests.load(sessionID);
+      wrap(request);
+      await store.destroy(sessionID);
+      await save(request);
+      await save(request);
+      await touch(request);
+      assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 2]);
+    });
+
+    it("does not undo the logout of a session that its request had created", async () => {
+      using store = new Lembro();
+      const request = new Requests(store).begin();
+      wrap(request);
+      await save(request);
+      await store.destroy(request.sessionID);
+      await save(request);
+      assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 1]);
+    });
+
+    it("is merged with what another request saved, at each of its saves", async () => {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const { sessionID } = await requests.create({ list: [1] });
+      const request = await requests.load(sessionID);
+      wrap(request);
+      for (const n of [1, 2]) {
+        const other = await requests.load(sessionID);
+        other.session[`theirs${n}`] = n;
+        await save(other);
+        request.session[`mine${n}`] = n;
+        await save(request);
+      }
+      assertEquals(await keptData(store, sessionID), {
+        list: [1],
+        theirs1: 1,
+        mine1: 1,
+        theirs2: 2,
+        mine2: 2,
+      });
+    });
+
+    it("does not end a session by a date that it did not change", async () => {
+      using clock = new HeldClock();
+      using store = new Lembro();
+      const requests = new Requests(store, { maxAge: SECOND });
+      const { sessionID } = await requests.create();
+      const request = await requests.load(sessionID);
+      wrap(request);
+      clock.tick(900);
+      await touch(await requests.load(sessionID));
+      clock.tick(200);
+      request.session.n = 1;
+      await save(request);
+      assertEquals(await keptData(store, sessionID), { n: 1 });
+    });
+
+    it("is another one after regenerate, even under the same id", async () => {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const { sessionID } = await requests.create({ old: 1 });
+      const request = await requests.load(sessionID);
+      wrap(request);
+      await regenerate(request);
+      request.sessionID = sessionID;
+      wrap(request);
+      request.session.n = 1;
+      await save(request);
+      assertEquals(await keptData(store, sessionID), { n: 1 });
+      assertEquals(store.stats().lateWrites, 0);
+      await store.destroy(sessionID);
+      await save(request);
+      assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 1]);
+    });
+
+    it("does not bring the user back after a revocation", async () => {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const { sessionID } = await requests.create();
+      const request = await requests.load(sessionID);
+      wrap(request);
+      await store.revokeUser("ada");
+      request.session.passport = { user: "ada" };
+      await save(request);
+      assertEquals([store.stats().users, store.stats().lateWrites], [0, 1]);
+    });
+  });
+}
+
+it("a request whose sessions are in two stores has an origin in each of them", async () => {
+  using one = new Lembro();
+  using other = new Lembro();
+  const [ones, others] = [new Requests(one), new Requests(other)];
+  const sid = (await ones.create()).sessionID;
+  await other.set(sid, (await one.get(sid))!);
+  const request = await ones.load(sid);
+  const inOne = request.session;
+  other.createSession(request as never, (await other.get(sid))!);
+  await one.destroy(sid);
+  await one.set(sid, new Proxy(inOne, {}));
+  await others.store.set(sid, new Proxy(request.session, {}));
+  assertEquals([one.stats().lateWrites, other.stats().lateWrites], [1, 0]);
+  assertEquals([one.stats().sessions, other.stats().sessions], [0, 1]);
+});
