@@ -78,8 +78,9 @@ export type User = string | number | bigint;
 /**
  * What the constructor of a store takes. Every option can be left out.
  *
- * A function among them is called with the session as it will be kept: after
- * a merge the merged session, at a touch the kept data with the new cookie.
+ * A function among them is called with the session as it will be read back: after
+ * a merge the merged session, at a touch the kept data with the new cookie, and
+ * an id of MongoDB's or a Date as the string that JSON makes of it.
  * What it throws fails the call that it was asked for. A promise is refused.
  *
  * ```ts
@@ -313,7 +314,7 @@ export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
     isActivity: read("isActivity", everyRequest),
     user,
     maxSessionsPerUser: read("maxSessionsPerUser", 100),
-    protect: read("protect", protectUsersOf(user)),
+    protect: read("protect", user === userOfPassport ? protectPassports : protectUsersOf(user)),
     address: read("address", addressOfRequest),
     serializer: read("serializer", JSON),
   });
@@ -368,6 +369,13 @@ function userOfPassport(session: SessionData): User | undefined {
 /** The default of `protect`. */
 function protectUsersOf(user: ResolvedOptions["user"]): ResolvedOptions["protect"] {
   return (session, sid) => !isNobody(user(session, sid)) || !isNobody(passportUserOf(session));
+}
+
+const protectPassports = protectUsersOf(userOfPassport);
+
+/** Whether `user` and `protect` look at nothing but `session.passport`. */
+export function isPassports({ user, protect }: ResolvedOptions): boolean {
+  return user === userOfPassport && protect === protectPassports;
 }
 
 function passportUserOf(session: SessionData): unknown {

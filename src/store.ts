@@ -26,9 +26,9 @@ import type {
 } from "./types.ts";
 import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
 import { isFunction } from "./util/errors.ts";
-import { dispose } from "./util/dispose.ts";
+import { asyncDispose, dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
-import { inSlices } from "./util/slices.ts";
+import { inSlices, inTurns } from "./util/slices.ts";
 import { every, monotonicNow, now } from "./util/time.ts";
 import { warn } from "./util/warnings.ts";
 
@@ -65,6 +65,8 @@ export function lembro<Base extends object>(
     #isPurging = false;
     /** What the answers of `destroy`, `revokeUser` and `clear` wait for, if a journal is open. */
     #confirmed: (() => Promise<void>) | undefined;
+    /** Closes the journal, if one is open. */
+    #closeJournal: (() => Promise<void>) | undefined;
     #generate: unknown;
 
     constructor(options?: LembroOptions | null | (() => void), callback?: () => void) {
@@ -83,6 +85,7 @@ export function lembro<Base extends object>(
       });
       openPort(this, this.#sessions, {
         confirmBy: (barrier) => this.#confirmed = barrier,
+        closeWith: (close) => this.#closeJournal = close,
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
@@ -169,11 +172,19 @@ export function lembro<Base extends object>(
     }
 
     close(callback?: Callback): Answer {
-      return answer(callback, () => this.#stopPurging());
+      return answer(callback, () => this.#stopPurging(), this.#closeJournal);
     }
 
     [dispose](): void {
-      this.#stopPurging();
+      this.close((error) => error && this.#announce("error", () => [error]));
+    }
+
+    [asyncDispose](): Promise<void> {
+      return this.close();
+    }
+
+    [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]> {
+      return inTurns(this.#sessions.walk());
     }
 
     stats(): LembroStats {

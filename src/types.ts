@@ -273,7 +273,7 @@ export interface LembroStore {
    *
    * @throws {TypeError} If `sid` is neither a string nor a number, or `session` is no object.
    * @throws {RangeError} With the code `ERR_LEMBRO_SESSION_TOO_LARGE`, for a session that takes more than
-   * an eighth of `maxSize`.
+   * an eighth of `maxSize`, or 4096 bytes where that is more and within `maxSize`.
    * @throws What the `serializer` or a function among the options throws.
    */
   set(sid: string, session: SessionData): Promise<void>;
@@ -609,8 +609,8 @@ export interface LembroStore {
   purge(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
-   * Stops the timer; may be called twice. The store stays usable: it still
-   * never returns what has expired.
+   * Stops the timer, and writes and closes an open journal. May be called twice.
+   * The store stays usable: it still never returns what has expired.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -621,6 +621,8 @@ export interface LembroStore {
    * await store.close();
    * assertEquals(await store.length(), 0);
    * ```
+   *
+   * @throws What the file system says of the journal.
    */
   close(): Promise<void>;
   /** As above, with a callback. */
@@ -629,7 +631,8 @@ export interface LembroStore {
   close(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
-   * Closes the store at the end of a `using` block.
+   * Closes the store at the end of a `using` block, without waiting for a journal:
+   * what the file system says of that is an `error` event.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";
@@ -643,6 +646,38 @@ export interface LembroStore {
    * ```
    */
   [Symbol.dispose](): void;
+
+  /**
+   * Closes the store at the end of an `await using` block.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * {
+   *   await using store = new (lembro(session))();
+   *   assertEquals(await store.length(), 0);
+   * }
+   * ```
+   */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /**
+   * Iterates over the live sessions with their ids: those that are there at the
+   * call, each once. Other work gets its turn in between.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.set("a", { cookie: new session.Cookie() });
+   * for await (const [sid, { cookie }] of store) assertEquals([sid, cookie.path], ["a", "/"]);
+   * ```
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]>;
 
   /**
    * Returns the counters, synchronously.
@@ -660,8 +695,8 @@ export interface LembroStore {
   stats(): LembroStats;
 
   /**
-   * Iterates over the live sessions with their ids: those that are there at
-   * the call, each once. It may be held while the store works.
+   * Iterates over the live sessions with their ids, synchronously: those that
+   * are there at the call, each once. It may be held while the store works.
    *
    * ```ts
    * import { assertEquals } from "@std/assert";

@@ -275,7 +275,7 @@ describe("sessions that are saved", () => {
     }],
     [
       "a proxy that does not tell its properties",
-      new Proxy({}, {
+      new Proxy({ a: 1 }, {
         getOwnPropertyDescriptor: boom,
       }),
       { error: "Error: boom" },

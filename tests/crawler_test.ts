@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import type { LembroOptions } from "express-lembro";
 import { type FakeRequest, Requests, save } from "./support/requests.ts";
 import { Lembro, settled, sizeOfAll } from "./support/setup.ts";
 
@@ -20,7 +21,7 @@ class FullStore implements Disposable {
   readonly requests: Requests;
   readonly users: string[] = [];
 
-  private constructor(options: { protect?: () => boolean }, maxSize: number) {
+  constructor(options: LembroOptions, maxSize: number) {
     this.store = new Lembro({ maxSize, ...options });
     this.requests = new Requests(this.store);
   }
@@ -104,6 +105,88 @@ for (const share of [0.5, 0.8]) {
     });
   });
 }
+
+describe("carts of visitors that have come back, in a full store", () => {
+  /** A full store of carts, each from an address of its own, or all from one office. */
+  async function cartsOf(ipOf: (n: number) => string): Promise<FullStore> {
+    const full = new FullStore({ protect: () => false }, MEGABYTE);
+    while (full.store.stats().evicted.returning === 0) {
+      const { sessionID } = await full.requests.create({ cart: [1, 2, 3] }, {
+        ip: ipOf(full.users.length),
+      });
+      await full.store.get(sessionID);
+      full.users.push(sessionID);
+    }
+    return full;
+  }
+  const eachItsOwn = (n: number) => `10.0.${n >> 8}.${n & 255}`;
+
+  const crawlers: [name: string, ipOf: (n: number) => string][] = [
+    ["one address", oneAddress],
+    ["one /56, with an address each", oneNetwork],
+  ];
+  for (const [name, ipOf] of crawlers) {
+    it(`lose an eighth to a crawler that follows a redirect, from ${name}`, async () => {
+      using full = await cartsOf(eachItsOwn);
+      const before = await full.left();
+      await full.flood(FLOOD, 1, ipOf);
+      const lost = before - await full.left();
+      assert(lost <= before / 8 + 1, `${lost} of ${before} carts are lost`);
+    });
+  }
+
+  it("from one office lose an eighth, too: a crawler that has more pays for itself", async () => {
+    using full = await cartsOf(() => "198.51.100.1");
+    const before = await full.left();
+    await full.flood(FLOOD, 1, oneAddress);
+    const lost = before - await full.left();
+    assert(lost <= before / 8 + 1, `${lost} of ${before} carts are lost`);
+  });
+
+  it("go after those of an address that has more than an eighth, in a reduction, too", async () => {
+    using full = new FullStore({ protect: () => false }, MEGABYTE);
+    const { store, requests } = full;
+    const fillTo = async (share: number, ipOf: (n: number) => string) => {
+      while (store.stats().bytes < share * MEGABYTE) {
+        const n = store.stats().sessions;
+        const { sessionID } = await requests.create({ cart: [] }, { ip: ipOf(n) });
+        await store.get(sessionID);
+        if (ipOf === eachItsOwn) full.users.push(sessionID);
+      }
+    };
+    await fillTo(0.6, eachItsOwn);
+    await fillTo(0.85, oneAddress);
+    await store.reduce();
+    assert(store.stats().bytes <= 0.75 * MEGABYTE);
+    assertEquals(await full.left(), full.users.length);
+  });
+
+  it("that a request made protected do not count for its address, until they are so no more", async () => {
+    const isSignedIn = ({ user }: Record<string, unknown>) => user !== undefined;
+    using full = new FullStore({ protect: isSignedIn as never }, MEGABYTE);
+    const office = { ip: "198.51.100.1" };
+    const add = async (data: Record<string, unknown>, ip: string) => {
+      const request = await full.requests.create({ pad: "x".repeat(4_700), ...data }, { ip });
+      return await full.requests.load(request.sessionID, { ip });
+    };
+    // An eighth is thirteen sessions of some 10,000 bytes.
+    const signedIn = [];
+    for (let n = 0; n < 30; n++) signedIn.push(await add({ user: n }, office.ip));
+    const carts = [];
+    while (full.store.stats().bytes < MEGABYTE - 10_000) {
+      carts.push((await add({ cart: carts.length }, `10.0.0.${carts.length}`)).sessionID);
+    }
+    await add({ cart: "of the office" }, office.ip);
+    assertEquals(await full.store.info(carts[0]), undefined, "the oldest cart is the next to go");
+    for (const request of signedIn) {
+      delete request.session.user;
+      await save(request);
+    }
+    for (let n = 0; n < 10; n++) await add({ cart: "of somebody" }, `10.0.1.${n}`);
+    for (const sid of carts.slice(1)) assert(await full.store.info(sid), "no other cart goes");
+    assertEquals(full.store.stats().evicted.returning, 11);
+  });
+});
 
 describe("a login form that waits for a slow typist", () => {
   /** Opens the form, lets the crawler work, and signs in. */

@@ -4,16 +4,16 @@ import { describe, it } from "@std/testing/bdd";
 import type { Port } from "../src/core/port.ts";
 import type { FileRow } from "../src/persistence/rows.ts";
 import { Changes, Scan } from "../src/persistence/scan.ts";
-import { candidateOf, TestVault } from "./support/core.ts";
+import { draftOf, TestVault } from "./support/core.ts";
 
 /** A vault with these protected sessions, which expire at the time 50, and their changes from now on. */
 function noting(...sids: string[]) {
   const vault = new TestVault(10_000);
-  const add = (sid: string) => {
-    const { record, ...candidate } = candidateOf(sid, 1, { isProtected: true });
-    return vault.add({ ...candidate, record: { ...record, expires: 50 } });
+  const expiring = (sid: string, expires: number) => {
+    const { record, ...draft } = draftOf(sid, 1, { isProtected: true });
+    return { ...draft, record: { ...record, expires } };
   };
-  const entries = sids.map(add);
+  const entries = sids.map((sid) => vault.put(expiring(sid, 50), "save"));
   const changes = new Changes();
   vault.observe(changes);
   const port = {
@@ -23,7 +23,9 @@ function noting(...sids: string[]) {
       ...{ sid, rank, expires, created, lastUsed, text },
     }),
   } as unknown as Port;
-  return { vault, entries, changes, port };
+  const save = (sid: string, expires = 50) => vault.put(expiring(sid, expires), "save");
+  const update = (sid: string) => vault.put(expiring(sid, 50), "update");
+  return { vault, entries, changes, port, save, update };
 }
 
 /** The rows that are written of changes: the ids, and whether the session stays in its place. */
@@ -45,41 +47,39 @@ describe("Changes", () => {
   });
 
   it("note that a session has left which expires after a change", () => {
-    const { vault, entries: [a], changes, port } = noting("a", "b");
-    vault.save(a, { ...a, expires: 40 }, true, undefined, 0);
+    const { vault, changes, port, save } = noting("a", "b");
+    save("a", 40);
     vault.time = 45;
     assertEquals(port.find("a"), undefined);
     assertEquals(rowsOf(changes, port), ["a left"]);
   });
 
   it("tell of each session once, the last to move at the end", () => {
-    const { vault, entries: [a, b, c], changes, port } = noting("a", "b", "c");
-    for (const entry of [a, b, c, a]) {
-      vault.save(entry, { ...entry, expires: 50 }, true, undefined, 0);
-    }
-    vault.update(b, { ...b, expires: 50 }, true, undefined);
+    const { changes, port, save, update } = noting("a", "b", "c");
+    for (const sid of ["a", "b", "c", "a"]) save(sid);
+    update("b");
     assertEquals(rowsOf(changes, port), ["b", "c", "a"]);
   });
 
   it("tell of a session that was saved in its place, and of one that came back to another", () => {
-    const { vault, entries: [a, b], changes, port } = noting("a", "b", "c");
-    vault.update(b, { ...b, expires: 50 }, true, undefined);
+    const { vault, entries: [a], changes, port, update } = noting("a", "b", "c");
+    update("b");
     vault.remove(a, "destroy");
-    vault.admit(candidateOf("a", 100), "protected");
+    vault.admit(draftOf("a", 100), "protected");
     assertEquals(rowsOf(changes, port), ["b stays", "a left", "a stays"]);
   });
 
   it("add: what came later goes last, and forgets what a session was before it left", () => {
-    const { vault, entries: [a, b], changes: later, port } = noting("a", "b", "c");
+    const { vault, entries: [a], changes: later, port, update } = noting("a", "b", "c");
     const changes = new Changes();
     for (const sid of ["a", "b"]) changes.moved(sid);
     vault.remove(a, "destroy");
-    vault.admit(candidateOf("a", 100), "protected");
+    vault.admit(draftOf("a", 100), "protected");
     changes.add(later.take());
     assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
     assertEquals(changes.hasEnded, true);
 
-    vault.update(b, { ...b, expires: 50 }, true, undefined);
+    update("b");
     changes.add(later.take());
     assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
     // More than the place of this one has changed.
@@ -87,12 +87,12 @@ describe("Changes", () => {
   });
 
   it("add: what came before all have left is forgotten", () => {
-    const { vault, entries: [a], changes: later, port } = noting("a", "b");
+    const { vault, changes: later, port, save } = noting("a", "b");
     const changes = new Changes();
-    vault.save(a, { ...a, expires: 50 }, true, undefined, 0);
+    save("a");
     changes.add(later.take());
     vault.clear();
-    vault.add(candidateOf("c", 100));
+    vault.put(draftOf("c", 100), "save");
     changes.add(later.take());
     assertEquals([rowsOf(changes, port), changes.hasEnded], [["all left", "c"], true]);
   });

@@ -90,9 +90,14 @@ const value = fc.oneof(
     fc.record({ list: fc.tuple(item, item), n: fc.constant(2) }),
   ),
   fc.constantFrom({ user: 1 }, { user: "ada" }, { user: { id: "ada" } }, "ada"),
+  fc.constantFrom({ mongo: "ada" }, { user: { mongo: "ada" } }, { user: { id: { mongo: "ada" } } }),
+  fc.constantFrom(...["id", "_id", null].flatMap((writes) => {
+    const document = { document: "ada", writes };
+    return [document, { user: document }];
+  })),
   fc.constantFrom({ user: null }, { user: "" }, { user: false }, "", false),
   fc.record({ pad: fc.constantFrom(5, 20, 50) }),
-  fc.record({ share: fc.constantFrom(8, 16, 30, 60) }),
+  fc.record({ share: fc.constantFrom(1, 1.5, 3, 8, 16, 30, 60) }),
 );
 const data: fc.Arbitrary<Data> = fc.array(fc.tuple(key, value), { maxLength: 3 });
 const path = fc.oneof(
@@ -139,7 +144,10 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     command(16, "edit", { request, edits }),
     command(4, "editCookie", { request, edit: cookieEdit }),
     command(2, "setCookie", { request, cookie }),
-    command(8, "signIn", { request, user }),
+    command(8, "signIn", {
+      request,
+      user: fc.oneof({ weight: 3, arbitrary: user }, fc.constant({ mongo: "ada" })),
+    }),
     command(26, "save", { request }),
     command(3, ["saveAs", "regenerateOwn"], { request, sid }),
     command(2, "reload", { request }),
@@ -165,6 +173,8 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
     }),
     command(3, "touch", { sid, cookie }),
     command(5, "flood", {
+      who: fc.constantFrom("bot", "bot", "cart"),
+      returns: fc.boolean(),
       count: fc.integer({ min: 2, max: 16 }),
       data: fc.tuple(
         fc.tuple(fc.constant("a"), fc.record({ share: fc.constantFrom(12, 16, 20) })),
@@ -197,7 +207,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
 const options: fc.Arbitrary<Options> = fc.record({
   maxSize: fc.oneof(
     { weight: 1, arbitrary: fc.constantFrom(1, 200, "1K", 1e6, Infinity) },
-    { weight: 9, arbitrary: fc.constantFrom(2500, 4000, 6000, 10_000) },
+    { weight: 9, arbitrary: fc.constantFrom(2500, 4000, 6000, 10_000, 50_000) },
   ),
   interval: fc.constantFrom(700, 10_000, 360_000),
   ttl: fc.constantFrom("by key" as const, 5000, 30_000, Infinity),
@@ -245,7 +255,15 @@ const examples: [Options, Command[]][] = [
       { do: "set", sid: "b", data: [["a", { pad: 20 }]], cookie: null },
       { do: "get", sid: "a", request: 0 },
       { do: "get", sid: "b", request: 0 },
-      { do: "flood", count: 12, data: [["a", { share: 10 }]], cookie: null, from: undefined },
+      {
+        do: "flood",
+        who: "bot",
+        count: 12,
+        data: [["a", { share: 10 }]],
+        cookie: null,
+        from: undefined,
+        returns: false,
+      },
     ],
   ],
   // A session saved under another id is still late under its own.

@@ -155,6 +155,179 @@ describe("every function among the options", () => {
   }
 });
 
+/** An id as the drivers of databases have it: JSON writes it as a string. */
+class ObjectId {
+  readonly bytes: number[];
+
+  constructor(bytes: number[]) {
+    this.bytes = bytes;
+  }
+
+  toJSON(): string {
+    return this.bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}
+
+/** What JSON, or this serializer, writes differently from what it is. */
+const CHANGED: Record<string, () => unknown> = {
+  "an id with toJSON": () => new ObjectId([101, 7]),
+  "such an id inside an object": () => ({ list: [{ id: new ObjectId([1]) }] }),
+  "an object whose toJSON drops and renames keys": () => ({ _id: 1, toJSON: () => ({ id: "1" }) }),
+  "an object whose toJSON returns nothing": () => ({ toJSON() {} }),
+  "a Date": () => new Date(0),
+  "a Map": () => new Map([["a", 1]]),
+  "an instance with a getter": () =>
+    new class User {
+      name = "Ada";
+      get id() {
+        return this.name;
+      }
+    }(),
+  "a String object": () => new String("Ada"),
+  "NaN": () => NaN,
+  "undefined": () => undefined,
+  "undefined in a list": () => [undefined, 1],
+  "a hole in a list": () => [, 1],
+  "a list with a name": () => Object.assign([1], { name: "list" }),
+  "an object without a prototype": () => Object.assign(Object.create(null), { a: 1 }),
+  "a function": () => () => 1,
+  "a symbol as a key": () => ({ [Symbol("a")]: 1, b: 1 }),
+  "a hidden key": () => Object.defineProperty({ a: 1 }, "b", { value: 1, enumerable: false }),
+  "an own key __proto__": () => JSON.parse('{"__proto__":{"id":1}}'),
+  "what is a hundred levels deep": () => {
+    let value: unknown = new Date(0);
+    for (let i = 0; i < 200; i++) value = { value };
+    return value;
+  },
+};
+
+/** What JSON writes as it is. */
+const UNCHANGED: Record<string, () => unknown> = {
+  "a string, numbers and null": () => ["Ada", 0, 1.5, -1e300, null, true, ""],
+  "nested objects and lists": () => ({ a: { b: [{ c: [] }, {}] } }),
+};
+
+describe("every function among the options sees the session as it will be read back:", () => {
+  /** A store that notes what its options are asked about, and a look at it. */
+  function noting(serializer?: LembroOptions["serializer"]) {
+    const seen: [name: string, session: SessionData][] = [];
+    const note = <Result>(name: string, result: Result) => (session: SessionData) => {
+      // Not a copy, which would look as if it had been written.
+      seen.push([name, session]);
+      return result;
+    };
+    const store = new Lembro({
+      ttl: note("ttl", MINUTE),
+      idleTimeout: note("idleTimeout", MINUTE),
+      absoluteTimeout: note("absoluteTimeout", MINUTE),
+      user: note("user", "Ada"),
+      protect: note("protect", true),
+      ...serializer ? { serializer } : {},
+    });
+    const check = async (sid: string, ...names: string[]) => {
+      assertEquals(seen.map(([name]) => name), names);
+      const kept = (await store.info(sid))?.session;
+      for (const [name, session] of seen) assertEquals(session, kept, name);
+      seen.length = 0;
+    };
+    return { store, check };
+  }
+  const TIMES = ["idleTimeout", "absoluteTimeout"];
+  const WHOSE = ["user", "protect"];
+  const SERIALIZERS = {
+    JSON: undefined,
+    "another serializer": {
+      stringify: (session: SessionData) => `json ${JSON.stringify(session)}`,
+      parse: (text: string) => JSON.parse(text.slice("json ".length)),
+    },
+  };
+
+  for (const [by, serializer] of Object.entries(SERIALIZERS)) {
+    for (const [what, value] of Object.entries({ ...CHANGED, ...UNCHANGED })) {
+      it(`${what}, by ${by}`, async () => {
+        using clock = new HeldClock();
+        const { store, check } = noting(serializer);
+        using _ = store;
+        const requests = new Requests(store, { maxAge: MINUTE });
+        const { sessionID } = await requests.create({ value: value(), n: 1 });
+        await check(sessionID, ...TIMES, ...WHOSE);
+        const [one, other] = [await requests.load(sessionID), await requests.load(sessionID)];
+        for (const [n, request] of [one, other].entries()) {
+          request.session[`value ${n}`] = value();
+          await save(request);
+          await check(sessionID, ...TIMES, ...WHOSE);
+        }
+        clock.tick(SECOND);
+        await touch(other);
+        await check(sessionID, ...TIMES);
+        await store.update(sessionID, (kept) => void Object.assign(kept, { again: value() }));
+        await check(sessionID, ...WHOSE);
+        await store.set("plain", sessionOf({ value: value() }));
+        await check("plain", "ttl", ...TIMES, ...WHOSE);
+      });
+    }
+  }
+
+  it("a session that has toJSON itself", async () => {
+    const { store, check } = noting();
+    using _ = store;
+    await store.set("a", { toJSON: () => ({ n: 1 }) } as never);
+    await check("a", "ttl", ...TIMES, ...WHOSE);
+  });
+
+  it("and what it does to that object is not kept", async () => {
+    using store = new Lembro({
+      user: (session) => {
+        Object.assign(session, { seen: true });
+        return "Ada";
+      },
+    });
+    const session = sessionOf({ n: 1 }, {});
+    await store.set("a", session);
+    assertEquals(session, sessionOf({ n: 1 }, {}));
+  });
+
+  it("and gets an error of the serializer as it is", async () => {
+    const { store } = noting();
+    using _ = store;
+    const circular: Data = { list: [] };
+    (circular.list as unknown[]).push(circular, circular);
+    await assertRejects(() => store.set("a", sessionOf({ circular })), TypeError, "circular");
+    await assertRejects(() => store.set("a", sessionOf({ n: 1n })), TypeError, "BigInt");
+    assertEquals(store.stats().rejected, 2);
+  });
+
+  for (const [what, options] of [["default", {}], ["own", { user: () => "Ada" }]] as const) {
+    it(`without a parse where JSON changes nothing, with the ${what} options`, async () => {
+      const store = new Lembro(options);
+      using _ = store;
+      const requests = new Requests(store, { maxAge: MINUTE });
+      const request = requests.begin();
+      Object.assign(request.session, { passport: { user: "Ada" } });
+      // The first cookies of a store are kept as an example of all others.
+      for (let i = 0; i < 2; i++) await save(request);
+      for (const value of Object.values(UNCHANGED)) {
+        request.session.value = value();
+        assertEquals(await jsonCalls(() => save(request)), { parse: 0, stringify: 1 });
+      }
+    });
+  }
+});
+
+/** How often JSON is called while `work` runs. */
+async function jsonCalls(work: () => Promise<void>): Promise<{ parse: number; stringify: number }> {
+  const { parse, stringify } = JSON;
+  const calls = { parse: 0, stringify: 0 };
+  JSON.parse = (...args) => (calls.parse++, parse(...args));
+  JSON.stringify = (...args: unknown[]) => (calls.stringify++, stringify(...args as [unknown]));
+  try {
+    await work();
+  } finally {
+    Object.assign(JSON, { parse, stringify });
+  }
+  return calls;
+}
+
 describe("isActivity", () => {
   it("is called with the request of a save and of a touch", async () => {
     const paths: unknown[] = [];

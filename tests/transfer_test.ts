@@ -68,8 +68,8 @@ function insideOf(store: Store): unknown {
   const port = portOf(store)!;
   const entries = [...port.walk()].map((entry) => ({
     ...port.read(entry!),
-    before: entry!.older?.sid,
-    after: entry!.newer?.sid,
+    before: entry!.prev?.sid,
+    after: entry!.next?.sid,
   }));
   return { entries, stats: store.stats(), sessions: [...store.entries()] };
 }

@@ -1,6 +1,8 @@
 /** Sessions by user: `sessionsOfUser`, `info`, `update`, and the cap of sessions a user. */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
+import { Folder } from "./snapshot/setup.ts";
 import { HeldClock, MINUTE, SECOND, START } from "./support/clock.ts";
 import { keptData, Requests, save } from "./support/requests.ts";
 import { Lembro, type SessionData, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
@@ -129,6 +131,80 @@ describe("the user of a session", () => {
     }
     assertEquals(store.stats().users, 8);
     assertEquals(await store.sessionsOfUser(0), []);
+  });
+});
+
+describe("a user whose id is no string until it is written", () => {
+  /** An id as Mongo has it. */
+  class ObjectId {
+    readonly #id: string;
+
+    constructor(id: string) {
+      this.#id = id;
+    }
+
+    toJSON(): string {
+      return this.#id;
+    }
+  }
+  const ada = () => new ObjectId("65f0");
+  const byId = { user: (session: SessionData) => (session as unknown as Data).userId as string };
+
+  for (
+    const [where, options, data] of [
+      ["Passport's user", {}, () => ({ passport: { user: ada() } })],
+      ["the id of Passport's user", {}, () => ({ passport: { user: { id: ada() } } })],
+      ["what the option user returns", byId, () => ({ userId: ada() })],
+    ] as const
+  ) {
+    it(`is found and revoked by that string: ${where}`, async () => {
+      using store = new Lembro(options);
+      const requests = new Requests(store);
+      const { sessionID } = await requests.create(data());
+      await store.set("b", sessionOf());
+      await store.update("b", (session) => void Object.assign(session, data()));
+      assertEquals((await sidsOf(store, "65f0")).sort(), [sessionID, "b"].sort());
+      assertEquals([store.stats().users, store.stats().protected], [1, 2]);
+      // A file has the same user.
+      using folder = new Folder();
+      using restored = new Lembro(options);
+      await saveSnapshot(store, folder.snapshot);
+      await loadSnapshot(restored, folder.snapshot);
+      assertEquals((await sidsOf(restored, "65f0")).sort(), [sessionID, "b"].sort());
+      assertEquals(await store.revokeUser("65f0"), 2);
+      assertEquals(await store.length(), 0);
+    });
+  }
+
+  it("has no more than maxSessionsPerUser, as any other", async () => {
+    using store = new Lembro({ maxSessionsPerUser: 2 });
+    for (const sid of ["a", "b", "c"]) await store.set(sid, by(ada()));
+    assertEquals(await sidsOf(store, "65f0"), ["c", "b"]);
+  });
+
+  it("is the one that a document writes, and none if it writes none", async () => {
+    using store = new Lembro();
+    const renamed = { _id: 7, toJSON: () => ({ id: "7" }) };
+    const dropped = { id: 8, toJSON: () => ({ name: "Eve" }) };
+    await store.set("a", by(renamed));
+    await store.set("b", by(dropped));
+    await store.set("c", sessionOf({ passport: { toJSON: () => ({ user: "9" }) } }, {}));
+    await store.set("d", sessionOf({ passport: { user: 10, toJSON: () => null } }, {}));
+    assertEquals(
+      await Promise.all(["7", "8", "9", "10"].map((user) => sidsOf(store, user))),
+      [["a"], [], ["c"], []],
+    );
+    assertEquals(store.stats().protected, 3);
+  });
+
+  it("stays signed out after revokeUser, whatever a request under way saves", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const signIn = requests.begin();
+    await store.revokeUser("65f0");
+    signIn.session.passport = { user: ada() };
+    await save(signIn);
+    assertEquals([await sidsOf(store, "65f0"), store.stats().lateWrites], [[], 1]);
   });
 });
 

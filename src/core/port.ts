@@ -73,6 +73,8 @@ export interface Port {
   observe(observer: Observer): () => void;
   /** Makes the answers of `destroy`, `revokeUser` and `clear` wait for `barrier`. */
   confirmBy(barrier: (() => Promise<void>) | undefined): void;
+  /** Makes `close` of the store wait for `close`, which it calls. */
+  closeWith(close: (() => Promise<void>) | undefined): void;
   /** Emits an `error` event, or warns of it if nobody listens; or a `recover` event. */
   announce(event: "error", error: Error): void;
   announce(event: "recover", message: string): void;
@@ -83,6 +85,7 @@ export interface Port {
 /** What a store does for its port. */
 export interface Host {
   confirmBy: Port["confirmBy"];
+  closeWith: Port["closeWith"];
   /** Emits an event later, if anybody listens to it. */
   announce(event: "error" | "recover" | "expire", args: () => unknown[]): void;
 }
@@ -126,6 +129,7 @@ export function openPort(store: object, sessions: Sessions, host: Host): void {
     },
     observe: (observer) => vault.observe(observer),
     confirmBy: (barrier) => host.confirmBy(barrier),
+    closeWith: (close) => host.closeWith(close),
     announce: (event: "error" | "recover", what: unknown) => host.announce(event, () => [what]),
     announceExpired: ({ sid, text }) =>
       host.announce("expire", () => [sid, readable(text, options.serializer)]),

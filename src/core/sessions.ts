@@ -12,6 +12,7 @@ import { mergeCookies } from "./overlaps/merge_cookies.ts";
 import { merge } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { readBackFor } from "./record/read_back.ts";
 import { Revocations } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
@@ -67,6 +68,8 @@ export class Sessions {
   readonly #revocations: Revocations;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
+  /** Returns what the functions among the options are asked about. */
+  readonly #readBack: (session: SessionData) => SessionData;
   #isReducing = false;
   /** When expired sessions were looked for last because the store was over its limit. */
   #lookedAt = -Infinity;
@@ -88,6 +91,7 @@ export class Sessions {
     this.options = options;
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
+    this.#readBack = readBackFor(options);
     this.#revocations = new Revocations(surroundings.monotonicClock);
     this.vault = new Vault(
       options.maxSize,
@@ -242,6 +246,11 @@ export class Sessions {
 
   /** Iterates over the sessions that are live now, with their ids. */
   entries(): Generator<[sid: string, session: SessionData], void, undefined> {
+    return defined(this.walk());
+  }
+
+  /** Does the same; yields `undefined` for each that has expired by then. */
+  walk(): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
     return this.#parsed(this.vault.walk());
   }
 
@@ -355,8 +364,11 @@ export class Sessions {
     const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
     const merged = kept && this.#merged(session, origin, kept, isPassive);
-    const saved = merged?.session ?? session;
-    const date = dateOf(saved.cookie);
+    const written = merged?.session ?? session;
+    const asked = this.#readBack(written);
+    // JSON writes of both the same, unless a getter has another answer the second time.
+    const saved = this.options.serializer === JSON ? asked : written;
+    const date = dateOf(written.cookie);
     const ownDate = merged ? dateOf(session.cookie) : date;
     const hasPassed = date !== undefined && date <= now;
     const created = kept?.created ?? origin?.life.created ?? now;
@@ -365,7 +377,7 @@ export class Sessions {
     const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
     if (hasPassed && isLeftAlone && !kept) return undefined;
     const withLife = hasPassed && isLeftAlone ? kept : place;
-    const expires = withLife?.expires ?? expiryOf(saved, sid, date, now, created, this.options);
+    const expires = withLife?.expires ?? expiryOf(asked, sid, date, now, created, this.options);
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
@@ -374,9 +386,10 @@ export class Sessions {
       return undefined;
     }
     const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
-    const user = this.userOf(saved, sid);
-    const isGuarded = isProtected(saved, sid, this.options);
-    const address = isGuarded || kept ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const user = this.userOf(asked, sid);
+    const isGuarded = isProtected(asked, sid, this.options);
+    const isRanked = isGuarded || kept && kept.rank !== "protected";
+    const address = isRanked ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
@@ -392,18 +405,11 @@ export class Sessions {
     }
 
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const entry = found ?? this.vault.add({
-      sid,
-      record,
-      isProtected: isGuarded,
-      user,
-      address,
-      created,
-      lastUsed: now,
-      life: this.#lineage.takeDeparted(sid),
-    });
-    if (found && found === place) this.vault.update(found, record, isGuarded, user);
-    else if (found) this.vault.save(found, record, isGuarded, user, now);
+    const life = found ? found.life : this.#lineage.takeDeparted(sid);
+    const entry = this.vault.put(
+      { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
+      found && found === place ? "update" : "save",
+    );
     if (isFollowed) {
       const moment = this.#revocations.momentOf(session, origin);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, moment);
@@ -421,9 +427,9 @@ export class Sessions {
       throw refused(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
-    const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
     if (!entry) return;
+    const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
@@ -431,9 +437,8 @@ export class Sessions {
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
     const ownDate = mergedCookie ? dateOf(session.cookie) : date;
-    const mustRead = this.#asksSession || mergedCookie !== undefined;
-    const asked = mustRead ? sessionOf(entry, this.options) : session;
-    if (mustRead) asked.cookie = cookie;
+    const asked = this.#asksSession ? sessionOf(entry, this.options) : {} as SessionData;
+    asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
     const hasPassed = date !== undefined && date <= now;
     // A date that the request did not set ends nothing.
     const expires = hasPassed && origin && ownDate === origin.date
@@ -444,7 +449,21 @@ export class Sessions {
 
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
-    this.vault.touch(entry, record, now);
+    const { user, rank, created, life } = entry;
+    const address = UNKNOWN_ADDRESS;
+    this.vault.put(
+      {
+        sid,
+        record,
+        isProtected: rank === "protected",
+        user,
+        address,
+        created,
+        lastUsed: now,
+        life,
+      },
+      "touch",
+    );
     if (origin) {
       origin.cookie = entry.cookie;
       origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
@@ -618,10 +637,8 @@ export class Sessions {
 
   *#parsed(
     entries: Iterable<Entry | undefined>,
-  ): Generator<[sid: string, session: SessionData], void, undefined> {
-    for (const entry of entries) {
-      if (entry) yield [entry.sid, this.#load(entry)];
-    }
+  ): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
+    for (const entry of entries) yield entry && [entry.sid, this.#load(entry)];
   }
 
   /** Counts and announces an entry that is about to leave the vault. */
@@ -660,6 +677,12 @@ export class Sessions {
         return undefined;
       }
     };
+  }
+}
+
+function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void, undefined> {
+  for (const item of items) {
+    if (item !== undefined) yield item;
   }
 }
 

@@ -23,6 +23,7 @@
  * @module
  */
 import process from "node:process";
+import type { Port } from "../core/port.ts";
 import type { LembroStore } from "../types.ts";
 import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, failure, refusedOption } from "../util/errors.ts";
@@ -126,11 +127,12 @@ function finish(): void {
 
 class OpenJournal implements Journal {
   readonly #writer: JournalWriter;
-  readonly #closed: () => void;
+  readonly #port: Port;
 
-  constructor(writer: JournalWriter, closed: () => void) {
+  constructor(writer: JournalWriter, port: Port) {
     this.#writer = writer;
-    this.#closed = closed;
+    this.#port = port;
+    port.closeWith(() => this.close());
     if (open.size === 0) process.on("beforeExit", finish);
     open.add(writer);
   }
@@ -145,7 +147,8 @@ class OpenJournal implements Journal {
     } finally {
       if (open.delete(this.#writer)) {
         if (open.size === 0) process.off("beforeExit", finish);
-        this.#closed();
+        this.#port.closeWith(undefined);
+        shared().journaled.delete(this.#port);
       }
     }
   }
@@ -225,12 +228,11 @@ export async function openJournal(
     throw failure(TypeError, "ERR_LEMBRO_ARGUMENT", message);
   }
   journaled.add(port);
-  const closed = () => void journaled.delete(port);
   try {
     const writer = await JournalWriter.open(nodeDisk, port, where, settings);
-    return new OpenJournal(writer, closed);
+    return new OpenJournal(writer, port);
   } catch (error) {
-    closed();
+    journaled.delete(port);
     throw error;
   }
 }

@@ -5,6 +5,7 @@
  */
 import { type Rank, RANKS } from "../core/vault/entry.ts";
 import type { Port, Prepared, Row } from "../core/port.ts";
+import { type Linked, LinkedList } from "../util/linked_list.ts";
 import { ShardedMap } from "../util/sharded_map.ts";
 import { sliced } from "../util/slices.ts";
 import { now } from "../util/time.ts";
@@ -22,20 +23,14 @@ export interface Loaded {
 }
 
 /** A session of a file, and its neighbours in the order of its rank. */
-interface Staged {
+interface Staged extends Linked<Staged> {
   row: Row;
   /** Where the block with its row is in the file. */
   at: number;
   prepared: Prepared | undefined;
   isKept: boolean;
-  older: Staged | undefined;
-  newer: Staged | undefined;
-}
-
-/** The staged sessions of a rank. */
-interface List {
-  first: Staged | undefined;
-  last: Staged | undefined;
+  prev: Staged | undefined;
+  next: Staged | undefined;
 }
 
 /**
@@ -126,22 +121,22 @@ export class Loader {
       at,
       prepared: undefined,
       isKept: false,
-      older: undefined,
-      newer: undefined,
+      prev: undefined,
+      next: undefined,
     };
     this.#sessions.set(sid, added);
-    if (stays === undefined) append(this.#lists[rank], added);
-    else prepend(this.#lists[rank], added);
+    if (stays === undefined) this.#lists[rank].append(added);
+    else this.#lists[rank].prepend(added);
   }
 
   #remove(staged: Staged): void {
     this.#sessions.delete(staged.row.sid);
-    unlink(this.#lists[staged.row.rank], staged);
+    this.#lists[staged.row.rank].remove(staged);
   }
 
   *#prepare(): Generator<void, void, undefined> {
     for (const rank of RANKS) {
-      for (let staged = this.#lists[rank].first; staged; staged = staged.newer) {
+      for (let staged = this.#lists[rank].first; staged; staged = staged.next) {
         const { row, at } = staged;
         try {
           if (row.expires > now()) staged.prepared = this.#port.prepare(row);
@@ -171,7 +166,7 @@ export class Loader {
     });
     try {
       for (const rank of [...RANKS].reverse()) {
-        for (let staged = this.#lists[rank].last; staged; staged = staged.older) {
+        for (let staged = this.#lists[rank].last; staged; staged = staged.prev) {
           const { prepared } = staged;
           staged.isKept = staged.row.expires > now() && prepared !== undefined && admit(prepared);
           if (staged.isKept) loaded.sessions++;
@@ -189,29 +184,10 @@ export class Loader {
   }
 }
 
-function emptyLists(): Record<Rank, List> {
-  const empty = (): List => ({ first: undefined, last: undefined });
-  return { newcomers: empty(), returning: empty(), protected: empty() };
-}
-
-function append(list: List, staged: Staged): void {
-  staged.older = list.last;
-  if (list.last) list.last.newer = staged;
-  else list.first = staged;
-  list.last = staged;
-}
-
-function prepend(list: List, staged: Staged): void {
-  staged.newer = list.first;
-  if (list.first) list.first.older = staged;
-  else list.last = staged;
-  list.first = staged;
-}
-
-function unlink(list: List, staged: Staged): void {
-  if (staged.older) staged.older.newer = staged.newer;
-  else list.first = staged.newer;
-  if (staged.newer) staged.newer.older = staged.older;
-  else list.last = staged.older;
-  staged.older = staged.newer = undefined;
+function emptyLists(): Record<Rank, LinkedList<Staged>> {
+  return {
+    newcomers: new LinkedList(),
+    returning: new LinkedList(),
+    protected: new LinkedList(),
+  };
 }

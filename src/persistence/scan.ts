@@ -44,7 +44,7 @@ export class Changes implements Observer {
   upsert(entry: Entry): void {
     const change = this.#changeOf(entry.sid) | CHANGED;
     // The last of its rank has moved there, or is new, or was there before, which is the same.
-    if (!entry.newer) this.#putLast(entry.sid, change | MOVED);
+    if (!entry.next) this.#putLast(entry.sid, change | MOVED);
     else this.#changes.set(entry.sid, change);
   }
 
@@ -197,7 +197,7 @@ export class Scan implements Observer {
 
   move(entry: Entry): void {
     if (this.#next === entry) this.#goOn();
-    if (this.#end === entry) this.#end = entry.older;
+    if (this.#end === entry) this.#end = entry.prev;
     this.changes.moved(entry.sid);
   }
 
@@ -219,7 +219,7 @@ export class Scan implements Observer {
   }
 
   #goOn(): void {
-    this.#next = this.#next === this.#end ? undefined : this.#next?.newer;
+    this.#next = this.#next === this.#end ? undefined : this.#next?.next;
   }
 
   /** Nothing if it has expired, and leaves at this moment. */

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { Observer } from "../../src/core/vault/vault.ts";
+import type { Draft, Observer } from "../../src/core/vault/vault.ts";
 import { RANKS } from "../../src/core/vault/entry.ts";
-import { candidateOf, finish, TestVault } from "../support/core.ts";
+import { draftOf, finish, TestVault } from "../support/core.ts";
 
 describe("Vault: the ledger", () => {
   it("counts the bytes and the entries of each rank", () => {
@@ -12,12 +12,14 @@ describe("Vault: the ledger", () => {
     const [entry] = vault.fill("protected", "p1");
     assertEquals([vault.bytes, vault.size], [400, 4]);
     assertEquals(vault.counts, { newcomers: 2, returning: 1, protected: 1 });
-    const record = { ...candidateOf("p1", 150).record };
-    vault.save(entry, record, false, undefined, 1);
+    const record = { ...draftOf("p1", 150).record };
+    const put = (size: number, as: "save" | "touch" | "update", more: Partial<Draft>) =>
+      vault.put(draftOf("p1", 100, { record: { ...record, size }, ...more }), as);
+    put(150, "save", { lastUsed: 1 });
     assertEquals([vault.bytes, vault.queue("returning").bytes], [450, 250]);
-    vault.touch(entry, { ...record, size: 120 }, 2);
+    put(120, "touch", { lastUsed: 2 });
     assertEquals([vault.bytes, entry.lastUsed], [420, 2]);
-    vault.update(entry, { ...record, size: 130 }, true, undefined);
+    put(130, "update", { isProtected: true, lastUsed: 3 });
     assertEquals([vault.bytes, entry.lastUsed, entry.rank], [430, 2, "protected"]);
     for (const rank of RANKS) {
       for (const sid of vault.sids(rank)) vault.remove(vault.find(sid, 0)!, "destroy");
@@ -84,9 +86,8 @@ describe("Vault: the order of eviction", () => {
 
   it("limit: does not count what had expired", () => {
     const vault = new TestVault(200);
-    vault.add(
-      candidateOf("old", 100, { record: { ...candidateOf("old", 100).record, expires: 5 } }),
-    );
+    const { record } = draftOf("old", 100);
+    vault.put(draftOf("old", 100, { record: { ...record, expires: 5 } }), "save");
     vault.fill("newcomers", "a", "b");
     vault.time = 5;
     assertEquals(vault.limit(vault.find("b", 5)!), 0);
@@ -121,8 +122,8 @@ describe("Vault: admit", () => {
     const vault = new TestVault(1_000);
     for (const rank of RANKS) {
       vault.fill(rank, `${rank} 1`);
-      assert(vault.admit(candidateOf(`${rank} 0`, 100), rank));
-      assert(vault.admit(candidateOf(`${rank} -1`, 100), rank));
+      assert(vault.admit(draftOf(`${rank} 0`, 100), rank));
+      assert(vault.admit(draftOf(`${rank} -1`, 100), rank));
       assertEquals(vault.sids(rank), [`${rank} -1`, `${rank} 0`, `${rank} 1`]);
     }
   });
@@ -131,12 +132,12 @@ describe("Vault: admit", () => {
     const vault = new TestVault(1_000);
     vault.fill("returning", ..."abcdefgh");
     vault.fill("newcomers", "1", "2");
-    assertEquals(vault.admit(candidateOf("r", 100), "returning"), true);
+    assertEquals(vault.admit(draftOf("r", 100), "returning"), true);
     assertEquals(vault.gone, [["1", "evict"]]);
-    assertEquals(vault.admit(candidateOf("r 2", 100), "returning"), false);
+    assertEquals(vault.admit(draftOf("r 2", 100), "returning"), false);
     assertEquals(vault.find("r 2", 0), undefined);
     assertEquals([vault.bytes, vault.size], [1_000, 10]);
-    assertEquals(vault.admit(candidateOf("p", 100), "protected"), true);
+    assertEquals(vault.admit(draftOf("p", 100), "protected"), true);
   });
 });
 
@@ -149,15 +150,15 @@ describe("Vault: walk and purge", () => {
     vault.remove(b, "destroy");
     vault.use(c, 1);
     vault.fill("newcomers", "new");
-    vault.admit(candidateOf("admitted", 100), "newcomers");
+    vault.admit(draftOf("admitted", 100), "newcomers");
     for (const entry of walk) seen.push(entry?.sid);
     assertEquals(seen.filter((sid) => sid !== "admitted"), ["a", "c", "d", "e"]);
   });
 
   it("walk: yields undefined for what has expired, and forgets it", () => {
     const vault = new TestVault(Infinity);
-    const record = { ...candidateOf("x", 100).record, expires: 5 };
-    for (const sid of "abc") vault.add(candidateOf(sid, 100, sid === "b" ? { record } : {}));
+    const record = { ...draftOf("x", 100).record, expires: 5 };
+    for (const sid of "abc") vault.put(draftOf(sid, 100, sid === "b" ? { record } : {}), "save");
     vault.time = 5;
     assertEquals([...vault.walk()].map((entry) => entry?.sid), ["a", undefined, "c"]);
     assertEquals(vault.gone, [["b", "expire"]]);
@@ -165,8 +166,8 @@ describe("Vault: walk and purge", () => {
 
   it("purge: goes in steps of 64 entries, for any number of them", () => {
     const vault = new TestVault(Infinity);
-    const record = { ...candidateOf("x", 100).record, expires: 5 };
-    for (let i = 0; i < 20_000; i++) vault.add(candidateOf(`${i}`, 100, { record }));
+    const record = { ...draftOf("x", 100).record, expires: 5 };
+    for (let i = 0; i < 20_000; i++) vault.put(draftOf(`${i}`, 100, { record }), "save");
     vault.time = 5;
     const { result, steps } = finish(vault.purge());
     assertEquals([result, vault.size], [20_000, 0]);
@@ -178,8 +179,8 @@ describe("Vault: revoke", () => {
   /** A vault with so many entries of Ada. */
   function withAda(count: number) {
     const vault = new TestVault(Infinity);
-    for (let i = 0; i < count; i++) vault.add(candidateOf(`${i}`, 100, { user: "ada" }));
-    vault.add(candidateOf("eve", 100, { user: "eve" }));
+    for (let i = 0; i < count; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }), "save");
+    vault.put(draftOf("eve", 100, { user: "eve" }), "save");
     return vault;
   }
 
@@ -207,7 +208,7 @@ describe("Vault: revoke", () => {
     const work = vault.revoke("ada", undefined);
     work.next();
     vault.clear();
-    for (let i = 0; i < 130; i++) vault.add(candidateOf(`${i}`, 100, { user: "ada" }));
+    for (let i = 0; i < 130; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }), "save");
     finish(work);
     assertEquals([vault.size, vault.bytes, vault.countOf("ada")], [130, 13_000, 130]);
   });
@@ -237,10 +238,9 @@ describe("Vault: observers", () => {
     const [a] = vault.fill("newcomers", "a");
     vault.use(a, 1);
     vault.use(a, 2);
-    const { record } = candidateOf("a", 110);
-    vault.save(a, record, false, "ada", 3);
-    vault.touch(a, record, 4);
-    vault.update(a, record, true, "ada");
+    vault.put(draftOf("a", 110, { user: "ada" }), "save");
+    vault.put(draftOf("a", 110, { user: "ada" }), "touch");
+    vault.put(draftOf("a", 110, { user: "ada", isProtected: true }), "update");
     vault.notifyRevoke("ada", "a");
     vault.notifyEnd("b");
     vault.remove(a, "evict");
@@ -272,7 +272,7 @@ describe("Vault: observers", () => {
     let place: typeof a | undefined = a;
     vault.observe({
       move(entry) {
-        if (entry === place) place = entry.newer;
+        if (entry === place) place = entry.next;
       },
     });
     vault.use(a, 1);

@@ -20,8 +20,21 @@ import {
 import { portOf } from "../../src/core/port.ts";
 import { isTree } from "./merging.ts";
 
-/** A value of a key; a long string is written by its length, or by its share of the limit. */
-export type Value = null | boolean | number | string | object | { pad: number } | { share: number };
+/**
+ * A value of a key; a long string is written by its length, or by its share of
+ * the limit. `mongo` is an id as Mongo has it, and `document` what has one, and
+ * writes it under another name or not at all.
+ */
+export type Value =
+  | null
+  | boolean
+  | number
+  | string
+  | object
+  | { pad: number }
+  | { share: number }
+  | { mongo: string }
+  | { document: string; writes: string | null };
 
 /** The keys of a session with their values. */
 export type Data = [key: string, value: Value][];
@@ -81,7 +94,16 @@ export type Command =
   | { do: "updateUser"; user: string | number; edits: Edit[]; how: "edit" | "throw" | "promise" }
   | { do: "setBad" | "touchBad"; sid: string; bad: keyof typeof bad }
   | { do: "touch"; sid: string; cookie: Cookie }
-  | { do: "flood"; count: number; data: Data; cookie: Cookie; from: From | undefined }
+  | {
+    do: "flood";
+    who: string;
+    count: number;
+    data: Data;
+    cookie: Cookie;
+    from: From | undefined;
+    /** Whether each session is asked for once, as by who follows a redirect. */
+    returns: boolean;
+  }
   | { do: "visit"; count: number }
   | { do: "destroy" | "info"; sid: string }
   | { do: "sessionsOfUser"; user: string | number }
@@ -140,7 +162,7 @@ export async function play(
     absoluteTimeout: byKey(options.absoluteTimeout, 500, 40_000),
     user: options.user === "passport" ? userOfPassport : userByKey,
     protect: options.protect === "by key"
-      ? (session) => "vip" in asKept(session)
+      ? (session) => "vip" in session
       : options.user === "passport"
       ? (session) => isSomebody(session.passport?.user)
       : (session) => isSomebody(userByKey(session)) || isSomebody(session.passport?.user),
@@ -258,7 +280,7 @@ export async function play(
         tree = own(tree, key);
       }
       const key = path.at(-1)!;
-      if (what === "drop") drop[howOf(path, value as keyof typeof drop)](tree, key);
+      if (what === "drop") drop[value as keyof typeof drop](tree, key);
       else if (what === "set") put(tree, key, valueOf(value as Value, bytes));
       else {
         if (!Array.isArray(own(tree, key))) put(tree, key, []);
@@ -437,14 +459,15 @@ export async function play(
       }
       case "flood":
         for (let n = 1; n <= command.count; n++) {
-          const { data, cookie, from } = command;
-          const sid = `bot ${n}`;
+          const { who, data, cookie, from } = command;
+          const sid = `${who} ${n}`;
           tick(1);
           if (from) save(begin(sid, data, cookie, from), sid);
           else {
             const session = sessionOf(data, cookie);
             ask(model.set(sid, session), store.set, sid, session);
           }
+          if (command.returns) ask({ result: model.get(sid).result }, store.get, sid);
         }
         return;
       case "visit":
@@ -561,23 +584,13 @@ const serializer: Serializer = {
   parse: (text) => JSON.parse(text),
 };
 
-/** The default of `user` reads this key of a live session, where JSON would drop what it finds. */
-function howOf([key, inside]: string[], how: keyof typeof drop): keyof typeof drop {
-  return key === "passport" && inside === "user" && how !== "delete" ? "undefined" : how;
-}
-
-/** What is kept of a session: the functions among the options look at nothing else. */
-function asKept(session: Session): Session {
-  return JSON.parse(JSON.stringify(session));
-}
-
 /** A number of milliseconds, or a function of the session that returns one. */
 function byKey(ms: number | "by key", short: number, long: number): (session: Session) => number {
-  return (session) => ms === "by key" ? "short" in asKept(session) ? short : long : ms;
+  return (session) => ms === "by key" ? "short" in session ? short : long : ms;
 }
 
 function userByKey(session: Session): string | number | null {
-  const { bad, user } = asKept(session);
+  const { bad, user } = session;
   if (bad !== undefined) throw new RangeError("bad");
   return user ?? null;
 }
@@ -606,11 +619,32 @@ function own(tree: Session, key: string): Session {
   return Object.hasOwn(tree, key) ? tree[key] : undefined;
 }
 
+/** An id as Mongo has it. */
+class ObjectId {
+  readonly #id: string;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  toJSON(): string {
+    return this.#id;
+  }
+}
+
 function valueOf(value: Value, maxSize: number): unknown {
-  if (!isTree(value)) return structuredClone(value);
+  if (Array.isArray(value)) return value.map((item) => valueOf(item, maxSize));
+  if (!isTree(value)) return value;
+  if ("mongo" in value) return new ObjectId(value.mongo);
+  if ("document" in value) {
+    const { document: id, writes } = value;
+    return { id, toJSON: () => ({ [writes ?? "name"]: id }) };
+  }
   if ("pad" in value) return "x".repeat(value.pad);
   if ("share" in value) return "x".repeat(Math.min(maxSize, 100_000) / 2 / value.share);
-  return structuredClone(value);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inside]) => [key, valueOf(inside, maxSize)]),
+  );
 }
 
 function editCookie(cookie: Session, [field, value]: CookieEdit): void {
@@ -651,6 +685,7 @@ function isTaken(key: string, session: Session): boolean {
   return key in session && !Object.hasOwn(session, key);
 }
 
+/** What the model says of an error: the code of a session that is too large, else its kind. */
 function codeOf(error: unknown): string {
   const { code, name } = error as Error & { code?: string };
   return code === "ERR_LEMBRO_SESSION_TOO_LARGE" ? code : name;

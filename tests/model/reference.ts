@@ -15,14 +15,17 @@
  * read, and at a touch the kept data with the new cookie.
  *
  * **Size.** It is that of the sessions as JSON. One session takes at most an
- * eighth of the limit.
+ * eighth of the limit, or 4 KB where that is more and within the limit.
  *
  * **Ranks.** A newcomer was never asked for since it was created, or protected.
  * Newcomers beyond an eighth of the limit go first: of the client address that
  * has most of them its oldest, and among addresses with equally many that with
  * the oldest one. Then the returning sessions go, and then the protected ones,
- * each time the one that was used least recently. What was just saved goes
- * last of all. What has expired is not evicted, it expires.
+ * each time the one that was used least recently. But an address whose
+ * unprotected sessions take more than an eighth of the limit pays first with its
+ * returning sessions: the address of what was just saved, or else the one that
+ * takes most. What was just saved goes last of all. What has expired is not
+ * evicted, it expires.
  *
  * **Over the limit** the store looks for expired sessions, but only once a
  * second. Then newcomers beyond their eighth go until 75 % of the limit are
@@ -54,7 +57,7 @@ export interface Kept {
   expires: number;
   rank: Rank;
   user: string | undefined;
-  /** The client address that it came from. */
+  /** The client address that it came from, or from which it was made unprotected. */
   address: string;
   /** In milliseconds. */
   created: number;
@@ -149,7 +152,15 @@ export class Model {
     rejected: 0,
   };
   /** What else has happened, for the test to know that it did. */
-  seen = { cookieMerges: 0, staleSignIns: 0, pollSaves: 0, updates: 0, createdAgain: 0, capped: 0 };
+  seen = {
+    cookieMerges: 0,
+    staleSignIns: 0,
+    pollSaves: 0,
+    updates: 0,
+    createdAgain: 0,
+    capped: 0,
+    paidFirst: 0,
+  };
   #course = 0;
   #before = 0;
   #settings: Settings;
@@ -295,6 +306,7 @@ export class Model {
       this.kept.push(kept);
     } else {
       Object.assign(kept, { text, expires, version });
+      if (kept.rank === "protected") kept.address = networkOf(visit?.address);
       if (!from.inPlace && !visit?.isPoll) this.#use(kept);
       kept.user = user;
       if (isProtected) this.#moveTo("protected", kept);
@@ -600,7 +612,9 @@ export class Model {
   }
 
   #isTooLarge(text: string): boolean {
-    return sizeomatic.getSize(text) > this.#settings.maxSize / 8;
+    const { maxSize } = this.#settings;
+    const size = sizeomatic.getSize(text);
+    return size > maxSize || size > 4_096 && size > maxSize / 8;
   }
 
   #limitUser(saved: Kept): void {
@@ -655,14 +669,36 @@ export class Model {
   }
 
   #nextVictim(saved?: Kept): Kept | undefined {
-    const known = (["returning", "protected"] as const).flatMap((rank) =>
+    const others = (["returning", "protected"] as const).flatMap((rank) =>
       this.#ofRank(rank).filter((kept) => kept !== saved)
         .sort((a, b) => a.usedInRank - b.usedInRank)
     );
+    const [paying] = this.#paysFirst(others, saved);
+    const known = paying ?? others[0];
     const newcomer = this.#nextNewcomer(saved);
-    return bytesOf(this.#ofRank("newcomers")) < this.#settings.maxSize / 8
-      ? known[0] ?? newcomer
-      : newcomer ?? known[0];
+    const victim = bytesOf(this.#ofRank("newcomers")) < this.#settings.maxSize / 8
+      ? known ?? newcomer
+      : newcomer ?? known;
+    if (victim && victim === paying && victim !== others[0]) this.seen.paidFirst++;
+    return victim;
+  }
+
+  /** Of each address that takes too much, the returning session that goes next; who pays first is first. */
+  #paysFirst(others: Kept[], saved?: Kept): Kept[] {
+    const unprotected = this.kept.filter(({ rank }) => rank !== "protected");
+    const taken = (address: string) =>
+      bytesOf(unprotected.filter((kept) => kept.address === address));
+    const isOfSaved = ({ address }: Kept) =>
+      saved !== undefined && saved.rank !== "protected" && saved.address === address;
+    return [...new Set(unprotected.map(({ address }) => address))]
+      .filter((address) => address !== UNKNOWN && taken(address) > this.#settings.maxSize / 8)
+      .flatMap((address) =>
+        others.find((kept) => kept.rank === "returning" && kept.address === address) ?? []
+      )
+      .sort((a, b) =>
+        Number(isOfSaved(b)) - Number(isOfSaved(a)) ||
+        taken(b.address) - taken(a.address) || a.made - b.made
+      );
   }
 
   #nextNewcomer(saved?: Kept): Kept | undefined {
@@ -697,9 +733,11 @@ function infoOf({ sid, text, user, rank, created, lastUsed, expires }: Kept) {
   };
 }
 
+const UNKNOWN = "unknown";
+
 /** One client may have all addresses of an IPv6 /56. Those used here are written in full. */
 function networkOf(address: string | undefined): string {
-  if (address === undefined) return "unknown";
+  if (address === undefined) return UNKNOWN;
   if (!address.includes(":")) return address;
   const [a, b, c, d] = address.split(":");
   return [a, b, c, d.padStart(4, "0").slice(0, 2)].join(":");

@@ -63,7 +63,7 @@ export function keptIn(store: Store): Kept[] {
 function entriesIn(store: Store): Entry[] {
   const entries: Entry[] = [];
   for (const rank of RANKS) {
-    for (let entry = portOf(store).queue(rank).first; entry; entry = entry.newer) {
+    for (let entry = portOf(store).queue(rank).first; entry; entry = entry.next) {
       if (entry.expires > Date.now()) entries.push(entry);
     }
   }

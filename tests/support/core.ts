@@ -4,14 +4,18 @@
  * @module
  */
 import { Entry, Queue, type Rank, type Reason } from "../../src/core/vault/entry.ts";
-import { type Candidate, Vault } from "../../src/core/vault/vault.ts";
+import { type Draft, Vault } from "../../src/core/vault/vault.ts";
 
 let last = 0;
 
 /** An entry that no vault keeps. */
 export function entryOf(
   sid: string,
-  { user, lastUsed = 0 }: { user?: string; lastUsed?: number } = {},
+  { user, lastUsed = 0, rank = "newcomers" }: {
+    user?: string;
+    lastUsed?: number;
+    rank?: Rank;
+  } = {},
 ) {
   const record = { text: "{}", cookie: undefined, size: 4, expires: Infinity, dateOffset: 0 };
   const number = ++last;
@@ -19,7 +23,7 @@ export function entryOf(
     sid,
     number,
     number,
-    new Queue("newcomers"),
+    new Queue(rank),
     record,
     0,
     lastUsed,
@@ -30,7 +34,7 @@ export function entryOf(
 }
 
 /** What a vault takes, of `size` bytes. */
-export function candidateOf(sid: string, size: number, more: Partial<Candidate> = {}): Candidate {
+export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): Draft {
   const record = { text: sid, cookie: undefined, size, expires: Infinity, dateOffset: 0 };
   return {
     sid,
@@ -59,7 +63,7 @@ export class TestVault extends Vault {
   /** Adds entries of 100 bytes. Returning ones are asked for once. */
   fill(rank: Rank, ...sids: string[]): Entry[] {
     return sids.map((sid) => {
-      const entry = this.add(candidateOf(sid, 100, { isProtected: rank === "protected" }));
+      const entry = this.put(draftOf(sid, 100, { isProtected: rank === "protected" }), "save");
       if (rank === "returning") this.use(entry, this.time);
       return entry;
     });
@@ -70,8 +74,8 @@ export class TestVault extends Vault {
     const forth: string[] = [];
     const back: string[] = [];
     const { first, last } = this.queue(rank);
-    for (let entry = first; entry; entry = entry.newer) forth.push(entry.sid);
-    for (let entry = last; entry; entry = entry.older) back.push(entry.sid);
+    for (let entry = first; entry; entry = entry.next) forth.push(entry.sid);
+    for (let entry = last; entry; entry = entry.prev) back.push(entry.sid);
     if (forth.join() !== back.reverse().join()) throw new Error(`${forth} is not ${back}`);
     return forth;
   }

@@ -13,6 +13,9 @@ export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
 /** The share of `maxSize` that one session may take. */
 const SESSION_SHARE = 1 / 8;
 
+/** What one session may take in any store that has room for it, in bytes. */
+const MIN_SESSION_LIMIT = 4 * 1024;
+
 /**
  * Returns what is to be kept of `session`, whose cookie has the date `date`.
  *
@@ -97,7 +100,18 @@ function written(
   date: number | undefined,
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
-  const text = serializer.stringify(template?.without(session) ?? session);
+  const text = serialize(template?.without(session) ?? session, serializer);
+  const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
+  return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+}
+
+/**
+ * Returns `session` as the serializer writes it.
+ *
+ * @throws What the serializer throws, and a `TypeError` if it returns no string.
+ */
+export function serialize(session: SessionData, serializer: Serializer): string {
+  const text = serializer.stringify(session);
   if (typeof text !== "string") {
     throw refusedResult("keep session", "serializer.stringify must return a string", text);
   }
@@ -105,8 +119,7 @@ function written(
   if (serializer === JSON && text[0] !== "{" && text[0] !== "[") {
     throw refusedResult("keep session", "its toJSON must return an object", JSON.parse(text));
   }
-  const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
-  return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+  return text;
 }
 
 /**
@@ -131,10 +144,16 @@ function offsetOf(date: number | undefined, expires: number): number {
 
 /** Returns `size`, unless a session of that size is too large. */
 function measured(size: number, maxSize: number): number {
-  const most = Math.floor(maxSize * SESSION_SHARE);
+  const share = Math.floor(maxSize * SESSION_SHARE);
+  const most = Math.min(maxSize, Math.max(share, MIN_SESSION_LIMIT));
   if (size <= most) return size;
-  const message = `Cannot keep session: its size in bytes must be at most ${most}, an eighth of ` +
-    `maxSize (raise maxSize to at least ${size / SESSION_SHARE}, or keep less in the session): ` +
-    `received ${size}`;
+  const which = most === maxSize
+    ? "all of maxSize"
+    : most === share
+    ? "an eighth of maxSize"
+    : "which is more than an eighth of maxSize";
+  const enough = size > MIN_SESSION_LIMIT ? size / SESSION_SHARE : size;
+  const message = `Cannot keep session: its size in bytes must be at most ${most}, ${which} ` +
+    `(raise maxSize to at least ${enough}, or keep less in the session): received ${size}`;
   throw failure(RangeError, TOO_LARGE, message, { bytes: size, limit: most });
 }

@@ -5,6 +5,7 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { type Linked, LinkedList } from "../../util/linked_list.ts";
 import type { CookieTemplate } from "../record/cookie_template.ts";
 
 /**
@@ -80,7 +81,7 @@ export interface SessionRecord {
 }
 
 /** A session in the vault. Only the vault changes it, but for its life. */
-export class Entry implements SessionRecord {
+export class Entry implements SessionRecord, Linked<Entry> {
   readonly sid: string;
   text: string;
   /** Another number after each save, the same after a touch. */
@@ -96,12 +97,12 @@ export class Entry implements SessionRecord {
   lastUsed: number;
   /** The entries of its rank, and its neighbours among them. */
   queue: Queue;
-  older: Entry | undefined = undefined;
-  newer: Entry | undefined = undefined;
+  prev: Entry | undefined = undefined;
+  next: Entry | undefined = undefined;
   /** Its user, if any; once that one has had several sessions, they share a group. */
   owner: string | UserGroup | undefined = undefined;
-  /** Its place among the newcomers, while it is one. */
-  arrival: Arrival | undefined = undefined;
+  /** Its place among those from its client address, unless it is protected. */
+  seat: Seat | undefined = undefined;
   life: Life | undefined;
   /** Counts the entries of a vault: an older one has a smaller number. 0 once it has left. */
   number: number;
@@ -145,7 +146,7 @@ export class Entry implements SessionRecord {
 
   /** Whether it was revoked, and has not left yet. */
   get isRevoked(): boolean {
-    return typeof this.owner === "object" && this.owner.revoked !== undefined;
+    return typeof this.owner === "object" && this.owner.isRevoked;
   }
 }
 
@@ -179,49 +180,32 @@ export class Life {
 }
 
 /** The sessions of one rank, in the order in which they are evicted. */
-export class Queue {
+export class Queue extends LinkedList<Entry> {
   readonly rank: Rank;
-  first: Entry | undefined = undefined;
-  last: Entry | undefined = undefined;
-  count = 0;
   bytes = 0;
 
   constructor(rank: Rank) {
+    super();
     this.rank = rank;
   }
 
-  append(entry: Entry): void {
-    const { last } = this;
-    entry.older = last;
-    if (last) last.newer = entry;
-    else this.first = entry;
-    this.last = entry;
+  override append(entry: Entry): void {
+    super.append(entry);
     this.#enter(entry);
   }
 
-  prepend(entry: Entry): void {
-    const { first } = this;
-    entry.newer = first;
-    if (first) first.older = entry;
-    else this.last = entry;
-    this.first = entry;
+  override prepend(entry: Entry): void {
+    super.prepend(entry);
     this.#enter(entry);
   }
 
-  remove(entry: Entry): void {
-    const { older, newer } = entry;
-    if (older) older.newer = newer;
-    else this.first = newer;
-    if (newer) newer.older = older;
-    else this.last = older;
-    entry.older = entry.newer = undefined;
-    this.count--;
+  override remove(entry: Entry): void {
+    super.remove(entry);
     this.bytes -= entry.size;
   }
 
   #enter(entry: Entry): void {
     entry.queue = this;
-    this.count++;
     this.bytes += entry.size;
   }
 }
@@ -232,8 +216,10 @@ export class UserGroup {
   /** The least recently used first, if `isSorted`. */
   entries: Set<Entry>;
   isSorted = true;
-  /** Once all of them are revoked: how many of them have left. */
-  revoked: number | undefined = undefined;
+  /** Whether all of them are revoked. */
+  isRevoked = false;
+  /** How many of them have left since they were revoked. */
+  removed = 0;
 
   constructor(user: string, entry: Entry) {
     this.user = user;
@@ -241,20 +227,28 @@ export class UserGroup {
   }
 }
 
-/** The place of a newcomer among those from its client address. Only newcomers need one. */
-export interface Arrival {
+/** The place of an unprotected session among those from its client address. */
+export class Seat implements Linked<Seat> {
   readonly entry: Entry;
   readonly group: AddressGroup;
-  older: Arrival | undefined;
-  newer: Arrival | undefined;
+  prev: Seat | undefined = undefined;
+  next: Seat | undefined = undefined;
+
+  constructor(entry: Entry, group: AddressGroup) {
+    this.entry = entry;
+    this.group = group;
+  }
 }
 
-/** The newcomers from one client address, in the order of creation. */
+/** The unprotected sessions from one client address. */
 export interface AddressGroup {
   readonly address: string;
-  first: Arrival | undefined;
-  last: Arrival | undefined;
-  count: number;
-  /** Its place in the heap of all addresses: see newcomers.ts. */
-  place: number;
+  /** In the order of creation. */
+  readonly newcomers: LinkedList<Seat>;
+  /** The least recently used first; none of the unknown address. */
+  readonly returning: LinkedList<Seat>;
+  /** The size of all of them. */
+  bytes: number;
+  /** Its position in the heap of addresses with newcomers: see addresses.ts. */
+  position: number;
 }

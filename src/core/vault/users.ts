@@ -37,7 +37,9 @@ export class Users {
   }
 
   /** As {@linkcode Users.set}, for an entry that was last used before others of that user. */
-  restore(entry: Entry, user: string): void {
+  restore(entry: Entry, user: string | undefined): void {
+    this.remove(entry);
+    if (user === undefined) return;
     this.#add(entry, user);
     if (entry.owner instanceof UserGroup) entry.owner.isSorted = false;
   }
@@ -55,7 +57,7 @@ export class Users {
     const { owner } = entry;
     if (owner instanceof UserGroup) {
       owner.entries.delete(entry);
-      if (owner.entries.size === 0 && owner.revoked === undefined) this.#owners.delete(owner.user);
+      if (owner.entries.size === 0 && !owner.isRevoked) this.#owners.delete(owner.user);
     } else if (owner !== undefined) {
       this.#owners.delete(owner);
     }
@@ -72,7 +74,7 @@ export class Users {
     const found = this.#owners.get(user);
     this.#owners.delete(user);
     const group = found && groupOf(found);
-    if (group) group.revoked = 0;
+    if (group) group.isRevoked = true;
     if (isSpared) this.#add(spared!, user);
     return group;
   }

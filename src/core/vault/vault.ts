@@ -1,3 +1,4 @@
+import { Addresses } from "./addresses.ts";
 import {
   Entry,
   type Life,
@@ -9,7 +10,7 @@ import {
 } from "./entry.ts";
 import { flat } from "../../util/flat.ts";
 import { ShardedMap } from "../../util/sharded_map.ts";
-import { Newcomers } from "./newcomers.ts";
+import { UNKNOWN_ADDRESS } from "./address.ts";
 import { Users } from "./users.ts";
 
 /**
@@ -31,12 +32,13 @@ export interface Observer {
   revoke?(user: string, spared: string | undefined): void;
 }
 
-/** A session that is about to enter the vault. */
-export interface Candidate {
+/** What is to be kept of a session. */
+export interface Draft {
   readonly sid: string;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
   readonly user: string | undefined;
+  /** The client address of a session that is new, or protected no more. */
   readonly address: string;
   readonly created: number;
   readonly lastUsed: number;
@@ -51,6 +53,9 @@ const MOST_SORTED = 1_000;
 
 /** The share of the limit that newcomers may take from the other ranks. */
 const NEWCOMERS_SHARE = 1 / 8;
+
+/** The share of the limit that the unprotected sessions of a client address may take before they pay first. */
+const ADDRESS_SHARE = 1 / 8;
 
 /** The share of the limit that a reduction aims at. */
 export const REDUCED_SHARE = 0.75;
@@ -67,7 +72,7 @@ export class Vault {
   /** By session id. */
   #entries = new ShardedMap<Entry>();
   #queues = emptyQueues();
-  #newcomers = new Newcomers();
+  #addresses: Addresses;
   #users = new Users();
   #newest = 0;
   #oldest = 0;
@@ -85,6 +90,7 @@ export class Vault {
     onLeave: (entry: Entry, reason: Reason) => void,
   ) {
     this.#maxSize = maxSize;
+    this.#addresses = new Addresses(maxSize * ADDRESS_SHARE);
     this.#clock = clock;
     this.#onLeave = onLeave;
   }
@@ -113,7 +119,7 @@ export class Vault {
   /** The number of entries of each rank. */
   get counts(): Record<Rank, number> {
     const { newcomers, returning, protected: guarded } = this.#queues;
-    return { newcomers: newcomers.count, returning: returning.count, protected: guarded.count };
+    return { newcomers: newcomers.length, returning: returning.length, protected: guarded.length };
   }
 
   /** Whether newcomers hold more than the share that stays open to them. */
@@ -160,13 +166,26 @@ export class Vault {
     this.#tellUpsert(entry);
   }
 
-  /** Adds an entry. What this takes over the limit is for {@linkcode limit} to mend. */
-  add(candidate: Candidate): Entry {
-    const queue = this.#queues[candidate.isProtected ? "protected" : "newcomers"];
-    const entry = this.#enter(candidate, ++this.#newest, queue);
-    queue.append(entry);
-    if (queue.rank === "newcomers") this.#newcomers.add(entry, candidate.address);
-    this.#users.set(entry, candidate.user);
+  /**
+   * Keeps `draft`. What this takes over the limit is for {@linkcode limit} to
+   * mend. Newcomers stay in the order of creation.
+   *
+   * @param as A `"save"` and a `"touch"` use the session; an `"update"` leaves it in its place.
+   */
+  put(draft: Draft, as: "save" | "touch" | "update"): Entry {
+    const { record, isProtected, user, address, lastUsed } = draft;
+    const entry = this.#entries.get(draft.sid);
+    if (!entry) return this.#add(draft);
+    const { newcomers, returning, protected: guarded } = this.#queues;
+    const isUse = as !== "update";
+    if (as !== "touch") entry.revision = ++this.#revision;
+    this.#write(entry, record);
+    if (isUse) entry.lastUsed = lastUsed;
+    if (isUse) this.#users.set(entry, user);
+    else if (entry.user !== user) this.#users.restore(entry, user);
+    const unprotected = entry.queue === guarded ? returning : entry.queue;
+    const queue = isProtected ? guarded : unprotected;
+    if (queue !== entry.queue || isUse && queue !== newcomers) this.#move(entry, queue, address);
     this.#tellUpsert(entry);
     return entry;
   }
@@ -176,12 +195,12 @@ export class Vault {
    * before it to keep the limit. Returns whether it is kept: it is not if it
    * would be the next to go itself.
    */
-  admit(candidate: Candidate, rank: Rank): boolean {
+  admit(draft: Draft, rank: Rank): boolean {
     const queue = this.#queues[rank];
-    const entry = this.#enter(candidate, --this.#oldest, queue);
+    const entry = this.#enter(draft, --this.#oldest, queue);
     queue.prepend(entry);
-    if (rank === "newcomers") this.#newcomers.prepend(entry, candidate.address);
-    if (candidate.user !== undefined) this.#users.restore(entry, candidate.user);
+    if (rank === "newcomers") this.#addresses.addNewcomer(entry, draft.address, true);
+    this.#users.restore(entry, draft.user);
     while (this.bytes > this.#maxSize) {
       const next = this.next()!;
       if (next === entry) {
@@ -194,59 +213,11 @@ export class Vault {
     return true;
   }
 
-  /** Saves `record` to `entry`, as one that was used now. Newcomers stay in the order of creation. */
-  save(
-    entry: Entry,
-    record: SessionRecord,
-    isProtected: boolean,
-    user: string | undefined,
-    now: number,
-  ): void {
-    const { newcomers, returning, protected: guarded } = this.#queues;
-    entry.revision = ++this.#revision;
-    this.#write(entry, record);
-    entry.lastUsed = now;
-    this.#users.set(entry, user);
-    if (isProtected) this.#move(entry, guarded);
-    else if (entry.queue !== newcomers) this.#move(entry, returning);
-    this.#tellUpsert(entry);
-  }
-
-  /** Saves `record` to `entry` and leaves it in its place. */
-  update(
-    entry: Entry,
-    record: SessionRecord,
-    isProtected: boolean,
-    user: string | undefined,
-  ): void {
-    const { returning, protected: guarded } = this.#queues;
-    entry.revision = ++this.#revision;
-    this.#write(entry, record);
-    if (entry.user !== user) {
-      this.#users.remove(entry);
-      // Others of that user may have been used since.
-      if (user !== undefined) this.#users.restore(entry, user);
-    }
-    if (isProtected !== (entry.queue === guarded)) {
-      this.#move(entry, isProtected ? guarded : returning);
-    }
-    this.#tellUpsert(entry);
-  }
-
-  /** Replaces the cookie and the life of `entry` by those of `record`, which has the same data. */
-  touch(entry: Entry, record: SessionRecord, now: number): void {
-    this.#write(entry, record);
-    entry.lastUsed = now;
-    this.#users.use(entry);
-    if (entry.queue !== this.#queues.newcomers) this.#move(entry, entry.queue);
-    this.#tellUpsert(entry);
-  }
-
   /** Forgets `entry`. Every way out goes through here, except that of all at once. */
   remove(entry: Entry, reason: Reason): void {
     this.#onLeave(entry, reason);
     const { owner } = entry;
-    if (entry.isRevoked && reason === "destroy") (owner as UserGroup).revoked!++;
+    if (entry.isRevoked && reason === "destroy") (owner as UserGroup).removed++;
     this.#unlink(entry);
     this.#observers?.forEach((observer) => observer.delete?.(entry, reason));
   }
@@ -256,7 +227,7 @@ export class Vault {
     this.#revision++;
     this.#entries = new ShardedMap();
     this.#queues = emptyQueues();
-    this.#newcomers = new Newcomers();
+    this.#addresses = new Addresses(this.#maxSize * ADDRESS_SHARE);
     this.#users = new Users();
     this.#observers?.forEach((observer) => observer.truncate?.());
   }
@@ -282,7 +253,7 @@ export class Vault {
     let removed = 0;
     while (this.bytes > target) {
       if (whom === "newcomers" && !this.hasTooManyNewcomers) break;
-      const next = whom === "newcomers" ? this.#newcomers.next(saved) : this.next(saved);
+      const next = whom === "newcomers" ? this.#addresses.nextNewcomer(saved) : this.next(saved);
       if (!next) break;
       if (this.#evict(next)) evicted++;
       if (++removed % STRIDE === 0) yield;
@@ -306,15 +277,17 @@ export class Vault {
   }
 
   /**
-   * Returns the entry that is evicted next, other than `spared`: a newcomer as long as
-   * newcomers hold their share, else the returning session that was used least
-   * recently, else such a protected one.
+   * Returns the entry that is evicted next, other than `spared`: a newcomer as
+   * long as newcomers hold their share, else the returning session that was used
+   * least recently, else such a protected one. Client addresses that take more
+   * than their share lose their returning sessions before others do.
    */
   next(spared?: Entry): Entry | undefined {
     const { newcomers, returning, protected: guarded } = this.#queues;
-    const known = firstOf(returning, spared) ?? firstOf(guarded, spared);
-    const mayStay = newcomers.bytes < this.#maxSize * NEWCOMERS_SHARE;
-    return mayStay ? known ?? this.#newcomers.next(spared) : this.#newcomers.next(spared) ?? known;
+    const newcomer = this.#addresses.nextNewcomer(spared);
+    if (newcomer && newcomers.bytes >= this.#maxSize * NEWCOMERS_SHARE) return newcomer;
+    return this.#addresses.nextReturning(spared) ?? firstOf(returning, spared) ??
+      firstOf(guarded, spared) ?? newcomer;
   }
 
   /**
@@ -357,11 +330,21 @@ export class Vault {
       this.#isLive(entry, this.#clock());
       if (++removed % STRIDE === 0) yield;
     }
-    return group?.revoked ?? 0;
+    return group?.removed ?? 0;
   }
 
-  #enter(candidate: Candidate, number: number, queue: Queue): Entry {
-    const { sid, record, created, lastUsed, life } = candidate;
+  #add(draft: Draft): Entry {
+    const queue = this.#queues[draft.isProtected ? "protected" : "newcomers"];
+    const entry = this.#enter(draft, ++this.#newest, queue);
+    queue.append(entry);
+    if (!draft.isProtected) this.#addresses.addNewcomer(entry, draft.address);
+    this.#users.set(entry, draft.user);
+    this.#tellUpsert(entry);
+    return entry;
+  }
+
+  #enter(draft: Draft, number: number, queue: Queue): Entry {
+    const { sid, record, created, lastUsed, life } = draft;
     const entry = new Entry(
       flat(sid),
       number,
@@ -381,13 +364,14 @@ export class Vault {
     this.#observers?.forEach((observer) => observer.move?.(entry));
     entry.number = 0;
     this.#entries.delete(entry.sid);
+    this.#addresses.remove(entry);
     entry.queue.remove(entry);
-    this.#newcomers.remove(entry);
     this.#users.remove(entry);
   }
 
   #write(entry: Entry, { text, cookie, size, expires, dateOffset }: SessionRecord): void {
     entry.queue.bytes += size - entry.size;
+    this.#addresses.resize(entry, size - entry.size);
     entry.text = text;
     entry.cookie = cookie;
     entry.size = size;
@@ -395,13 +379,19 @@ export class Vault {
     entry.dateOffset = dateOffset;
   }
 
-  /** Makes `entry` the last of `queue`. */
-  #move(entry: Entry, queue: Queue): void {
+  /** Makes `entry` the last of `queue`. Its client address is known to be `address` if it was protected. */
+  #move(entry: Entry, queue: Queue, address = UNKNOWN_ADDRESS): void {
     this.#observers?.forEach((observer) => observer.move?.(entry));
-    if (entry === queue.last) return;
+    if (queue === entry.queue) {
+      queue.moveToEnd(entry);
+      this.#addresses.use(entry);
+      return;
+    }
+    const from = entry.seat?.group.address ?? address;
+    this.#addresses.remove(entry);
     entry.queue.remove(entry);
-    if (queue !== entry.queue) this.#newcomers.remove(entry);
     queue.append(entry);
+    if (queue.rank === "returning") this.#addresses.addReturning(entry, from);
   }
 
   /** Removes `entry`, which is next, and returns whether it was evicted: it may have expired before. */
@@ -447,5 +437,5 @@ function emptyQueues(): Record<Rank, Queue> {
 }
 
 function firstOf({ first }: Queue, spared: Entry | undefined): Entry | undefined {
-  return first === spared ? first?.newer : first;
+  return first === spared ? first?.next : first;
 }
