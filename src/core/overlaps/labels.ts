@@ -32,20 +32,22 @@ export class Labels {
   areEqual(one: unknown, other: unknown): boolean {
     if (Object.is(one, other)) return true;
     if (!isObject(one) || !isObject(other)) return false;
-    const todo: [unknown, unknown][] = [[one, other]];
-    for (let next = todo.pop(); next; next = todo.pop()) {
-      const [one, other] = next;
+    // Instead of calls, which no depth may exceed, pairs of what is left to compare.
+    const todo: unknown[] = [one, other];
+    while (todo.length > 0) {
+      const other = todo.pop();
+      const one = todo.pop();
       if (Object.is(one, other)) continue;
       if (!isObject(one) || !isObject(other) || this.#left-- <= 0) return false;
       if (Array.isArray(one)) {
         if (!Array.isArray(other) || one.length !== other.length) return false;
-        for (let n = one.length - 1; n >= 0; n--) todo.push([one[n], other[n]]);
+        for (let n = one.length - 1; n >= 0; n--) todo.push(one[n], other[n]);
       } else if (isPlain(one) && isPlain(other)) {
         const keys = Object.keys(one);
         if (keys.length !== Object.keys(other).length) return false;
         for (const key of keys) {
           if (!hasOwn(other, key)) return false;
-          todo.push([one[key], other[key]]);
+          todo.push(one[key], other[key]);
         }
       } else {
         const label = this.of(one);
@@ -68,15 +70,6 @@ export class Labels {
       // It shows nothing of itself, is deeper than the stack, or refuses to be looked at.
       return UNKNOWN;
     }
-  }
-
-  /** Returns the label of an object by an id, which no content has. */
-  ofId(key: string, id: string | number): string {
-    return `\0#${key}${typeof id === "string" ? " " : "="}${id}`;
-  }
-
-  isId(label: unknown): boolean {
-    return typeof label === "string" && label.startsWith("\0#");
   }
 
   #textOf(value: unknown): string {

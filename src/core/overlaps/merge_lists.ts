@@ -85,7 +85,7 @@ function mergeInner(
   const byOthers = aligned(baseLabels, keptLabels);
   if (!byMe || !byOthers) return undefined;
   const canEdit = (from: number, item: unknown, label: unknown) =>
-    !labels.isId(baseLabels[from]) && !labels.isId(label) && isSameKind(base[from], item);
+    !(baseLabels[from] instanceof Id) && !(label instanceof Id) && isSameKind(base[from], item);
   const editsOfMine = editsIn(byMe, byOthers, (n, to) => canEdit(n, mine[to], mineLabels[to]));
   const editsOfKept = editsIn(byOthers, byMe, (n, to) => canEdit(n, kept[to], keptLabels[to]));
   for (const [from, to] of editsOfMine) match(byMe, from, to, true);
@@ -93,8 +93,8 @@ function mergeInner(
 
   const runsOfMine = runsOf(byMe);
   const runsOfKept = runsOf(byOthers);
-  const insertedByMe = insertedIds(byMe, mineLabels, labels);
-  const insertedByOthers = insertedIds(byOthers, keptLabels, labels);
+  const insertedByMe = insertedIds(byMe, mineLabels);
+  const insertedByOthers = insertedIds(byOthers, keptLabels);
   const result: MergedItem[] = [];
   const emit = (from: number) =>
     result.push([base[from], mine[byMe.places[from]], kept[byOthers.places[from]]]);
@@ -134,44 +134,50 @@ function match({ origins, places, inPlace }: Side, from: number, to: number, isI
   inPlace[from] = isInPlace;
 }
 
+/** The label of the objects with one id. */
+class Id {
+  /** Which lists have it, as bits. */
+  lists = 0;
+  /** Whether one list has it twice: then it tells nothing. */
+  isRepeated = false;
+}
+
 /**
  * Returns what each item of the lists is told by: its id, or else its content.
- * An id that one list has twice tells nothing; `outer` is what all three have
- * besides. Nothing if some item can't be told from others.
+ * `outer` is what all three have besides. Nothing if some item can't be told
+ * from others.
  */
 function labelsOf(lists: unknown[][], outer: unknown[], labels: Labels): unknown[][] | undefined {
-  if (!lists.some((list) => list.some(isObject))) {
-    return lists.map((list) => list.map(labels.of, labels));
-  }
-  const repeated = new Set<string>();
-  const outside = new Set(outer.flatMap((item) => idsOf(item, labels)));
-  const ids = lists.map((list) => {
-    const seen = new Set<string>();
-    return list.map((item) => {
-      const own = idsOf(item, labels);
-      for (const id of own) {
-        if (seen.has(id) || outside.has(id)) repeated.add(id);
-        seen.add(id);
+  const ids = ID_KEYS.map((key) => ({ key, byId: new Map<unknown, Id>() }));
+  for (const [n, list] of [...lists, ...lists.map(() => outer)].entries()) {
+    const bit = 1 << n % lists.length;
+    for (const item of list) {
+      if (!isObject(item)) continue;
+      for (const { key, byId } of ids) {
+        const value = idOf(item, key);
+        if (value === undefined) continue;
+        const id = byId.get(value) ?? new Id();
+        id.isRepeated ||= (id.lists & bit) !== 0;
+        id.lists |= bit;
+        byId.set(value, id);
       }
-      return own;
-    });
-  });
-  const all = lists.map((list, n) =>
-    list.map((item, at) => ids[n][at].find((id) => !repeated.has(id)) ?? labels.of(item))
-  );
+    }
+  }
+  const labelOf = (item: unknown): unknown => {
+    if (!isObject(item)) return labels.of(item);
+    for (const { key, byId } of ids) {
+      const id = byId.get(idOf(item, key));
+      if (id && !id.isRepeated) return id;
+    }
+    return labels.of(item);
+  };
+  const all = lists.map((list) => list.map(labelOf));
   return all.some((list) => list.includes(UNKNOWN)) ? undefined : all;
 }
 
-const NO_IDS: string[] = [];
-
-function idsOf(item: unknown, labels: Labels): string[] {
-  if (!isObject(item)) return NO_IDS;
-  const ids: string[] = [];
-  for (const key of ID_KEYS) {
-    const id = hasOwn(item, key) ? (item as Tree)[key] : undefined;
-    if (typeof id === "string" || typeof id === "number") ids.push(labels.ofId(key, id));
-  }
-  return ids;
+function idOf(item: object, key: string): string | number | undefined {
+  const id = hasOwn(item, key) ? (item as Tree)[key] : undefined;
+  return typeof id === "string" || typeof id === "number" ? id : undefined;
 }
 
 /**
@@ -322,14 +328,10 @@ function runsOf({ origins, places, inPlace }: Side): (number[] | undefined)[] {
   return runs;
 }
 
-function insertedIds(
-  { origins }: Side,
-  labels: unknown[],
-  { isId }: Labels,
-): Map<unknown, number> {
+function insertedIds({ origins }: Side, labels: unknown[]): Map<unknown, number> {
   const ids = new Map<unknown, number>();
   for (let at = 0; at < labels.length; at++) {
-    if (origins[at] === -1 && isId(labels[at])) ids.set(labels[at], at);
+    if (origins[at] === -1 && labels[at] instanceof Id) ids.set(labels[at], at);
   }
   return ids;
 }
