@@ -64,8 +64,18 @@ const manifest = {
   engines: { node: ">=20" },
   // The store is built on the express-session of the app, and imports nothing but its types.
   // Where packages see only what they name, as in a pnpm workspace, these have to be named too.
-  peerDependencies: { "@types/express-session": "^1.17.0", "express-session": "^1.17.0" },
-  peerDependenciesMeta: { "@types/express-session": { optional: true } },
+  peerDependencies: {
+    "@types/express-session": "^1.17.0",
+    "express-session": "^1.17.0",
+    "ioredis": "^5.0.0 || ^6.0.0",
+    "redis": "^5.0.0 || ^6.0.0",
+  },
+  // One client of Redis is enough, and none is needed for a store in memory.
+  peerDependenciesMeta: {
+    "@types/express-session": { optional: true },
+    "ioredis": { optional: true },
+    "redis": { optional: true },
+  },
   sideEffects: false,
 };
 

@@ -28,9 +28,10 @@ import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.t
 import { isFunction } from "./util/errors.ts";
 import { asyncDispose, dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
-import { inSlices, inTurns } from "./util/slices.ts";
+import { inSlices, inTurns, sliced } from "./util/slices.ts";
 import { every, monotonicNow, now } from "./util/time.ts";
-import { warn } from "./util/warnings.ts";
+import { inBatches, type ListedUser, USERS } from "./util/user_list.ts";
+import { warn, warnInCluster } from "./util/warnings.ts";
 
 // A promise where there is no callback: the overloads of LembroStore say which.
 // deno-lint-ignore no-explicit-any
@@ -89,6 +90,7 @@ export function lembro<Base extends object>(
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
+      warnInCluster();
       if (ready) defer(ready);
     }
 
@@ -189,6 +191,10 @@ export function lembro<Base extends object>(
 
     stats(): LembroStats {
       return this.#sessions.stats();
+    }
+
+    [USERS](): AsyncIterable<ListedUser[]> {
+      return inBatches(sliced(this.#sessions.users()));
     }
 
     entries(): IterableIterator<[sid: string, session: SessionData]> {

@@ -25,7 +25,7 @@ type Anything = any;
 async function sources(): Promise<Map<string, string>> {
   const paths = (await readdir(join(root, "src"), { recursive: true }))
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".ts") && !path.startsWith("monitor/page/"));
+    .filter((path) => path.endsWith(".ts") && !/^monitor\/(page\/|embedded)/.test(path));
   const texts = await Promise.all(paths.map((path) => readFile(join(root, "src", path), "utf8")));
   const found = new Map(paths.map((path, i) => [path, texts[i]]));
   // Until the lock has become another one.

@@ -353,6 +353,33 @@ const examples: [Options, Command[]][] = [
       { do: "save", request: 0 },
     ],
   ],
+  // The destroy of a session that had left is remembered for ten minutes.
+  ...[599_000, 601_000].map((ms): [Options, Command[]] => [
+    { ...OPTIONS, interval: 360_000 },
+    [
+      { do: "set", sid: "a", data: [["a", 1]], cookie: null },
+      { do: "get", sid: "a", request: 0 },
+      { do: "wait", ms: 1000 },
+      { do: "destroy", sid: "a" },
+      { do: "wait", ms },
+      { do: "save", request: 0 },
+    ],
+  ]),
+  // So is that of another session of the same id; who had loaded that one is late at any time.
+  ...[599_000, 601_000].map((ms): [Options, Command[]] => [
+    { ...OPTIONS, interval: 360_000 },
+    [
+      { do: "set", sid: "a", data: [["a", 1]], cookie: null },
+      { do: "get", sid: "a", request: 0 },
+      { do: "wait", ms: 1000 },
+      { do: "set", sid: "a", data: [["a", 2]], cookie: null },
+      { do: "get", sid: "a", request: 1 },
+      { do: "destroy", sid: "a" },
+      { do: "wait", ms },
+      { do: "save", request: 1 },
+      { do: "save", request: 0 },
+    ],
+  ]),
   // After ten minutes it is forgotten, though there was another one since.
   [
     { ...OPTIONS, ttl: Infinity, interval: 360_000 },

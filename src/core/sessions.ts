@@ -3,17 +3,18 @@ import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
+import type { ListedUser } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
-import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { mergeCookies } from "./overlaps/merge_cookies.ts";
 import { merge } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import { cookieDateOf, parse, recordOf, restored, sessionOf, touched } from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
-import { Revocations } from "./overlaps/endings.ts";
+import { Endings } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
 /** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
@@ -46,13 +47,6 @@ export interface Surroundings {
   announce<E extends keyof Announcements>(event: E, args: () => Announcements[E]): void;
 }
 
-/** What is to be kept of a session that comes from elsewhere. */
-export interface Prepared {
-  readonly sid: string;
-  readonly record: SessionRecord;
-  readonly user: string | undefined;
-}
-
 /** Long work: it may be left alone between two steps. */
 type Steps<Result> = Generator<void, Result, undefined>;
 
@@ -64,8 +58,8 @@ export class Sessions {
   readonly options: ResolvedOptions;
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
-  readonly #lineage = new Lineage();
-  readonly #revocations: Revocations;
+  readonly #endings: Endings;
+  readonly #lineage: Lineage;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   /** Returns what the functions among the options are asked about. */
@@ -92,7 +86,8 @@ export class Sessions {
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
     this.#readBack = readBackFor(options);
-    this.#revocations = new Revocations(surroundings.monotonicClock);
+    this.#endings = new Endings(surroundings.monotonicClock);
+    this.#lineage = new Lineage(this.#endings);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
@@ -170,7 +165,7 @@ export class Sessions {
   /** Forgets all sessions, and whatever a request that had loaded one saves later. */
   clear(): void {
     this.vault.clear();
-    this.#lineage.endAll();
+    this.#endings.clear();
     this.#surroundings.announce("clear", () => []);
   }
 
@@ -199,7 +194,7 @@ export class Sessions {
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
     const spared = sid === undefined ? undefined : flat(sid);
-    this.#revocations.revoke(name, spared, request);
+    this.#endings.revoke(name, spared, request);
     this.vault.notifyRevoke(name, spared);
     const kept = spared === undefined ? undefined : this.vault.find(spared, this.now());
     return this.vault.revoke(name, kept);
@@ -224,6 +219,24 @@ export class Sessions {
     }
     ids.length = length;
     return ids;
+  }
+
+  /** Lists the users that have a session. */
+  *users(): Steps<ListedUser[]> {
+    const users = new Map<string, ListedUser>();
+    for (const entry of this.vault.walk()) {
+      if (entry?.user !== undefined) {
+        const { user, lastUsed } = entry;
+        const known = users.get(user);
+        if (!known) users.set(user, { user, sessions: 1, lastUsed });
+        else {
+          known.sessions++;
+          known.lastUsed = Math.max(known.lastUsed, lastUsed);
+        }
+      }
+      yield;
+    }
+    return [...users.values()];
   }
 
   *length(): Steps<number> {
@@ -269,49 +282,55 @@ export class Sessions {
 
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
-    this.#revocations.reached(request);
+    this.#endings.reached(request);
     if (isObject(request)) this.#lineage.renewed(request);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
     this.#lineage.copied(loaded, made);
-    this.#revocations.reached(request, this.#lineage.originOf(made)?.moment);
+    this.#endings.reached(request, this.#lineage.originOf(made)?.epoch);
   }
 
-  /** Returns what is kept of a session that comes from a file, ready to be admitted. */
-  prepare(sid: string, text: string, expires: number): Prepared {
-    const session = parse(text, this.options.serializer);
-    const date = dateOf(session.cookie);
-    const record = recordOf(session, expires, date, this.options, this.#templates);
-    return { sid, record, user: this.userOf(session, sid) };
+  /** Returns what is to be kept of a session that comes from a file. */
+  restored(row: Row): SessionRecord {
+    return restored(row, this.options, this.#templates);
   }
 
-  /** Adds a session as the next of its rank to be evicted, if there is room for it. */
-  admit(
-    { sid, record, user }: Prepared,
-    rank: Rank,
-    created: number,
-    lastUsed: number,
-  ): boolean {
+  /** Returns what is to be kept of a session of a file with another cookie and life. */
+  retouched(entry: Entry, cookie: CookieData, expires: number): SessionRecord {
+    const date = dateOf(cookie);
+    return touched(entry, cookie as never, expires, date, this.options, this.#templates);
+  }
+
+  /**
+   * Adds a session of a file as the next of its rank to be evicted. Returns
+   * `false` if there is no room for it by its rank, if its user has as many
+   * sessions as allowed, or if its id is kept already.
+   */
+  admit(entry: Entry, rank: Rank): boolean {
+    const { sid, user, created, lastUsed } = entry;
     if (this.vault.find(sid, this.now())) return false;
     const others = user === undefined ? 0 : this.vault.countOf(user);
     if (others >= this.options.maxSessionsPerUser) return false;
-    // What live sessions were loaded from before it was evicted here is the same session.
-    const life = this.#lineage.takeDeparted(sid);
     const candidate = {
       sid,
-      record,
+      record: entry,
       user,
       created,
       lastUsed,
-      life,
+      life: undefined,
       address: UNKNOWN_ADDRESS,
       isProtected: false,
     };
-    const isKept = this.vault.admit(candidate, rank);
-    if (!isKept && life) this.#lineage.returnDeparted(life);
-    return isKept;
+    return this.vault.admit(candidate, rank);
+  }
+
+  /** Announces a session that has expired before it came to the store. */
+  announceExpired(entry: Entry): void {
+    if (!this.#surroundings.hears("expire")) return;
+    const session = this.#lastOf(entry);
+    this.#surroundings.announce("expire", () => [entry.sid, session()]);
   }
 
   /** Returns the user of a session, as a string. */
@@ -326,7 +345,7 @@ export class Sessions {
 
   #load(entry: Entry): SessionData {
     const session = sessionOf(entry, this.options);
-    this.#lineage.loaded(session, entry, this.#revocations.moment);
+    this.#lineage.loaded(session, entry, this.#endings.epoch);
     return session;
   }
 
@@ -395,24 +414,23 @@ export class Sessions {
     // A look at two numbers: another search for a new id takes a tenth of its save.
     const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
     const found = isUnchanged ? kept : this.vault.find(sid, now);
-    if (user !== undefined) {
-      const isSignIn = found?.user !== user;
+    const request = requestOf(session);
+    // Nobody comes back by a save into a session that the user has signed in to anew.
+    if (user !== undefined && found?.user !== user) {
       // What was loaded under another id began when it was loaded.
       const from = origin ?? this.#lineage.originOf(session);
-      if (this.#revocations.isStale(user, sid, session, from, isSignIn)) {
-        return this.#late(sid);
-      }
+      if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
     }
 
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const life = found ? found.life : this.#lineage.takeDeparted(sid);
+    const life = found ? found.life : origin?.life;
     const entry = this.vault.put(
       { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
       found && found === place ? "update" : "save",
     );
     if (isFollowed) {
-      const moment = this.#revocations.momentOf(session, origin);
-      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, moment);
+      const epoch = this.#endings.epochOf(request, origin?.epoch);
+      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
@@ -666,11 +684,11 @@ export class Sessions {
     const { text, cookie, size, expires, dateOffset } = entry;
     const last = this.#lineage.lastVersion(entry);
     // What a revocation ends was loaded before it.
-    const moment = entry.isRevoked ? 0 : this.#revocations.moment;
+    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
     return () => {
       try {
         const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
-        this.#lineage.handedOut(session, last, moment);
+        this.#lineage.handedOut(session, last, epoch);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.

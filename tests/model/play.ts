@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LembroOptions, Serializer } from "express-lembro";
 import { HeldClock } from "../support/clock.ts";
+import { finish } from "../support/core.ts";
 import { Lembro, session as expressSession, settled } from "../support/setup.ts";
 import {
   type Answer,
@@ -19,6 +20,14 @@ import {
 } from "./reference.ts";
 import { portOf } from "../../src/core/port.ts";
 import { isTree } from "./merging.ts";
+
+/** A session that was kept can be read, and its user was known. */
+const unexpected = {
+  unreadable: (_at: number, cause: unknown) => cause as Error,
+  refused(_sessions: number, cause: unknown) {
+    throw cause;
+  },
+};
 
 /**
  * A value of a key; a long string is written by its length, or by its share of
@@ -505,8 +514,10 @@ export async function play(
         // Whether an iterator that has begun comes to these too is promised nowhere.
         for (const iterator of Object.keys(iterators)) delete iterators[Number(iterator)];
         for (const row of backup) {
-          const prepared = row.expires > model.now && port.prepare(row);
-          assertEquals(Boolean(prepared) && port.admit(prepared as never), model.restore(row));
+          const restoration = port.restore();
+          restoration.put({ ...row, cookie: undefined }, false, 0);
+          const { sessions } = finish(restoration.enter(unexpected)).result;
+          assertEquals(sessions === 1, model.restore(row));
         }
         return;
       case "iterate":

@@ -33,12 +33,15 @@
  *
  * **Overlaps.** A save is merged with what is kept, against what its request
  * had loaded or last saved; so is the cookie, at a touch too. What was
- * destroyed stays so: a save of what was loaded before is late, and dropped.
+ * destroyed stays so: a save of what was loaded before is late, and dropped. For
+ * what was loaded of an earlier session of that id, which has left, this holds
+ * for ten minutes.
  *
  * **Users.** An empty string, NaN and `false` are nobody, as `null` is. A user
- * has at most so many sessions; one more destroys the least recently used one. After a revocation, a save of a session of that user is
- * late if its request began before, for ten minutes. Spared are the session of
- * the id that was given, or the request that was given and its session.
+ * has at most so many sessions; one more destroys the least recently used one.
+ * After a revocation, a save of a session of that user is late if its request
+ * began before, for ten minutes. Spared are the session of the id that was
+ * given, or the request that was given and its session.
  *
  * @module
  */
@@ -68,11 +71,14 @@ export interface Kept {
   usedInRank: number;
   /** Another one after each save. */
   version: number;
+  /** Which session of this id it is: one that left is the same again if a request that had loaded it saves. */
+  life: number;
 }
 
 /** Where a live session is from. */
 export interface Origin {
   sid: string;
+  life: number;
   /** When it was loaded or last saved, as a number in the course of things. */
   at: number;
   /** When it was loaded. */
@@ -131,7 +137,7 @@ export class Model {
   /** Those that were evicted or expired, the latest first. */
   departed: Kept[] = [];
   /** Every destroy, and every clear as one without an id. */
-  ends: { sid?: string; at: number }[] = [];
+  ends: { sid?: string; life?: number | undefined; at: number; time: number }[] = [];
   revocations: Revocation[] = [];
   /** The events since somebody last looked. */
   events: unknown[][] = [];
@@ -302,6 +308,7 @@ export class Model {
         made: version,
         usedInRank: version,
         version,
+        life: origin?.life ?? version,
       };
       this.kept.push(kept);
     } else {
@@ -350,13 +357,13 @@ export class Model {
   destroy(sid: string): Answer {
     const kept = this.#meet(sid);
     if (kept) this.#remove(kept, "destroy");
-    this.ends.push({ sid, at: ++this.#course });
+    this.ends.push({ sid, life: kept?.life, at: ++this.#course, time: this.elapsed });
     return {};
   }
 
   clear(): Answer {
     this.kept = [];
-    this.ends.push({ at: ++this.#course });
+    this.ends.push({ at: ++this.#course, time: this.elapsed });
     this.events.push(["clear"]);
     return {};
   }
@@ -453,6 +460,7 @@ export class Model {
       made: before,
       usedInRank: before,
       version: ++this.#course,
+      life: this.#course,
     };
     this.kept.push(kept);
     while (bytesOf(this.kept) > this.#settings.maxSize) {
@@ -542,7 +550,8 @@ export class Model {
   #revoke(kept: Kept): void {
     this.counters.revoked++;
     this.#remove(kept, "destroy");
-    this.ends.push({ sid: kept.sid, at: ++this.#course });
+    const { sid, life } = kept;
+    this.ends.push({ sid, life, at: ++this.#course, time: this.elapsed });
   }
 
   #late(sid: string): Answer {
@@ -571,10 +580,11 @@ export class Model {
   }
 
   #originOf(kept: Kept, mine = JSON.parse(kept.text), began?: number): Origin {
-    const { sid, version } = kept;
+    const { sid, version, life } = kept;
     const at = ++this.#course;
     return {
       sid,
+      life,
       at,
       began: began === undefined || began === Infinity ? at : began,
       version,
@@ -583,8 +593,11 @@ export class Model {
     };
   }
 
-  #endedSince({ sid, at }: Origin): boolean {
-    return this.ends.some((end) => end.at > at && (end.sid === undefined || end.sid === sid));
+  #endedSince({ sid, life, at }: Origin): boolean {
+    return this.ends.some((end) =>
+      end.at > at && (end.sid === undefined || end.life === life ||
+        end.sid === sid && this.elapsed - end.time <= TEN_MINUTES)
+    );
   }
 
   #isRevoked(user: string, began: number, sid: string, visit: Visit | undefined): boolean {

@@ -6,6 +6,9 @@ import { isFunction, refusedResult } from "../../util/errors.ts";
 /** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
 const SHORTEST_TIME = 5;
 
+/** The options that say how long a session lives. */
+type Lifetimes = Pick<ResolvedOptions, "ttl" | "idleTimeout" | "absoluteTimeout">;
+
 /** Returns the date of a cookie in milliseconds since the epoch, if it has one that can be read. */
 export function dateOf(cookie: unknown): number | undefined {
   return readDate((cookie as { expires?: unknown } | null | undefined)?.expires);
@@ -24,7 +27,7 @@ export function expiryOf(
   date: number | undefined,
   now: number,
   created: number,
-  options: ResolvedOptions,
+  options: Lifetimes,
 ): number {
   const { idleTimeout, absoluteTimeout } = options;
   let expires = date ?? now + lifetimeOf(session, sid, options);
@@ -41,11 +44,11 @@ export function expiryOf(
 }
 
 /** Whether {@linkcode expiryOf} asks about the data of the session. */
-export function asksSession({ ttl, idleTimeout, absoluteTimeout }: ResolvedOptions): boolean {
+export function asksSession({ ttl, idleTimeout, absoluteTimeout }: Lifetimes): boolean {
   return isFunction(ttl) || isFunction(idleTimeout) || isFunction(absoluteTimeout);
 }
 
-function lifetimeOf(session: SessionData, sid: string, { ttl }: ResolvedOptions): number {
+function lifetimeOf(session: SessionData, sid: string, { ttl }: Lifetimes): number {
   const maxAge: unknown = session.cookie?.maxAge;
   return Number.isFinite(maxAge) ? maxAge as number : durationOf("ttl", ttl, session, sid);
 }

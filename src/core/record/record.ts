@@ -3,9 +3,14 @@ import type { SessionData } from "express-session";
 import type { ResolvedOptions, Serializer } from "../../options.ts";
 import { failure, isObject, refusedResult } from "../../util/errors.ts";
 import { getSize } from "../../util/sizes.ts";
-import { type CookieTemplate, type CookieTemplates, isTemplatable } from "./cookie_template.ts";
-import type { Entry, SessionRecord } from "../vault/entry.ts";
+import {
+  type CookieData,
+  type CookieTemplate,
+  type CookieTemplates,
+  isTemplatable,
+} from "./cookie_template.ts";
 import { dateOf } from "./expiry.ts";
+import type { Entry, Row, SessionRecord } from "../vault/entry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
@@ -54,16 +59,36 @@ export function cookieDateOf(
 /** How the JSON of a session begins that had its cookie before anything else, as those of requests. */
 const COOKIE_FIRST = '{"cookie":null';
 
-/** Returns the whole session of a record, as the serializer writes it. */
-export function textOf(record: SessionRecord, options: ResolvedOptions): string {
-  const { text, cookie, expires, dateOffset } = record;
-  if (!cookie) return text;
-  if (!text.startsWith(COOKIE_FIRST)) {
-    return options.serializer.stringify(sessionOf(record, options));
-  }
-  // A file's row of it takes less than half the time without parsing it, and leaves less garbage.
-  const json = JSON.stringify(cookie.cookieAt(expires + dateOffset));
-  return `{"cookie":${json}${text.slice(COOKIE_FIRST.length)}`;
+/** Returns the data of the cookie of a record, if `null` stands for it in the text. */
+export function cookieOf({ cookie, expires, dateOffset }: SessionRecord): CookieData | undefined {
+  return cookie?.cookieAt(expires + dateOffset);
+}
+
+/**
+ * Returns what is to be kept of a session that was written as `text`; with a
+ * `cookie`, `null` stands for that in it. The session is not parsed.
+ *
+ * @throws As {@linkcode recordOf}.
+ */
+export function restored(
+  { text, cookie, expires }: Pick<Row, "text" | "cookie" | "expires">,
+  { maxSize, serializer }: ResolvedOptions,
+  templates: CookieTemplates,
+): SessionRecord {
+  const date = dateOf(cookie);
+  const template = cookie && serializer === JSON
+    ? templates.of(cookie, relative(date, expires))
+    : undefined;
+  const whole = cookie && !template ? withCookie(text, cookie) : text;
+  const size = measured(template?.sizeWith(whole) ?? getSize(whole), maxSize);
+  const dateOffset = template ? offsetOf(date, expires) : 0;
+  return { text: whole, cookie: template, size, expires, dateOffset };
+}
+
+/** Puts a cookie into the JSON of a session. */
+function withCookie(text: string, cookie: CookieData): string {
+  if (!text.startsWith(COOKIE_FIRST)) return JSON.stringify({ ...JSON.parse(text), cookie });
+  return `{"cookie":${JSON.stringify(cookie)}${text.slice(COOKIE_FIRST.length)}`;
 }
 
 /**

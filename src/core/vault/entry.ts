@@ -6,7 +6,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { type Linked, LinkedList } from "../../util/linked_list.ts";
-import type { CookieTemplate } from "../record/cookie_template.ts";
+import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted. Newcomers
@@ -79,6 +79,29 @@ export interface SessionRecord {
   /** How much later the date of the cookie is, in milliseconds. */
   readonly dateOffset: number;
 }
+
+/** A kept session as files see it. */
+export interface Row {
+  readonly sid: string;
+  readonly rank: Rank;
+  /** In milliseconds since the epoch; may be `Infinity`. */
+  readonly expires: number;
+  /** In milliseconds since the epoch. */
+  readonly created: number;
+  /** In milliseconds since the epoch. */
+  readonly lastUsed: number;
+  /** Its user when it was saved. */
+  readonly user: string | undefined;
+  /** The data of its cookie, if `null` stands for that in `text`, which is JSON then. */
+  readonly cookie: CookieData | undefined;
+  /** The session as the serializer writes it. */
+  readonly text: string;
+}
+
+/** A session of which nothing but the cookie, the life and the place has changed. */
+export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
+  readonly cookie: CookieData;
+};
 
 /** A session in the vault. Only the vault changes it, but for its life. */
 export class Entry implements SessionRecord, Linked<Entry> {
@@ -158,18 +181,17 @@ export class Entry implements SessionRecord, Linked<Entry> {
  */
 export class Life {
   readonly sid: string;
-  /** The time from one clearing of the store to the next; none once the session is destroyed. */
-  era: object | undefined;
-  /** Its place among the lives whose entries have left: see weak_index.ts. */
-  next: Life | undefined = undefined;
+  /** The number of endings before it. */
+  readonly epoch: number;
+  isDestroyed = false;
   /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
   created: number | undefined = undefined;
   /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
   expires: number | undefined = undefined;
 
-  constructor(sid: string, era: object) {
+  constructor(sid: string, epoch: number) {
     this.sid = sid;
-    this.era = era;
+    this.epoch = epoch;
   }
 
   /** Notes what is still to be known when `entry` has left. */

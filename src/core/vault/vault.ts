@@ -20,8 +20,8 @@ import { Users } from "./users.ts";
 export interface Observer {
   /** `entry` was used, or is about to leave its place in its queue. */
   move?(entry: Entry): void;
-  /** `entry` is new, was saved or touched, or has changed its rank. */
-  upsert?(entry: Entry): void;
+  /** `entry` is new, was saved or touched, or has changed its rank; its data may be the same as before. */
+  upsert?(entry: Entry, isDataSame?: boolean): void;
   /** `entry` has left. */
   delete?(entry: Entry, reason: Reason): void;
   /** All entries have left at once. */
@@ -132,6 +132,11 @@ export class Vault {
     return this.#queues[rank];
   }
 
+  /** The smallest number that an entry has, or had: the last that was admitted. */
+  get oldest(): number {
+    return this.#oldest;
+  }
+
   /** Returns the live entry of `sid`. An expired one is forgotten. */
   find(sid: string, now: number): Entry | undefined {
     const entry = this.#entries.get(sid);
@@ -163,7 +168,7 @@ export class Vault {
     this.#users.use(entry);
     if (entry.queue !== newcomers) return this.#move(entry, entry.queue);
     this.#move(entry, returning);
-    this.#tellUpsert(entry);
+    this.#tellUpsert(entry, true);
   }
 
   /**
@@ -186,7 +191,7 @@ export class Vault {
     const unprotected = entry.queue === guarded ? returning : entry.queue;
     const queue = isProtected ? guarded : unprotected;
     if (queue !== entry.queue || isUse && queue !== newcomers) this.#move(entry, queue, address);
-    this.#tellUpsert(entry);
+    this.#tellUpsert(entry, as === "touch");
     return entry;
   }
 
@@ -423,12 +428,12 @@ export class Vault {
     return false;
   }
 
-  #tellUpsert(entry: Entry): void {
-    this.#observers?.forEach((observer) => observer.upsert?.(entry));
+  #tellUpsert(entry: Entry, isDataSame = false): void {
+    this.#observers?.forEach((observer) => observer.upsert?.(entry, isDataSame));
   }
 }
 
-function emptyQueues(): Record<Rank, Queue> {
+export function emptyQueues(): Record<Rank, Queue> {
   return {
     newcomers: new Queue("newcomers"),
     returning: new Queue("returning"),
