@@ -206,7 +206,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
 
 const options: fc.Arbitrary<Options> = fc.record({
   maxSize: fc.oneof(
-    { weight: 1, arbitrary: fc.constantFrom(1, 200, "1K", 1e6, Infinity) },
+    { weight: 1, arbitrary: fc.constantFrom(152, 200, "1K", 1e6, Infinity) },
     { weight: 9, arbitrary: fc.constantFrom(2500, 4000, 6000, 10_000, 50_000) },
   ),
   interval: fc.constantFrom(700, 10_000, 360_000),

@@ -553,3 +553,17 @@ describe("maxSessionsPerUser", () => {
     assertEquals((await store.sessionsOfUser("ada")).length, 300);
   });
 });
+
+it("maxSessionsPerUser: an expired session costs none its place when a snapshot is loaded", async () => {
+  using clock = new HeldClock();
+  using folder = new Folder();
+  using before = new Lembro();
+  await before.set("from file", sessionOf({ passport: { user: "ada" } }));
+  await saveSnapshot(before, folder.snapshot);
+  using after = new Lembro({ maxSessionsPerUser: 2 });
+  await after.set("live", sessionOf({ passport: { user: "ada" } }));
+  await after.set("expired", sessionOf({ passport: { user: "ada" } }, { maxAge: 1_000 }));
+  clock.tick(1_000);
+  const { sessions, omitted } = await loadSnapshot(after, folder.snapshot);
+  assertEquals([sessions, omitted, (await after.ids()).sort()], [1, 0, ["from file", "live"]]);
+});

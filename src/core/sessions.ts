@@ -311,8 +311,10 @@ export class Sessions {
   admit(entry: Entry, rank: Rank): boolean {
     const { sid, user, created, lastUsed } = entry;
     if (this.vault.find(sid, this.now())) return false;
-    const others = user === undefined ? 0 : this.vault.countOf(user);
-    if (others >= this.options.maxSessionsPerUser) return false;
+    if (user !== undefined && this.vault.countOf(user) >= this.options.maxSessionsPerUser) {
+      this.#forgetExpired(user, this.now());
+      if (this.vault.countOf(user) >= this.options.maxSessionsPerUser) return false;
+    }
     const candidate = {
       sid,
       record: entry,
@@ -400,7 +402,8 @@ export class Sessions {
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
-    if (expires <= now || hasPassed && !isLeftAlone) {
+    const isOver = expires <= now || hasPassed && !isLeftAlone;
+    if (isOver && (kept || origin)) {
       this.destroy(sid);
       return undefined;
     }
@@ -422,12 +425,19 @@ export class Sessions {
       if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
     }
 
+    if (isOver) {
+      // What others had loaded under this id is over too.
+      this.destroy(sid);
+      if (found) return undefined;
+    }
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
     const life = found ? found.life : origin?.life;
     const entry = this.vault.put(
       { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
       found && found === place ? "update" : "save",
     );
+    // A new session that has expired is counted and announced like any other.
+    if (isOver) return this.vault.find(sid, now);
     if (isFollowed) {
       const epoch = this.#endings.epochOf(request, origin?.epoch);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
@@ -574,14 +584,18 @@ export class Sessions {
     const { owner, user } = entry;
     if (typeof owner !== "object" || user === undefined) return;
     if (owner.entries.size <= this.options.maxSessionsPerUser) return;
-    // An expired one is none: it must not cost a live one its place.
-    for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
+    this.#forgetExpired(user, now);
     while (owner.entries.size > this.options.maxSessionsPerUser) {
       const [oldest, next] = this.vault.entriesOf(user);
       this.#counters.revoked++;
       // An update leaves a session in its place: what was just saved stays all the same.
       this.vault.remove(oldest === entry ? next : oldest, "destroy");
     }
+  }
+
+  /** Forgets the expired sessions of a user: they must not cost a live one its place. */
+  #forgetExpired(user: string, now: number): void {
+    for (const { sid } of [...this.vault.entriesOf(user)]) this.vault.find(sid, now);
   }
 
   /** Keeps the limit after `saved` was saved. */
