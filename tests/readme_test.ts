@@ -177,6 +177,23 @@ describe("the README", () => {
     }
   });
 
+  it("has an isActivity for requests of sockets too, which have no originalUrl", async () => {
+    const { isActivity } = new Function("Lembro", `${await snippetOf("timeouts")}\nreturn store;`)(
+      class {
+        constructor(options: object) {
+          Object.assign(this, options);
+        }
+      },
+    );
+    const requests = [
+      { url: "/socket.io/?EIO=4" },
+      { url: "/poll?at=1" },
+      { url: "/", originalUrl: "/poll" },
+      { url: "/poll", originalUrl: "/in/poll" },
+    ];
+    assertEquals(requests.map(isActivity), [true, false, false, true]);
+  });
+
   describe("on users and devices", () => {
     let app: App;
     beforeAll(async () => {
@@ -214,6 +231,20 @@ describe("the README", () => {
         assert(Date.now() - new Date(lastUsed).getTime() < 60_000);
       }
       assertEquals(await statusOf(new Visitor(app.url), "/devices"), 401);
+    });
+
+    it("goes on after a sign-in without a body, or with a name that is no text", async () => {
+      const [ada] = await signIn("ada without a body", 1);
+      const headers = { "content-type": "application/json" };
+      for (const body of [undefined, "{}", '{"name":{}}', '{"name":5}', "[]", "null", "{"]) {
+        const response = await fetch(`${app.url}/sign-in`, {
+          method: "POST",
+          ...(body === undefined ? {} : { headers, body }),
+        });
+        await response.body?.cancel();
+        assertEquals(response.status, 400, `${body}`);
+      }
+      assertEquals(await statusOf(ada, "/devices"), 200);
     });
 
     it("signs out the other devices when the password changes", async () => {

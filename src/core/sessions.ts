@@ -134,9 +134,8 @@ export class Sessions {
    */
   *updateUser(user: User, change: (session: SessionData) => unknown): Steps<number> {
     const name = String(user);
-    const sids = Array.from(this.vault.entriesOf(name), ({ sid }) => sid).reverse();
     let updated = 0;
-    for (const sid of sids) {
+    for (const { sid } of yield* this.vault.entriesOf(name)) {
       const entry = this.vault.find(sid, this.now());
       // Meanwhile it may have ended, or have become that of somebody else.
       if (entry?.user === name && this.#update(entry, change)) updated++;
@@ -177,10 +176,11 @@ export class Sessions {
 
   /** Returns what is known of each session of a user, the most recently used first. */
   *sessionsOfUser(user: User): Steps<SessionInfo[]> {
-    const entries = [...this.vault.entriesOf(String(user))].reverse();
+    const name = String(user);
     const infos: SessionInfo[] = [];
-    for (const entry of entries) {
-      if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
+    for (const entry of yield* this.vault.entriesOf(name)) {
+      const isStill = entry.user === name && this.vault.find(entry.sid, this.now()) === entry;
+      if (isStill) infos.push(this.#infoOf(entry));
       yield;
     }
     return infos;
@@ -311,9 +311,10 @@ export class Sessions {
   admit(entry: Entry, rank: Rank): boolean {
     const { sid, user, created, lastUsed } = entry;
     if (this.vault.find(sid, this.now())) return false;
-    if (user !== undefined && this.vault.countOf(user) >= this.options.maxSessionsPerUser) {
-      this.#forgetExpired(user, this.now());
-      if (this.vault.countOf(user) >= this.options.maxSessionsPerUser) return false;
+    if (user !== undefined) {
+      const { maxSessionsPerUser } = this.options;
+      this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
+      if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
     }
     const candidate = {
       sid,
@@ -581,21 +582,24 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const { owner, user } = entry;
-    if (typeof owner !== "object" || user === undefined) return;
-    if (owner.entries.size <= this.options.maxSessionsPerUser) return;
-    this.#forgetExpired(user, now);
-    while (owner.entries.size > this.options.maxSessionsPerUser) {
-      const [oldest, next] = this.vault.entriesOf(user);
+    const { user } = entry;
+    if (user === undefined) return;
+    const { maxSessionsPerUser } = this.options;
+    this.#forgetExpired(user, maxSessionsPerUser, now);
+    while (this.vault.countOf(user) > maxSessionsPerUser) {
       this.#counters.revoked++;
-      // An update leaves a session in its place: what was just saved stays all the same.
-      this.vault.remove(oldest === entry ? next : oldest, "destroy");
+      // What was just saved stays, even if an update has left it in its place.
+      this.vault.remove(this.vault.leastRecentOf(user, entry)!, "destroy");
     }
   }
 
-  /** Forgets the expired sessions of a user: they must not cost a live one its place. */
-  #forgetExpired(user: string, now: number): void {
-    for (const { sid } of [...this.vault.entriesOf(user)]) this.vault.find(sid, now);
+  /** Forgets expired sessions of a user who has more than `most`: they must not cost a live one its place. */
+  #forgetExpired(user: string, most: number, now: number): void {
+    while (this.vault.countOf(user) > most) {
+      const { sid, expires } = this.vault.firstToExpireOf(user)!;
+      if (expires > now) return;
+      this.vault.find(sid, now);
+    }
   }
 
   /** Keeps the limit after `saved` was saved. */

@@ -457,9 +457,11 @@ export class Model {
   restore(row: Kept): boolean {
     if (row.expires <= this.now || this.#meet(row.sid)) return false;
     const { user } = row;
-    const others = () => this.kept.filter((kept) => kept.user === user);
-    for (const { sid } of user === undefined ? [] : others()) this.#meet(sid);
-    if (user !== undefined && others().length >= this.#settings.maxSessionsPerUser) return false;
+    if (user !== undefined) {
+      const { maxSessionsPerUser } = this.#settings;
+      this.#forgetExpired(user, maxSessionsPerUser - 1);
+      if (this.#ofUser(user).length >= maxSessionsPerUser) return false;
+    }
     const before = --this.#before;
     const kept = {
       ...row,
@@ -638,16 +640,28 @@ export class Model {
     return size > maxSize || size > 4_096 && size > maxSize / 8;
   }
 
+  #ofUser(user: string): Kept[] {
+    return this.kept.filter((kept) => kept.user === user);
+  }
+
   #limitUser(saved: Kept): void {
     const { user } = saved;
     if (user === undefined) return;
-    const ofUser = () => this.kept.filter((kept) => kept.user === user);
-    if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
-    for (const { sid } of ofUser()) this.#meet(sid);
-    while (ofUser().length > this.#settings.maxSessionsPerUser) {
+    const { maxSessionsPerUser } = this.#settings;
+    this.#forgetExpired(user, maxSessionsPerUser);
+    while (this.#ofUser(user).length > maxSessionsPerUser) {
       this.seen.capped++;
-      const others = ofUser().filter((kept) => kept !== saved);
+      const others = this.#ofUser(user).filter((kept) => kept !== saved);
       this.#revoke(others.sort((a, b) => a.lastUsed - b.lastUsed)[0]);
+    }
+  }
+
+  /** An expired session is none: of a user with more than `most`, such go first. */
+  #forgetExpired(user: string, most: number): void {
+    const expired = this.#ofUser(user).filter(({ expires }) => expires <= this.now)
+      .sort((a, b) => a.expires - b.expires || a.made - b.made);
+    for (const { sid } of expired) {
+      if (this.#ofUser(user).length > most) this.#meet(sid);
     }
   }
 
