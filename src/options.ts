@@ -29,8 +29,9 @@ export interface Serializer {
 }
 
 /**
- * A number of milliseconds, or a function that returns one for a session. The
- * function is called with the session as it will be kept.
+ * A number of milliseconds above 0, or a function that returns one for a session.
+ * The function is called with the session as it will be kept. What it returns
+ * instead of such a number is refused, and the call that asked fails.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
