@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-explicit-any -- as in the types of express-session: callbacks written for its MemoryStore compile unchanged
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { LembroEvents, LembroStore } from "../types.ts";
+import type { LembroEvents, SessionStore } from "../types.ts";
 import type { LembroRedisOptions, ResolvedRedisOptions } from "./options.ts";
 
 /**
@@ -38,6 +38,8 @@ export interface LembroRedisStats {
   revoked: number;
   /** How many saves, updates and touches failed with an error. */
   rejected: number;
+  /** How many lists that two requests changed were too long to be merged, and taken whole. */
+  listsTakenWhole: number;
 }
 
 /**
@@ -117,9 +119,7 @@ export interface LembroRedisEvented {
  * assertEquals(contention(store), NaN);
  * ```
  */
-export interface LembroRedisStore
-  extends
-    Omit<LembroStore, "options" | "stats" | "entries" | "reduce" | typeof Symbol.asyncIterator> {
+export interface LembroRedisStore extends Omit<SessionStore, typeof Symbol.asyncIterator> {
   /** The options in force. */
   readonly options: ResolvedRedisOptions;
 

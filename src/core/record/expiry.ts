@@ -19,7 +19,7 @@ export function dateOf(cookie: unknown): number | undefined {
  * at `now`. `date` is that of its cookie.
  *
  * @throws What the functions among the options throw, and a `TypeError` if they
- * return no number.
+ * return no number above 0.
  */
 export function expiryOf(
   session: SessionData,
@@ -56,8 +56,8 @@ function lifetimeOf(session: SessionData, sid: string, { ttl }: Lifetimes): numb
 function durationOf(name: string, duration: Duration, session: SessionData, sid: string): number {
   if (typeof duration === "number") return duration;
   const ms: unknown = duration(session, sid);
-  if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
-  throw refusedResult("keep session", `${name} must return a number of milliseconds`, ms);
+  if (typeof ms === "number" && ms > 0) return ms;
+  throw refusedResult("keep session", `${name} must return a number of milliseconds above 0`, ms);
 }
 
 /** Returns a date as milliseconds since the epoch, or `undefined` if it can't be read as one. */
