@@ -485,7 +485,7 @@ describe("update", () => {
 });
 
 describe("maxSessionsPerUser", () => {
-  it("costs a sign-in no more the more sessions there are", async () => {
+  test("costs a sign-in no more the more sessions there are", async () => {
     const costs = [];
     for (const cap of [500, 50_000]) {
       using store = new Lembro({ maxSize: Infinity, maxSessionsPerUser: cap });
@@ -578,7 +578,7 @@ describe("maxSessionsPerUser", () => {
   });
 });
 
-it("maxSessionsPerUser: an expired session costs none its place when a snapshot is loaded", async () => {
+test("maxSessionsPerUser: an expired session costs none its place when a snapshot is loaded", async () => {
   using clock = new HeldClock();
   using folder = new Folder();
   using before = new Lembro();

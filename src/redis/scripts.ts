@@ -202,3 +202,5 @@ return 1`);
 export const CLEAR = script(`${NOW}
 redis.call('SET', KEYS[1], now, 'PX', ARGV[1])
 return now`);
+
+export const SCRIPTS: Script[] = [UPDATE, SAVE, TOUCH, END, ENROL, REVOKE, LEAVE, CLEAR];

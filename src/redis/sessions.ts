@@ -4,7 +4,7 @@ import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
-import { asksSession, dateOf, expiryOf } from "../core/record/expiry.ts";
+import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
@@ -317,7 +317,10 @@ export class RedisSessions {
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
     this.#bases.copied(loaded, made);
-    this.#bases.reached(request, this.#bases.find(made)?.begin ?? realMonotonicNow());
+    const base = this.#bases.find(made);
+    this.#bases.reached(request, base?.begin ?? realMonotonicNow());
+    // Nobody waits for that: the session itself is loaded.
+    if (base && this.options.idleTimeout !== Infinity) this.#extend(made, base).catch(() => {});
   }
 
   /** Announces what a process has ended. */
@@ -406,12 +409,36 @@ export class RedisSessions {
     const left = expires - now();
     if (left <= 0) return kept;
     const next: StoredSession = { ...kept, rank: "returning", expires };
-    const raw = kept.raw.slice(0, AT.rank) + lifeText(next) + kept.raw.slice(AT.user);
     // If somebody has used it in the meantime, it is no newcomer any more.
     const life = expires > kept.expires ? lifeArgument(left) : "keep";
     const args = [startOf(kept, AT.indexed), lifeText(next), life];
     this.#run(TOUCH, sid, args).catch(() => {});
-    return { ...next, raw };
+    return { ...next, raw: withLifeText(kept, next) };
+  }
+
+  /**
+   * Extends the life of what a request has loaded: a request under way is a use.
+   * The date of the cookie, `ttl` and `absoluteTimeout` bound it as before. Less
+   * than a hundredth is left to the end of the request.
+   */
+  async #extend(made: SessionData, base: BaseVersion): Promise<void> {
+    const { sid, kept, isOver } = base;
+    if (isOver || !kept.identity || !isActivity(made, this.options)) return;
+    const session = this.#parse(kept);
+    const time = now();
+    const end = endOf(session, sid, dateOf(session.cookie), kept.lastUsed, this.options);
+    const expires = earlierOf(end, session, sid, time, kept.created, this.options);
+    const life = expires - time;
+    if (expires - kept.expires < life / 100) return;
+    const indexed = kept.user !== undefined && expires > kept.indexed
+      ? expires + life
+      : kept.indexed;
+    const next = { ...kept, expires, indexed };
+    base.kept = { ...next, raw: withLifeText(kept, next) };
+    if (indexed !== kept.indexed) {
+      await this.#enrol({ sid, live: made, begin: base.begin }, kept.user!, life, false, false);
+    }
+    await this.#run(TOUCH, sid, [startOf(kept, AT.indexed), lifeText(next), lifeArgument(life)]);
   }
 
   /** Reads what is to be saved, as it is at the call. */
@@ -1030,6 +1057,11 @@ function rebase(
 function continued(next: StoredSession, start: string): StoredSession {
   const raw = next.raw.slice(0, AT.identity) + start + next.raw.slice(AT.indexed);
   return { ...next, ...readHead(raw), identity: raw.slice(AT.identity, AT.revision), raw };
+}
+
+/** The raw text of `kept` with the times of `next`. */
+function withLifeText({ raw }: StoredSession, next: Parameters<typeof lifeText>[0]): string {
+  return raw.slice(0, AT.rank) + lifeText(next) + raw.slice(AT.user);
 }
 
 /** The beginning of a mark, without what is the same in all. */

@@ -51,6 +51,7 @@ export async function redisStores(): Promise<ReturnType<typeof lembro<typeof ses
       return {
         ...super.stats(),
         sessions: kept.length,
+        expired: 0,
         bytes: kept.reduce((sum, { text }) => sum + getSize(text), 0),
         users: new Set(kept.flatMap(({ user }) => user ?? [])).size,
         newcomers: ranked("newcomers"),
