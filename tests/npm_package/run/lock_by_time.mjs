@@ -46,7 +46,7 @@ async function withoutSocket(path) {
 
 // The file handles of Yarn's loader have these methods, but they only throw.
 async function withoutSync(path) {
-  const handle = await open(here);
+  const handle = await open(holder);
   const prototype = Object.getPrototypeOf(handle);
   await handle.close();
   const { sync, datasync } = prototype;
