@@ -303,7 +303,7 @@ describe("a session over an eighth of maxSize", () => {
 
   for (
     const [maxSize, most, which, enough] of [
-      [100, 100, "all of maxSize", 102],
+      [200, 200, "all of maxSize", 202],
       [1_000, 1_000, "all of maxSize", 1_002],
       [4_096, 4_096, "all of maxSize", 32_784],
       [8_000, 4_096, "which is more than an eighth of maxSize", 32_784],

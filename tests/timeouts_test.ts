@@ -1,5 +1,5 @@
 /** `idleTimeout`, `absoluteTimeout` and `isActivity`. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
 import { DAY, HeldClock, HOUR, MINUTE, SECOND, START } from "./support/clock.ts";
@@ -203,13 +203,23 @@ describe("absoluteTimeout", () => {
     await save(again);
     assertEquals((await store.info(sessionID))!.expires, new Date(START + 1.75 * HOUR));
   });
-
-  it("may end a session at once", async () => {
-    using store = new Lembro({ absoluteTimeout: () => 0 });
-    await store.set("a", sessionOf());
-    assertEquals(store.stats().sessions, 0);
-  });
 });
+
+for (const name of ["idleTimeout", "absoluteTimeout"] as const) {
+  for (const ms of [0, -1, NaN, "1h", undefined]) {
+    it(`${name}: a function that returns ${ms} fails the call, and the version before stays`, async () => {
+      let next: unknown = HOUR;
+      using store = new Lembro({ [name]: () => next as number });
+      await store.set("a", sessionOf({ n: 1 }, {}));
+      next = ms;
+      const error = `${name} must return a number of milliseconds above 0`;
+      await assertRejects(() => store.set("a", sessionOf({ n: 2 }, {})), TypeError, error);
+      await assertRejects(() => store.touch("a", sessionOf()), TypeError, error);
+      next = HOUR;
+      assertEquals([await store.get("a"), store.stats().rejected], [sessionOf({ n: 1 }, {}), 2]);
+    });
+  }
+}
 
 describe("a request that is no activity", () => {
   const options: LembroOptions = {

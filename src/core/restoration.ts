@@ -276,9 +276,9 @@ export class Restoration implements Observer {
   }
 
   /** Leaves out what the store would evict first of a rank that alone is far more than it has room for. */
-  #limit({ first, bytes }: Queue): void {
-    const { maxSize } = this.#sessions.options;
-    if (first && bytes - first.size > maxSize * STAGED_SHARE) this.#omit(first.sid);
+  #limit(queue: Queue): void {
+    const limit = this.#sessions.options.maxSize * STAGED_SHARE;
+    while (queue.bytes - queue.first!.size > limit) this.#omit(queue.first!.sid);
   }
 
   /** Leaves a session out, unless a later row of it says otherwise. */

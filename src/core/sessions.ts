@@ -9,7 +9,8 @@ import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_templa
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
-import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
+import { mergeCookies } from "./overlaps/merge_cookies.ts";
+import { merge } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { cookieDateOf, parse, recordOf, restored, sessionOf, touched } from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
@@ -77,6 +78,7 @@ export class Sessions {
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,
     rejected: 0,
+    listsTakenWhole: 0,
   };
 
   constructor(options: ResolvedOptions, surroundings: Surroundings) {
@@ -132,9 +134,8 @@ export class Sessions {
    */
   *updateUser(user: User, change: (session: SessionData) => unknown): Steps<number> {
     const name = String(user);
-    const sids = Array.from(this.vault.entriesOf(name), ({ sid }) => sid).reverse();
     let updated = 0;
-    for (const sid of sids) {
+    for (const { sid } of yield* this.vault.entriesOf(name)) {
       const entry = this.vault.find(sid, this.now());
       // Meanwhile it may have ended, or have become that of somebody else.
       if (entry?.user === name && this.#update(entry, change)) updated++;
@@ -175,10 +176,11 @@ export class Sessions {
 
   /** Returns what is known of each session of a user, the most recently used first. */
   *sessionsOfUser(user: User): Steps<SessionInfo[]> {
-    const entries = [...this.vault.entriesOf(String(user))].reverse();
+    const name = String(user);
     const infos: SessionInfo[] = [];
-    for (const entry of entries) {
-      if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
+    for (const entry of yield* this.vault.entriesOf(name)) {
+      const isStill = entry.user === name && this.vault.find(entry.sid, this.now()) === entry;
+      if (isStill) infos.push(this.#infoOf(entry));
       yield;
     }
     return infos;
@@ -309,8 +311,11 @@ export class Sessions {
   admit(entry: Entry, rank: Rank): boolean {
     const { sid, user, created, lastUsed } = entry;
     if (this.vault.find(sid, this.now())) return false;
-    const others = user === undefined ? 0 : this.vault.countOf(user);
-    if (others >= this.options.maxSessionsPerUser) return false;
+    if (user !== undefined) {
+      const { maxSessionsPerUser } = this.options;
+      this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
+      if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
+    }
     const candidate = {
       sid,
       record: entry,
@@ -398,7 +403,8 @@ export class Sessions {
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
-    if (expires <= now || hasPassed && !isLeftAlone) {
+    const isOver = expires <= now || hasPassed && !isLeftAlone;
+    if (isOver && (kept || origin)) {
       this.destroy(sid);
       return undefined;
     }
@@ -420,18 +426,26 @@ export class Sessions {
       if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
     }
 
+    if (isOver) {
+      // What others had loaded under this id is over too.
+      this.destroy(sid);
+      if (found) return undefined;
+    }
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
     const life = found ? found.life : origin?.life;
     const entry = this.vault.put(
       { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
       found && found === place ? "update" : "save",
     );
+    // A new session that has expired is counted and announced like any other.
+    if (isOver) return this.vault.find(sid, now);
     if (isFollowed) {
       const epoch = this.#endings.epochOf(request, origin?.epoch);
       this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
+    this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
     return entry;
@@ -504,15 +518,20 @@ export class Sessions {
     const cookie = this.#mergedCookie(session, origin, kept, isPassive);
     if (!isBehind && !cookie) return undefined;
     const { serializer } = this.options;
-    const { merged, text } = origin
+    const { merged, text, listsTakenWhole } = origin
       ? merge(session, origin.text, kept.text, serializer)
-      : { merged: parse(serializer.stringify(session), serializer), text: undefined };
+      : {
+        merged: parse(serializer.stringify(session), serializer),
+        text: undefined,
+        listsTakenWhole: 0,
+      };
     if (cookie) merged.cookie = cookie;
     return {
       session: merged,
       text: isBehind ? text : undefined,
       ownCookie: cookie && plain(session.cookie),
       isOvertaken,
+      listsTakenWhole,
     };
   }
 
@@ -563,16 +582,23 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const { owner, user } = entry;
-    if (typeof owner !== "object" || user === undefined) return;
-    if (owner.entries.size <= this.options.maxSessionsPerUser) return;
-    // An expired one is none: it must not cost a live one its place.
-    for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
-    while (owner.entries.size > this.options.maxSessionsPerUser) {
-      const [oldest, next] = this.vault.entriesOf(user);
+    const { user } = entry;
+    if (user === undefined) return;
+    const { maxSessionsPerUser } = this.options;
+    this.#forgetExpired(user, maxSessionsPerUser, now);
+    while (this.vault.countOf(user) > maxSessionsPerUser) {
       this.#counters.revoked++;
-      // An update leaves a session in its place: what was just saved stays all the same.
-      this.vault.remove(oldest === entry ? next : oldest, "destroy");
+      // What was just saved stays, even if an update has left it in its place.
+      this.vault.remove(this.vault.leastRecentOf(user, entry)!, "destroy");
+    }
+  }
+
+  /** Forgets expired sessions of a user who has more than `most`: they must not cost a live one its place. */
+  #forgetExpired(user: string, most: number, now: number): void {
+    while (this.vault.countOf(user) > most) {
+      const { sid, expires } = this.vault.firstToExpireOf(user)!;
+      if (expires > now) return;
+      this.vault.find(sid, now);
     }
   }
 
@@ -704,6 +730,7 @@ interface Merged {
   /** What its own cookie was, if another one is saved. */
   readonly ownCookie: CookieData | undefined;
   readonly isOvertaken: boolean;
+  readonly listsTakenWhole: number;
 }
 
 /** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */

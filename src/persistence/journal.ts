@@ -24,7 +24,7 @@
  */
 import process from "node:process";
 import type { Port } from "../core/port.ts";
-import type { LembroStore } from "../types.ts";
+import type { LembroMethods } from "../types.ts";
 import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, failure, refusedOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
@@ -109,14 +109,17 @@ export interface Journal {
    * Writes what has changed, without waiting for the interval, and waits until
    * it is on the disk.
    *
-   * @throws What the file system says. The changes are kept, and writing is tried again.
+   * @throws What the file system says, or an error with the code `ERR_LEMBRO_JOURNAL_WRITE` if the
+   * disk does not answer for 3 seconds. The changes are kept, and writing is tried again.
    */
   flush(): Promise<void>;
   /**
    * Writes what has changed, closes the file and releases its lock. The store
    * stays usable; what changes in it later is not written. May be called twice.
    *
-   * @throws What the file system says. The file is closed nevertheless.
+   * @throws What the file system says. The file is closed nevertheless. If the disk does not answer
+   * for 3 seconds, an error with the code `ERR_LEMBRO_JOURNAL_WRITE`; then it is closed, and its lock
+   * released, when it answers.
    */
   close(): Promise<void>;
   /** Returns how the journal is. */
@@ -228,7 +231,7 @@ class OpenJournal implements Journal {
  * @throws What the file system says, as `ENOENT` if there is no such folder.
  */
 export async function openJournal(
-  store: LembroStore,
+  store: LembroMethods,
   path: string | URL,
   options?: JournalOptions,
 ): Promise<Journal> {

@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import process from "node:process";
-import { clearTimeout, setTimeout } from "node:timers";
+import timers from "node:timers";
 import type { Port } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
-import { now } from "../util/time.ts";
+import { monotonicNow, now } from "../util/time.ts";
 import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
 import {
   checkIsFile,
@@ -22,16 +22,15 @@ import {
 } from "./disk.ts";
 import { Loader } from "./loader.ts";
 import { Lock, LockedError } from "./lock.ts";
+import { DiskWatch, Outage, PATIENCE, unanswered, UNWRITTEN } from "./outage.ts";
 import { type Rows, writeRows } from "./rows.ts";
-import { Changes, Scan } from "./scan.ts";
+import { Changes, Scan, TOO_MANY } from "./scan.ts";
 import type { Secrets } from "./sealing.ts";
 
 /** The code of the error for a file that is damaged, or no journal of this store. */
 const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
 /** The code of the error for a journal that is open already. */
 const IN_USE = "ERR_LEMBRO_JOURNAL_IN_USE";
-/** The code of the event when the journal cannot be written. */
-const UNWRITTEN = "ERR_LEMBRO_JOURNAL_WRITE";
 /** The code of the event when somebody else has taken the lock: nothing is written any more. */
 const LOST = "ERR_LEMBRO_JOURNAL_LOST";
 
@@ -44,17 +43,11 @@ const SMALL = 2 ** 18;
 /** How many changes are written before their time has come, to keep the memory for them small. */
 const MANY = 5_000;
 
-/** More changes than these are not kept for a disk that fails: the file is written anew then. */
-const TOO_MANY = 100_000;
-
 /** So few changes may be caught up with while nothing else is written. */
 const FEW = 200;
 
 /** How often a compaction catches up with a store that is in use before it makes the others wait. */
 const ROUNDS = 10;
-
-/** How long an answer waits for a disk that is in trouble, in milliseconds. */
-const PATIENCE = 3_000;
 
 /** How long to wait after the disk has failed, in milliseconds: twice as long each time. */
 const FIRST_RETRY = 100;
@@ -70,6 +63,9 @@ const ROW_OVERHEAD = 200;
 
 /** Stands for the error of work that was given up because the journal is closed. */
 const CLOSED = Symbol("closed");
+
+/** Stands for the error of a file that was written for nothing: too much has changed meanwhile. */
+const VOID = Symbol("void");
 
 /**
  * How a journal is, and what it has done since it was opened.
@@ -104,36 +100,8 @@ export interface JournalStats {
   errors: number;
   /** What it failed with last. */
   lastError: Error | undefined;
-  /** Whether the file cannot be written at the moment. */
+  /** Whether the file cannot be written or compacted at the moment, or the disk does not answer. */
   isFailing: boolean;
-}
-
-/** Something that fails for a while: told once when it begins, and once when it is over. */
-class Outage {
-  readonly #port: Port;
-  readonly #over: string;
-  /** When it began, in milliseconds since the epoch. */
-  since: number | undefined;
-
-  constructor(port: Port, over: string) {
-    this.#port = port;
-    this.#over = over;
-  }
-
-  begin(message: string, cause: unknown): void {
-    if (this.since !== undefined) return;
-    this.since = now();
-    this.#port.announce(
-      "error",
-      failure(Error, UNWRITTEN, message, { cause }),
-    );
-  }
-
-  end(): void {
-    if (this.since === undefined) return;
-    this.since = undefined;
-    this.#port.announce("recover", this.#over);
-  }
 }
 
 /** How a journal is opened. */
@@ -164,7 +132,7 @@ export class JournalWriter {
   /** The write that is under way, and the one that is to follow. */
   #current: Promise<void> | undefined;
   #next: Promise<void> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof timers.setTimeout> | undefined;
   /** When the oldest change came that is not in the file, and that is being written. */
   #oldest: number | undefined;
   #oldestWriting: number | undefined;
@@ -180,15 +148,15 @@ export class JournalWriter {
   #isOpen = false;
   #retryAfter = FIRST_RETRY;
   #isRetrying = false;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof timers.setTimeout> | undefined;
   /** Called when the disk works again. */
   #waiting: (() => void)[] = [];
   #compaction: Promise<void> | undefined;
   #noCompactionBefore = 0;
   /** The size of a whole file for each byte in the store. */
   #ratio = USUAL_RATIO;
-  readonly #writing: Outage;
-  readonly #compacting: Outage;
+  readonly #outage: Outage;
+  readonly #watch: DiskWatch;
   #closing: Promise<void> | undefined;
   #isClosed = false;
   #futile = 0;
@@ -206,15 +174,15 @@ export class JournalWriter {
     secrets: Secrets,
     loader: Loader,
   ) {
-    this.#disk = disk;
+    this.#outage = new Outage(port, path);
+    this.#watch = new DiskWatch(() => this.#hangs());
+    this.#disk = this.#watch.over(disk);
     this.#port = port;
     this.#path = path;
     this.#lock = lock;
     this.#interval = interval;
     this.#secrets = secrets;
     lock.onLost = () => this.#lose();
-    this.#writing = new Outage(port, `Journal ${path} is written again`);
-    this.#compacting = new Outage(port, `Journal ${path} is compacted again`);
     const noted = () => this.#noted();
     const changes = this.#changes;
     this.#stopObserving = port.observe({
@@ -268,6 +236,7 @@ export class JournalWriter {
         throw error;
       }
       opened(writer);
+      writer.#answers();
       writer.#noted();
       writer.#considerCompaction();
       return writer;
@@ -282,12 +251,15 @@ export class JournalWriter {
 
   /** Waits until all that has changed is on the disk. */
   async flush(): Promise<void> {
-    await this.#commit();
+    await this.#watch.orHang(this.#commit());
   }
 
-  /** Writes what is left to write, and gives the file up. */
+  /**
+   * Writes what is left to write, and gives the file up: once the disk answers,
+   * if it hangs. Nobody else may have the file before.
+   */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#watch.orHang(this.#close()).finally(() => this.#stop());
   }
 
   /**
@@ -304,12 +276,12 @@ export class JournalWriter {
     return {
       bytes: this.#writer?.bytes ?? 0,
       pending: this.#changes.size,
-      lag: oldest === undefined ? 0 : now() - oldest,
+      lag: oldest === undefined ? 0 : monotonicNow() - oldest,
       lastSync: this.#lastSync === undefined ? undefined : new Date(this.#lastSync),
       compactions: this.#compactions,
       errors: this.#errors,
       lastError: this.#lastError,
-      isFailing: this.#writing.since !== undefined || this.#lost !== undefined,
+      isFailing: this.#outage.isOn || this.#lost !== undefined,
     };
   }
 
@@ -366,19 +338,17 @@ export class JournalWriter {
   /** Something has changed that is not in the file yet. */
   #noted(): void {
     if (!this.#isOpen || this.#changes.isEmpty || this.#isClosed) return;
-    this.#oldest ??= now();
+    this.#oldest ??= monotonicNow();
     this.#futile = 0;
-    if (this.#isRetrying) {
-      if (this.#changes.size > TOO_MANY) {
-        this.#changes.take();
-        this.#isLost = true;
-      }
-      return;
+    if (this.#changes.size > TOO_MANY) {
+      this.#changes.take();
+      this.#isLost = true;
     }
+    if (this.#isRetrying) return;
     if (this.#changes.size === MANY) this.#commit().catch(() => {});
     if (this.#timer) return;
     // The other half is for the disk.
-    this.#timer = setTimeout(() => {
+    this.#timer = timers.setTimeout(() => {
       this.#timer = undefined;
       this.#commit().catch(() => {});
     }, this.#interval / 2);
@@ -401,7 +371,7 @@ export class JournalWriter {
       this.#current = this.#exclusive(() => this.#write()).finally(() => this.#current = undefined);
       return this.#current;
     }
-    if (this.#changes.isEmpty) return this.#current;
+    if (this.#changes.isEmpty && !this.#isLost) return this.#current;
     return this.#next ??= this.#current.catch(() => {}).then(() => {
       this.#next = undefined;
       return this.#commit();
@@ -427,8 +397,6 @@ export class JournalWriter {
       await writeRows(writer, taken.rows(this.#port));
       await writer.sync();
       await this.#checkPath();
-      // While it was written, more has changed than is kept.
-      if (this.#isLost) throw failure(Error, UNWRITTEN, "the file has to be written anew");
     } catch (error) {
       this.#isTorn = true;
       if (taken) this.#takeBack(taken);
@@ -473,7 +441,7 @@ export class JournalWriter {
     this.#lost = failure(Error, LOST, `Cannot write journal: ${rule}`);
     this.#lastError = this.#lost;
     this.#stop();
-    clearTimeout(this.#retry);
+    timers.clearTimeout(this.#retry);
     this.#changes.take();
     this.#release();
     this.#port.announce("error", this.#lost);
@@ -515,7 +483,8 @@ export class JournalWriter {
     this.#lastSync = now();
     this.#retryAfter = FIRST_RETRY;
     this.#isRetrying = false;
-    this.#writing.end();
+    this.#outage.end("write");
+    this.#answers();
     this.#release();
     this.#considerCompaction();
   }
@@ -531,10 +500,11 @@ export class JournalWriter {
     if (this.#lost) return;
     this.#errors++;
     this.#lastError = error;
-    this.#writing.begin(`Cannot write journal: ${error.message}`, error);
+    this.#outage.begin("write", error);
+    this.#answers();
     this.#isRetrying = true;
     if (this.#isClosed || this.#retry) return;
-    this.#retry = setTimeout(() => {
+    this.#retry = timers.setTimeout(() => {
       this.#retry = undefined;
       this.#commit().catch(() => {});
     }, this.#retryAfter);
@@ -545,17 +515,15 @@ export class JournalWriter {
   /** What the answers of `destroy`, `revoke` and `clear` wait for: at most {@linkcode PATIENCE}. */
   #confirm(): Promise<void> {
     if (this.#lost || this.#isUpToDate) return Promise.resolve();
-    const { since } = this.#writing;
-    const patience = since === undefined ? PATIENCE : since + PATIENCE - now();
+    const patience = PATIENCE - this.#outage.age;
     if (patience <= 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        const slow = failure(Error, UNWRITTEN, `the disk has not answered for ${PATIENCE} ms`);
-        this.#writing.begin(`Cannot write journal: ${slow.message}`, slow);
+      const timer = timers.setTimeout(() => {
+        this.#outage.begin("write", unanswered());
         resolve();
       }, patience);
       const done = () => {
-        clearTimeout(timer);
+        timers.clearTimeout(timer);
         resolve();
       };
       const attempt = () => {
@@ -572,7 +540,8 @@ export class JournalWriter {
     if (this.#compaction || this.#isClosed || this.#isRetrying || !this.#writer) return;
     const { bytes } = this.#writer;
     if (
-      bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight || now() < this.#noCompactionBefore
+      bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight ||
+      monotonicNow() < this.#noCompactionBefore
     ) {
       return;
     }
@@ -592,15 +561,25 @@ export class JournalWriter {
     try {
       await this.#rewrite((swap) => this.#exclusive(swap));
       this.#compactions++;
-      this.#noCompactionBefore = 0;
-      this.#compacting.end();
     } catch (error) {
       if (error === CLOSED || this.#lost) return;
-      this.#noCompactionBefore = now() + LAST_RETRY;
+      this.#noCompactionBefore = monotonicNow() + LAST_RETRY;
       this.#errors++;
       this.#lastError = error as Error;
-      this.#compacting.begin(`Cannot compact journal: ${(error as Error).message}`, error);
+      this.#outage.begin("compact", error as Error);
+    } finally {
+      this.#answers();
     }
+  }
+
+  /** The disk has not answered a call for some seconds. */
+  #hangs(): void {
+    if (this.#isOpen && !this.#isClosed) this.#outage.begin("answer", unanswered());
+  }
+
+  /** Work with the file has come to its end. */
+  #answers(): void {
+    if (!this.#watch.isHanging) this.#outage.end("answer");
   }
 
   /**
@@ -611,7 +590,7 @@ export class JournalWriter {
   async #rewrite(exclusive: (swap: () => Promise<void>) => Promise<void>): Promise<void> {
     const temporary = temporaryOf(this.#path);
     const { serializer } = this.#port.options;
-    const scan = new Scan(this.#port);
+    const scan = new Scan(this.#port, TOO_MANY);
     let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(temporary, "wx", 0o600);
@@ -633,6 +612,7 @@ export class JournalWriter {
         await file.close().catch(() => {});
         await this.#disk.remove(temporary).catch(() => {});
       }
+      if (error === VOID) return await this.#rewrite(exclusive);
       throw error;
     } finally {
       scan.stop();
@@ -640,8 +620,9 @@ export class JournalWriter {
   }
 
   async #swap(writer: BlockWriter, scan: Scan, temporary: string): Promise<void> {
-    const since = now();
+    const since = monotonicNow();
     await writeRows(writer, scan.changed());
+    if (scan.isVoid) throw VOID;
     await writer.mark();
     await writer.sync();
     await this.#identify(writer.file);
@@ -668,6 +649,9 @@ export class JournalWriter {
     await before?.file.close().catch(() => {});
     await removeOld();
     await this.#name();
+    // By whichever way: it is as compact as it can be.
+    this.#noCompactionBefore = 0;
+    this.#outage.end("compact");
   }
 
   /** Gives up when the journal is being closed. */
@@ -681,8 +665,9 @@ export class JournalWriter {
   }
 
   #stop(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    timers.clearTimeout(this.#timer);
     this.#stopObserving();
     this.#port.confirmBy(undefined);
   }
@@ -696,7 +681,7 @@ export class JournalWriter {
       await this.#commit();
       await this.#exclusive(() => this.#end());
     } finally {
-      clearTimeout(this.#retry);
+      timers.clearTimeout(this.#retry);
       this.#release();
       await this.#writer?.file.close().catch(() => {});
       await this.#lock.release().catch(() => {});

@@ -15,6 +15,9 @@ const CHANGED: Change = 4;
 /** More than its place, its rank, its life and its cookie has changed. */
 const SAVED: Change = 8;
 
+/** More changes than these are not kept for a disk that fails: the file is written anew then. */
+export const TOO_MANY = 100_000;
+
 /** So many rows are written at once without anybody noticing. */
 const FEW = 500;
 
@@ -158,13 +161,22 @@ export class Scan implements Observer {
   readonly #stop: () => void;
   /** What has changed since the start, or since this was taken. */
   readonly changes = new Changes();
+  readonly #limit: number;
+  #isVoid = false;
   /** Where the walk through a rank goes on, and where it ends. */
   #next: Entry | undefined;
   #end: Entry | undefined;
 
-  constructor(port: Port) {
+  /** @param limit How many changes are kept. */
+  constructor(port: Port, limit: number) {
     this.#port = port;
+    this.#limit = limit;
     this.#stop = port.observe(this);
+  }
+
+  /** Whether more has changed than is kept: what was written is of no use. */
+  get isVoid(): boolean {
+    return this.#isVoid;
   }
 
   /** Stops observing. */
@@ -214,18 +226,22 @@ export class Scan implements Observer {
     if (this.#next === entry) this.#goOn();
     if (this.#end === entry) this.#end = entry.prev;
     this.changes.moved(entry.sid);
+    this.#bound();
   }
 
   upsert(entry: Entry, isDataSame?: boolean): void {
     this.changes.upsert(entry, isDataSame);
+    this.#bound();
   }
 
   delete(entry: Entry, reason: "destroy" | "evict" | "expire"): void {
     this.changes.delete(entry, reason);
+    this.#bound();
   }
 
   end(sid: string): void {
     this.changes.end(sid);
+    this.#bound();
   }
 
   truncate(): void {
@@ -235,6 +251,14 @@ export class Scan implements Observer {
 
   revoke(): void {
     this.changes.revoke();
+  }
+
+  #bound(): void {
+    if (this.changes.size <= this.#limit) return;
+    this.#isVoid = true;
+    this.#next = undefined;
+    this.changes.take();
+    this.stop();
   }
 
   #goOn(): void {

@@ -26,16 +26,25 @@ export function warn(error: unknown): void {
   else console.warn(warning);
 }
 
+/** Warns of a setting under which a promise does not hold. */
+export function advise(message: string, code: string): void {
+  // dnt-shim-ignore: the process is that of the runtime, if it has one.
+  const { process } = globalThis as unknown as Runtime;
+  if (isFunction(process?.emitWarning)) {
+    process.emitWarning(message, { type: "LembroWarning", code });
+  } else console.warn(`[${code}] ${message}`);
+}
+
 /** Warns once, in a worker of a cluster, that sessions in memory are not shared. */
 export function warnInCluster(): void {
   // dnt-shim-ignore: as above.
   const runtime = globalThis as unknown as Runtime;
   if (runtime[WARNED] || !isInCluster(runtime)) return;
   runtime[WARNED] = true;
-  runtime.process?.emitWarning?.(
+  advise(
     "Sessions in memory are not shared by the processes of a cluster: a user is signed in at one " +
       "of them. Use express-lembro/redis, or run one process.",
-    { type: "LembroWarning", code: "LEMBRO_CLUSTER" },
+    "LEMBRO_CLUSTER",
   );
 }
 

@@ -8,7 +8,7 @@
  * survives saves, touches, and an eviction or an expiry that a save of what was
  * loaded before undoes. What has expired is forgotten by whoever meets it. A
  * date that has passed ends the session if the request that saves or touches
- * put it there, and nothing otherwise. A request that is no activity neither
+ * put it there, and nothing otherwise. A new session that has expired is one that expires. A request that is no activity neither
  * extends nor ends a life.
  *
  * **Options** are asked about what will be kept: the merged session as it will be
@@ -150,6 +150,8 @@ export class Model {
     touches: 0,
     merges: 0,
     lateWrites: 0,
+    // No list is that long here.
+    listsTakenWhole: 0,
     expired: 0,
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,
@@ -216,21 +218,21 @@ export class Model {
     }
     const isPoll = Boolean(visit?.isPoll);
     const data = kept && (origin || isPoll) ? this.#merged(origin, mine, kept, isPoll) : mine;
-    const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
-    const left = isPoll && origin && !kept ? this.#departed(sid) : undefined;
+    const created = kept?.created ?? (origin && this.#departed(origin)?.created) ?? this.now;
+    const left = isPoll && origin && !kept ? this.#departed(origin) : undefined;
     // A poll that comes too late to keep it, but that is no logout.
     if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
     if (dateOf(data.cookie)! <= this.now) {
       const isItsOwn = isPoll ? !origin && !kept : isDateSet(origin, mine);
-      if (isItsOwn) return this.destroy(sid);
-      if (!kept) return {};
-      expires = kept.expires;
+      if (isItsOwn && (kept || origin)) return this.destroy(sid);
+      if (!kept && !isItsOwn) return {};
+      if (kept) expires = kept.expires;
     } else if (isPoll) {
       if (kept) expires = kept.expires;
       else if (left) expires = Math.min(expires, left.expires);
     }
-    if (expires <= this.now) return this.destroy(sid);
+    if (expires <= this.now && (kept || origin)) return this.destroy(sid);
     return this.#keep(sid, data, mine, expires, created, { kept, origin, visit, began });
   }
 
@@ -289,6 +291,9 @@ export class Model {
       return this.#late(sid);
     }
 
+    const isOver = expires <= this.now;
+    // Others may have loaded an earlier session of this id.
+    if (isOver) this.destroy(sid);
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
     const isOvertaken = origin && from.kept && origin.version !== from.kept.version;
@@ -309,6 +314,10 @@ export class Model {
         life: origin?.life ?? version,
       };
       this.kept.push(kept);
+      if (isOver) {
+        this.#meet(sid);
+        return {};
+      }
     } else {
       Object.assign(kept, { text, expires, version });
       if (kept.rank === "protected") kept.address = networkOf(visit?.address);
@@ -448,9 +457,11 @@ export class Model {
   restore(row: Kept): boolean {
     if (row.expires <= this.now || this.#meet(row.sid)) return false;
     const { user } = row;
-    const others = () => this.kept.filter((kept) => kept.user === user);
-    for (const { sid } of user === undefined ? [] : others()) this.#meet(sid);
-    if (user !== undefined && others().length >= this.#settings.maxSessionsPerUser) return false;
+    if (user !== undefined) {
+      const { maxSessionsPerUser } = this.#settings;
+      this.#forgetExpired(user, maxSessionsPerUser - 1);
+      if (this.#ofUser(user).length >= maxSessionsPerUser) return false;
+    }
     const before = --this.#before;
     const kept = {
       ...row,
@@ -506,8 +517,9 @@ export class Model {
     return this.kept.find((kept) => kept.sid === sid);
   }
 
-  #departed(sid: string): Kept | undefined {
-    return this.departed.find((kept) => kept.sid === sid);
+  /** What a live session was loaded from, once it has left: another one may have had its id since. */
+  #departed({ life }: Origin): Kept | undefined {
+    return this.departed.find((kept) => kept.life === life);
   }
 
   #ofRank(rank: Rank): Kept[] {
@@ -628,16 +640,28 @@ export class Model {
     return size > maxSize || size > 4_096 && size > maxSize / 8;
   }
 
+  #ofUser(user: string): Kept[] {
+    return this.kept.filter((kept) => kept.user === user);
+  }
+
   #limitUser(saved: Kept): void {
     const { user } = saved;
     if (user === undefined) return;
-    const ofUser = () => this.kept.filter((kept) => kept.user === user);
-    if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
-    for (const { sid } of ofUser()) this.#meet(sid);
-    while (ofUser().length > this.#settings.maxSessionsPerUser) {
+    const { maxSessionsPerUser } = this.#settings;
+    this.#forgetExpired(user, maxSessionsPerUser);
+    while (this.#ofUser(user).length > maxSessionsPerUser) {
       this.seen.capped++;
-      const others = ofUser().filter((kept) => kept !== saved);
+      const others = this.#ofUser(user).filter((kept) => kept !== saved);
       this.#revoke(others.sort((a, b) => a.lastUsed - b.lastUsed)[0]);
+    }
+  }
+
+  /** An expired session is none: of a user with more than `most`, such go first. */
+  #forgetExpired(user: string, most: number): void {
+    const expired = this.#ofUser(user).filter(({ expires }) => expires <= this.now)
+      .sort((a, b) => a.expires - b.expires || a.made - b.made);
+    for (const { sid } of expired) {
+      if (this.#ofUser(user).length > most) this.#meet(sid);
     }
   }
 

@@ -5,6 +5,7 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { Heap, type Heaped } from "../../util/heap.ts";
 import { type Linked, LinkedList } from "../../util/linked_list.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 
@@ -122,8 +123,8 @@ export class Entry implements SessionRecord, Linked<Entry> {
   queue: Queue;
   prev: Entry | undefined = undefined;
   next: Entry | undefined = undefined;
-  /** Its user, if any; once that one has had several sessions, they share a group. */
-  owner: string | UserGroup | undefined = undefined;
+  /** Its user, if any; once that one has had several sessions, its place among them. */
+  owner: string | Member | undefined = undefined;
   /** Its place among those from its client address, unless it is protected. */
   seat: Seat | undefined = undefined;
   life: Life | undefined;
@@ -164,12 +165,12 @@ export class Entry implements SessionRecord, Linked<Entry> {
 
   /** Its user by the option `user`. */
   get user(): string | undefined {
-    return typeof this.owner === "object" ? this.owner.user : this.owner;
+    return typeof this.owner === "object" ? this.owner.group.user : this.owner;
   }
 
   /** Whether it was revoked, and has not left yet. */
   get isRevoked(): boolean {
-    return typeof this.owner === "object" && this.owner.isRevoked;
+    return typeof this.owner === "object" && this.owner.group.isRevoked;
   }
 }
 
@@ -235,18 +236,45 @@ export class Queue extends LinkedList<Entry> {
 /** The sessions of a user that has several. */
 export class UserGroup {
   readonly user: string;
-  /** The least recently used first, if `isSorted`. */
-  entries: Set<Entry>;
-  isSorted = true;
+  /** The least recently used first. */
+  readonly members = new LinkedList<Member>();
+  /** The first to expire first. Those of a revoked user are in none. */
+  readonly byExpiry = new Heap<Member>(expiresBefore);
+  /** The one that was put into its place last: the next one often belongs near it. */
+  latest: Member | undefined = undefined;
+  /** Those of the walks under way. */
+  cursors: readonly Cursor[] = [];
   /** Whether all of them are revoked. */
   isRevoked = false;
   /** How many of them have left since they were revoked. */
   removed = 0;
 
-  constructor(user: string, entry: Entry) {
+  constructor(user: string) {
     this.user = user;
-    this.entries = new Set([entry]);
   }
+}
+
+/** Where a walk through the sessions of a user goes on, whatever leaves its place meanwhile. */
+export interface Cursor {
+  next: Member | undefined;
+}
+
+/** The place of a session among those of its user. */
+export class Member implements Linked<Member>, Heaped {
+  readonly entry: Entry;
+  readonly group: UserGroup;
+  prev: Member | undefined = undefined;
+  next: Member | undefined = undefined;
+  position = 0;
+
+  constructor(entry: Entry, group: UserGroup) {
+    this.entry = entry;
+    this.group = group;
+  }
+}
+
+function expiresBefore({ entry: a }: Member, { entry: b }: Member): boolean {
+  return a.expires < b.expires || a.expires === b.expires && a.number < b.number;
 }
 
 /** The place of an unprotected session among those from its client address. */

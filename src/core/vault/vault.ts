@@ -2,6 +2,7 @@ import { Addresses } from "./addresses.ts";
 import {
   Entry,
   type Life,
+  type Member,
   Queue,
   type Rank,
   type Reason,
@@ -148,9 +149,19 @@ export class Vault {
     return this.#users.countOf(user);
   }
 
-  /** Returns the entries of a user, the least recently used first. */
-  entriesOf(user: string): Iterable<Entry> {
-    return this.#users.entriesOf(user);
+  /** Returns the entries that a user has now, the most recently used first, in steps. */
+  entriesOf(user: string): Generator<void, Iterable<Entry>, undefined> {
+    return this.#users.entriesOf(user, this.#newest);
+  }
+
+  /** Returns the entry of a user that is the first to expire. */
+  firstToExpireOf(user: string): Entry | undefined {
+    return this.#users.firstToExpireOf(user);
+  }
+
+  /** Returns the least recently used entry of a user, other than `spared`. */
+  leastRecentOf(user: string, spared: Entry): Entry | undefined {
+    return this.#users.leastRecentOf(user, spared);
   }
 
   /**
@@ -222,7 +233,7 @@ export class Vault {
   remove(entry: Entry, reason: Reason): void {
     this.#onLeave(entry, reason);
     const { owner } = entry;
-    if (entry.isRevoked && reason === "destroy") (owner as UserGroup).removed++;
+    if (entry.isRevoked && reason === "destroy") (owner as Member).group.removed++;
     this.#unlink(entry);
     this.#observers?.forEach((observer) => observer.delete?.(entry, reason));
   }
@@ -328,11 +339,11 @@ export class Vault {
   *#empty(group: UserGroup | undefined): Generator<void, number, undefined> {
     const entries = this.#entries;
     let removed = 0;
-    for (const entry of group?.entries ?? []) {
+    for (let member = group?.members.first; member; member = group!.members.first) {
       // All were cleared meanwhile: others may have these ids by now.
       if (this.#entries !== entries) break;
       // Removes it, since it was revoked.
-      this.#isLive(entry, this.#clock());
+      this.#isLive(member.entry, this.#clock());
       if (++removed % STRIDE === 0) yield;
     }
     return group?.removed ?? 0;
