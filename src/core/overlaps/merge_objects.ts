@@ -193,10 +193,10 @@ class TreeMerge {
   /** Merges two lists, whatever the base has. */
   #lists(base: unknown, mine: unknown[], kept: unknown[]): unknown[] {
     const before = Array.isArray(base) ? base : [];
+    if (this.#labels.areEqual(before, mine)) return kept;
+    if (this.#labels.areEqual(before, kept)) return mine;
     const items = mergeLists(before, mine, kept, this.#labels);
     if (!items) {
-      if (this.#labels.areEqual(before, mine)) return kept;
-      if (this.#labels.areEqual(before, kept)) return mine;
       this.listsTakenWhole++;
       return mine;
     }
