@@ -182,6 +182,14 @@ export class Vault {
     this.#tellUpsert(entry, true);
   }
 
+  /** Lets `entry` live until `expires`. The date of its cookie stays. */
+  extend(entry: Entry, expires: number): void {
+    entry.dateOffset = entry.expires + entry.dateOffset - expires || 0;
+    entry.expires = expires;
+    this.#users.extended(entry);
+    this.#tellUpsert(entry, true);
+  }
+
   /**
    * Keeps `draft`. What this takes over the limit is for {@linkcode limit} to
    * mend. Newcomers stay in the order of creation.
