@@ -318,24 +318,14 @@ export class Sessions {
    * sessions as allowed, or if its id is kept already.
    */
   admit(entry: Entry, rank: Rank): boolean {
-    const { sid, user, created, lastUsed } = entry;
+    const { sid, user } = entry;
     if (this.vault.find(sid, this.now())) return false;
     if (user !== undefined) {
       const { maxSessionsPerUser } = this.options;
       this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
       if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
     }
-    const candidate = {
-      sid,
-      record: entry,
-      user,
-      created,
-      lastUsed,
-      life: undefined,
-      address: UNKNOWN_ADDRESS,
-      isProtected: false,
-    };
-    return this.vault.admit(candidate, rank);
+    return this.vault.admit(entry, rank);
   }
 
   /** Announces a session that has expired before it came to the store. */
