@@ -78,6 +78,11 @@ export class Vault {
   #oldest = 0;
   #revision = 0;
   #observers: Observer[] | undefined;
+  /** No entry expires before this time, in milliseconds since the epoch. */
+  #earliest = Infinity;
+  /** The same of what was written since the latest purge began. */
+  #earliestSince = Infinity;
+  #latestPurge: object | undefined;
 
   /**
    * @param maxSize The limit, in bytes.
@@ -232,14 +237,24 @@ export class Vault {
     this.#observers?.forEach((observer) => observer.truncate?.());
   }
 
-  /** Forgets the expired entries, in steps. Returns how many there were. */
+  /**
+   * Forgets the expired entries, in steps, and learns when the next one can
+   * expire: before that there is nothing to do. Returns how many there were.
+   */
   *purge(): Generator<void, number, undefined> {
+    if (this.#clock() < this.#earliest) return 0;
+    const purge = this.#latestPurge = {};
+    this.#earliestSince = Infinity;
+    let earliest = Infinity;
     let expired = 0;
     let looked = 0;
     for (const entry of this.walk()) {
-      if (!entry) expired++;
+      if (entry) earliest = Math.min(earliest, entry.expires);
+      else expired++;
       if (++looked % STRIDE === 0) yield;
     }
+    // What was written before a later purge began may not have been met here.
+    if (this.#latestPurge === purge) this.#earliest = Math.min(earliest, this.#earliestSince);
     return expired;
   }
 
@@ -295,6 +310,8 @@ export class Vault {
    * leave in steps. Returns how many there were.
    */
   revoke(user: string, spared: Entry | undefined): Generator<void, number, undefined> {
+    // They are as good as expired.
+    this.#noteExpiry(-Infinity);
     return this.#empty(this.#users.revoke(user, spared));
   }
 
@@ -356,6 +373,7 @@ export class Vault {
       life,
     );
     this.#entries.set(entry.sid, entry);
+    this.#noteExpiry(record.expires);
     return entry;
   }
 
@@ -377,6 +395,12 @@ export class Vault {
     entry.size = size;
     entry.expires = expires;
     entry.dateOffset = dateOffset;
+    this.#noteExpiry(expires);
+  }
+
+  #noteExpiry(time: number): void {
+    if (time < this.#earliest) this.#earliest = time;
+    if (time < this.#earliestSince) this.#earliestSince = time;
   }
 
   /** Makes `entry` the last of `queue`. Its client address is known to be `address` if it was protected. */
