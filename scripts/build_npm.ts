@@ -64,8 +64,18 @@ const manifest = {
   engines: { node: ">=20" },
   // The store is built on the express-session of the app, and imports nothing but its types.
   // Where packages see only what they name, as in a pnpm workspace, these have to be named too.
-  peerDependencies: { "@types/express-session": "^1.17.0", "express-session": "^1.17.0" },
-  peerDependenciesMeta: { "@types/express-session": { optional: true } },
+  peerDependencies: {
+    "@types/express-session": "^1.17.0",
+    "express-session": "^1.17.0",
+    "ioredis": "^5.0.0 || ^6.0.0",
+    "redis": "^5.0.0 || ^6.0.0",
+  },
+  // One client of Redis is enough, and none is needed for a store in memory.
+  peerDependenciesMeta: {
+    "@types/express-session": { optional: true },
+    "ioredis": { optional: true },
+    "redis": { optional: true },
+  },
   sideEffects: false,
 };
 
@@ -175,9 +185,17 @@ function callable(entry: string, factory: string): { text: string; names: string
     ...names.map((name) => name === "lembro" ? "named as lembro" : `lembro as ${name}`),
     ...types.flatMap(([, names]) => names.split(", ")),
   ];
+  // Types that the function is declared with, and that nobody imports.
+  const [, others = ""] = /^import type \{ (.*?),? \} from "\.\/types\.js";$/m.exec(factory) ?? [];
+  const internal = others.split(", ").filter((name) =>
+    name && declared?.[2].includes(name) && !exported.includes(name)
+  );
   const text = [
     rest,
     ...types.map(([line]) => line.replace("export", "import")),
+    ...internal.length > 0
+      ? [`import type { ${internal.join(", ")} } from "./src/types.js";\n`]
+      : [],
     ...declared.slice(1),
     ...names.includes("lembro") ? ["declare const named: typeof lembro;\n"] : [],
     "declare namespace lembro {\n",

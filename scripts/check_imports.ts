@@ -13,7 +13,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 /** The floors from the top. A name that ends with a slash is a folder. */
 export const FLOORS: readonly (readonly string[])[] = [
   ["mod.ts"],
-  ["src/store.ts"],
+  ["src/store.ts", "src/redis/"],
   ["src/express.ts", "src/persistence/", "src/transfer.ts", "src/monitor/"],
   ["src/types.ts"],
   ["src/core/"],

@@ -29,8 +29,9 @@ export interface Serializer {
 }
 
 /**
- * A number of milliseconds, or a function that returns one for a session. The
- * function is called with the session as it will be kept.
+ * A number of milliseconds above 0, or a function that returns one for a session.
+ * The function is called with the session as it will be kept. What it returns
+ * instead of such a number is refused, and the call that asked fails.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -103,7 +104,8 @@ export interface LembroOptions {
   /**
    * The most memory the sessions may take: a number of bytes (fractions of a
    * byte are dropped), or a string that the `sizeomatic` module reads, such as
-   * `"512K"`, `"4M"` or `"1G"`. `Infinity` sets no limit.
+   * `"512K"`, `"4M"` or `"1G"`. At least 152 bytes: no session fits in fewer.
+   * `Infinity` sets no limit.
    * @default {"4M"}
    */
   maxSize?: number | string | undefined;
@@ -115,7 +117,8 @@ export interface LembroOptions {
   ttl?: Duration | undefined;
   /**
    * The longest time, in milliseconds, between two uses of a session, even if
-   * its cookie would live longer.
+   * its cookie would live longer. A request uses it when it loads it, and when
+   * it saves or touches it, unless `isActivity` says no.
    * @default {Infinity}
    */
   idleTimeout?: Duration | undefined;
@@ -206,6 +209,20 @@ export interface ResolvedOptions {
 // A longer delay overflows the runtime's timer, which then fires at once.
 const LONGEST_DELAY = 2_147_483_647;
 
+/** What a session of express-session takes that holds nothing but its cookie, in bytes. */
+const MIN_SIZE = 152;
+
+/** `"10 MB"`, `"1.5M"` and a bare number of megabytes, as sizeomatic reads them. */
+function sizeMeant(value: unknown): string | undefined {
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([KMG])?(?:i?B)?\s*$/i.exec(String(value)) ?? [];
+  if (!(Number(number) > 0)) return undefined;
+  const units = ["G", "M", "K"];
+  const at = units.indexOf(unit?.toUpperCase() ?? "M");
+  if (Number.isInteger(Number(number))) return `${Number(number)}${units[at]}`;
+  const smaller = Math.round(1024 * Number(number));
+  return units[at + 1] && unit && `${smaller}${units[at + 1]}`;
+}
+
 type Name = keyof ResolvedOptions;
 
 /** What an option may be. */
@@ -216,6 +233,8 @@ interface Rule<Value> {
   fits(value: unknown): boolean;
   /** Returns the value in force, or `undefined` if one of the right type is out of range. */
   read(value: never): Value | undefined;
+  /** What may have been meant by a value that is out of range. */
+  meant?(value: unknown): string | undefined;
 }
 
 const isNumber = (value: unknown) => typeof value === "number";
@@ -238,15 +257,17 @@ const RULES: { [N in Name]: Rule<ResolvedOptions[N]> } = {
     read: (value: number) => unless(!(value >= 1 && value <= LONGEST_DELAY), value),
   },
   maxSize: {
-    takes: 'at least 1 byte, as a number or as a string such as "512K", "4M" or "1G"',
+    takes: 'a number of bytes, or a string such as "512K", "4M" or "1G", ' +
+      `and at least ${MIN_SIZE} bytes, or no session fits`,
     fits: (value) => isNumber(value) || typeof value === "string",
     read(value: number | string) {
       // sizeomatic drops a leading minus: it would read "-4M" as four megabytes.
       const bytes = typeof value === "number"
         ? Math.floor(value)
         : !value.startsWith("-") && howManyBytes(value);
-      return bytes !== false && bytes >= 1 ? bytes : undefined;
+      return bytes !== false && bytes >= MIN_SIZE ? bytes : undefined;
     },
+    meant: sizeMeant,
   },
   ttl: duration,
   idleTimeout: duration,
@@ -285,7 +306,6 @@ const ALIASES = new Map<string, Name>([
   ["max", "maxSize"],
   ["maxage", "ttl"],
   ["expiration", "ttl"],
-  ...NAMES.map((name): [string, Name] => [name.toLowerCase(), name]),
 ]);
 
 export const CREATE = "create store";
@@ -301,7 +321,7 @@ export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
     throw refusedOption(TypeError, CREATE, "options must be an object", given);
   }
   // A framework such as Sails passes its whole session configuration, which has a secret.
-  if (!("secret" in given)) refuseUnknown(Object.keys(given));
+  if (!("secret" in given)) refuseUnknown(Object.keys(given), NAMES);
   const read = <N extends Name>(name: N, fallback: ResolvedOptions[N]): ResolvedOptions[N] =>
     readOption(name, given[name], fallback);
   const user = read("user", userOfPassport);
@@ -320,12 +340,14 @@ export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
   });
 }
 
-function refuseUnknown(names: string[]): void {
-  const unknown = names.find((name) => !NAMES.includes(name as Name));
+/** Refuses names that are not among those of a store's options. */
+export function refuseUnknown(names: string[], known: readonly string[]): void {
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  const meant = ALIASES.get(unknown.toLowerCase());
-  const hint = meant ? ` (did you mean ${meant}?)` : "";
-  throw refusedOption(TypeError, CREATE, `unknown option${hint}, use ${NAMES.join(", ")}`, unknown);
+  const lower = unknown.toLowerCase();
+  const meant = known.find((name) => name.toLowerCase() === lower) ?? ALIASES.get(lower);
+  const hint = meant && known.includes(meant) ? ` (did you mean ${meant}?)` : "";
+  throw refusedOption(TypeError, CREATE, `unknown option${hint}, use ${known.join(", ")}`, unknown);
 }
 
 function readOption<N extends Name>(
@@ -334,12 +356,14 @@ function readOption<N extends Name>(
   fallback: ResolvedOptions[N],
 ): ResolvedOptions[N] {
   if (value === undefined) return fallback;
-  const { takes, fits, read } = RULES[name];
+  const { takes, fits, read, meant } = RULES[name];
   const rule = `${name} must be ${takes}`;
   if (!fits(value)) throw refusedOption(TypeError, CREATE, rule, value);
   const inForce = read(value as never);
-  if (inForce === undefined) throw refusedOption(RangeError, CREATE, rule, value);
-  return inForce;
+  if (inForce !== undefined) return inForce;
+  const hint = meant?.(value);
+  const known = hint ? ` (did you mean ${JSON.stringify(hint)}?)` : "";
+  throw refusedOption(RangeError, CREATE, rule + known, value);
 }
 
 /** The default of `isActivity`. */
@@ -359,7 +383,7 @@ function addressOfRequest(request: StoreRequest): string | undefined {
 }
 
 /** The default of `user`. */
-function userOfPassport(session: SessionData): User | undefined {
+export function userOfPassport(session: SessionData): User | undefined {
   const user = passportUserOf(session);
   if (isUser(user)) return user;
   const { id } = (user ?? {}) as { id?: unknown };

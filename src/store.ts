@@ -17,8 +17,8 @@ import {
 import { type LembroOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import type {
   LembroEvents,
+  LembroMethods,
   LembroStats,
-  LembroStore,
   RevokeOptions,
   SessionModule,
   StoreConstructor,
@@ -26,13 +26,14 @@ import type {
 } from "./types.ts";
 import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
 import { isFunction } from "./util/errors.ts";
-import { dispose } from "./util/dispose.ts";
+import { asyncDispose, dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
-import { inSlices } from "./util/slices.ts";
+import { inSlices, inTurns, sliced } from "./util/slices.ts";
 import { every, monotonicNow, now } from "./util/time.ts";
-import { warn } from "./util/warnings.ts";
+import { inBatches, type ListedUser, USERS } from "./util/user_list.ts";
+import { warn, warnInCluster } from "./util/warnings.ts";
 
-// A promise where there is no callback: the overloads of LembroStore say which.
+// A promise where there is no callback: the overloads of LembroMethods say which.
 // deno-lint-ignore no-explicit-any
 type Answer = any;
 
@@ -58,13 +59,15 @@ const log = debug("express-lembro");
 export function lembro<Base extends object>(
   session: SessionModule<Base>,
 ): StoreConstructor<StoreOf<Base>> {
-  class Lembro extends storeOf(session, "lembro") implements LembroStore {
+  class Lembro extends storeOf(session, "lembro") implements LembroMethods {
     declare readonly options: ResolvedOptions;
     readonly #sessions: Sessions;
     readonly #stopPurging: () => void;
     #isPurging = false;
     /** What the answers of `destroy`, `revokeUser` and `clear` wait for, if a journal is open. */
     #confirmed: (() => Promise<void>) | undefined;
+    /** Closes the journal, if one is open. */
+    #closeJournal: (() => Promise<void>) | undefined;
     #generate: unknown;
 
     constructor(options?: LembroOptions | null | (() => void), callback?: () => void) {
@@ -83,9 +86,11 @@ export function lembro<Base extends object>(
       });
       openPort(this, this.#sessions, {
         confirmBy: (barrier) => this.#confirmed = barrier,
+        closeWith: (close) => this.#closeJournal = close,
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
+      warnInCluster();
       if (ready) defer(ready);
     }
 
@@ -169,15 +174,27 @@ export function lembro<Base extends object>(
     }
 
     close(callback?: Callback): Answer {
-      return answer(callback, () => this.#stopPurging());
+      return answer(callback, () => this.#stopPurging(), this.#closeJournal);
     }
 
     [dispose](): void {
-      this.#stopPurging();
+      this.close((error) => error && this.#announce("error", () => [error]));
+    }
+
+    [asyncDispose](): Promise<void> {
+      return this.close();
+    }
+
+    [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]> {
+      return inTurns(this.#sessions.walk());
     }
 
     stats(): LembroStats {
       return this.#sessions.stats();
+    }
+
+    [USERS](): AsyncIterable<ListedUser[]> {
+      return inBatches(sliced(this.#sessions.users()));
     }
 
     entries(): IterableIterator<[sid: string, session: SessionData]> {

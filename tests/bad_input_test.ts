@@ -635,9 +635,12 @@ describe("ttl, user, protect and serializer that misbehave", () => {
       touch: "ttl must return a number of milliseconds",
     }],
     ["ttl returns Infinity", { ttl: () => Infinity }, { left: "new" }],
-    ["ttl returns 0", { ttl: () => 0 }, { left: "none" }],
-    ["ttl returns -1", { ttl: () => -1 }, { left: "none" }],
-    ["ttl returns -Infinity", { ttl: () => -Infinity }, { left: "none" }],
+    ["ttl returns 0", { ttl: () => 0 }, { set: "received 0", touch: "received 0" }],
+    ["ttl returns -1", { ttl: () => -1 }, { set: "received -1", touch: "received -1" }],
+    ["ttl returns -Infinity", { ttl: () => -Infinity }, {
+      set: "received -Infinity",
+      touch: "received -Infinity",
+    }],
 
     ["protect throws", { protect: boom }, { set: "Error: boom" }],
     ["protect throws undefined", {

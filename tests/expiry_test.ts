@@ -1,7 +1,15 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DAY, HeldClock, MINUTE, START } from "./support/clock.ts";
-import { Lembro, session, type SessionData, sessionOf } from "./support/setup.ts";
+import { Requests, save } from "./support/requests.ts";
+import {
+  Lembro,
+  session,
+  type SessionData,
+  sessionOf,
+  sessionOfSize,
+  settled,
+} from "./support/setup.ts";
 
 /** Asserts that a session with this cookie lives for exactly `life` milliseconds. */
 async function assertLife(cookie: unknown, life: number, options = {}): Promise<void> {
@@ -110,7 +118,7 @@ describe("ttl as a function", () => {
     });
     const session = sessionOf();
     await store.set("short", session);
-    assertEquals(asked, [session, "short"]);
+    assertEquals(asked, [JSON.parse(JSON.stringify(session)), "short"]);
     await store.set("long", sessionOf());
     await store.set("own", sessionOf({}, { maxAge: 2 * DAY }));
     assertEquals(asked.length, 4);
@@ -118,13 +126,7 @@ describe("ttl as a function", () => {
     assertEquals(await store.ids(), ["long", "own"]);
   });
 
-  it("may end a session at once", async () => {
-    using store = new Lembro({ ttl: () => 0 });
-    await store.set("a", sessionOf());
-    assertEquals(store.stats().sessions, 0);
-  });
-
-  for (const life of [NaN, "1d", undefined, null, {}]) {
+  for (const life of [NaN, "1d", undefined, null, {}, 0, -1, -Infinity]) {
     it(`that returns ${String(life)} fails the call, and the version before stays`, async () => {
       let next: unknown = DAY;
       using store = new Lembro({ ttl: () => next as number });
@@ -204,6 +206,67 @@ describe("saving a session whose cookie has already expired", () => {
       assertEquals(store.stats().sessions, 0);
     });
   }
+});
+
+describe("a new session whose cookie has already expired", () => {
+  for (const isOfRequest of [false, true]) {
+    it(`is counted and announced as expired: ${isOfRequest ? "of a request" : "plain data"}`, async () => {
+      using _clock = new HeldClock();
+      using store = new Lembro();
+      const events: unknown[] = [];
+      for (const event of ["expire", "destroy", "late"] as const) {
+        // deno-lint-ignore no-explicit-any
+        (store as any).on(
+          event,
+          (sid: string, session: unknown) => events.push([event, sid, session]),
+        );
+      }
+      const request = new Requests(store, { maxAge: -1 }).begin();
+      const session = isOfRequest ? request.session : sessionOf({}, { expires: new Date(0) });
+      Object.assign(session, { passport: { user: "ada" } });
+      const copy = JSON.parse(JSON.stringify(session));
+      await store.set("a", session);
+      Object.assign(session, { later: true });
+      await settled();
+      assertEquals(events, [["expire", "a", copy]]);
+      const { sessions, bytes, users, expired, saves } = store.stats();
+      assertEquals([sessions, bytes, users, expired, saves], [0, 0, 0, 1, 0]);
+    });
+  }
+
+  it("may be saved later, with another cookie", async () => {
+    using store = new Lembro();
+    const request = new Requests(store, { maxAge: -1 }).begin();
+    await save(request);
+    request.session.cookie.maxAge = MINUTE;
+    await save(request);
+    assertEquals([store.stats().sessions, store.stats().lateWrites], [1, 0]);
+  });
+
+  it("evicts nothing", async () => {
+    using store = new Lembro({ maxSize: 1_000 });
+    for (let i = 0; i < 10; i++) await store.set(`${i}`, sessionOfSize(100));
+    await store.set("a", sessionOfSize(500, {}, { maxAge: -1 }));
+    assertEquals([store.stats().sessions, store.stats().expired], [10, 1]);
+  });
+
+  it("is refused like any other if it can't be kept", async () => {
+    using store = new Lembro({ maxSize: 1_000 });
+    await assertRejects(() => store.set("a", sessionOfSize(1_002, {}, { maxAge: -1 })), RangeError);
+    assertEquals([store.stats().expired, store.stats().rejected], [0, 1]);
+  });
+
+  it("still ends what others have loaded under its id, if that has expired", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ ttl: MINUTE });
+    await store.set("a", sessionOf());
+    const loaded = (await store.get("a"))!;
+    clock.tick(MINUTE);
+    await store.purge();
+    await store.set("a", sessionOf({}, { maxAge: -1 }));
+    await store.set("a", loaded);
+    assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 1]);
+  });
 });
 
 describe("an expired session", () => {

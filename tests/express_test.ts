@@ -177,7 +177,7 @@ describe("an Express 5 app", () => {
     await using site = new Site({}, new Lembro({ maxSize: "8K" }));
     site.on("/too-large", (kept) =>
       new Promise((resolve) => {
-        kept.text = "x".repeat(1000);
+        kept.text = "x".repeat(3_000);
         kept.save((error) => {
           delete kept.text;
           resolve((error as { code: string }).code);

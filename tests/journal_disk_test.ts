@@ -13,7 +13,8 @@ import {
   type Store,
 } from "./snapshot/setup.ts";
 import { diskError, HookedDisk } from "./support/disks.ts";
-import { openOn, until } from "./support/journals.ts";
+import { HeldTimers } from "./support/held_timers.ts";
+import { namesOfFiles, openOn, until } from "./support/journals.ts";
 
 type Told = Error & { code: string; cause?: { code?: string } };
 
@@ -22,7 +23,7 @@ function errorsOf(store: Store): Told[] {
   const errors: Told[] = [];
   store.on("error", (error: unknown) => void errors.push(error as Told));
   store.on("recover", (message: string) => {
-    assertMatch(message, /^Journal .+ is (written|compacted) again$/);
+    assertMatch(message, /^Journal .+ is written again$/);
     errors.push({ code: "recover" } as Told);
   });
   return errors;
@@ -182,6 +183,7 @@ describe("an answer that waits for the disk", () => {
     using folder = new Folder();
     using store = new Lembro();
     const errors = errorsOf(store);
+    using timers = new HeldTimers();
     const hooked = new HookedDisk();
     const journal = await openOn(hooked.disk, store, folder.snapshot);
     for (const sid of ["a", "b", "c"]) await store.set(sid, sessionOf());
@@ -189,19 +191,21 @@ describe("an answer that waits for the disk", () => {
     hooked.hook = (method) => {
       if (method === "datasync") throw diskError("EIO");
     };
-    let start = performance.now();
-    await store.destroy("a");
-    const took = performance.now() - start;
-    assert(took > 2_000 && took < 5_000, `${took} ms`);
-    start = performance.now();
+    let isAnswered = false;
+    const answered = store.destroy("a").then(() => isAnswered = true);
+    await until(() => journal.stats().errors > 0);
+    await timers.tick(2_900);
+    assertEquals(isAnswered, false);
+    await timers.tick(200);
+    await answered;
     await store.destroy("b");
-    assert(performance.now() - start < 1_000);
     assertEquals(codesOf(errors), BEGUN_AND_OVER.slice(0, 1));
     hooked.hook = () => {};
-    await journal.flush();
-    start = performance.now();
+    await until(() => {
+      journal.flush().catch(() => {});
+      return !journal.stats().isFailing;
+    });
     await store.destroy("c");
-    assert(performance.now() - start < 2_000);
     await journal.close();
     await assertInFile(folder.snapshot, store);
   });
@@ -227,31 +231,6 @@ describe("an answer that waits for the disk", () => {
     await journal.close();
     await assertInFile(folder.snapshot, store);
   });
-
-  it("waits no longer for one that does not answer either, and that is told", async () => {
-    using folder = new Folder();
-    using store = new Lembro();
-    const errors = errorsOf(store);
-    const hooked = new HookedDisk();
-    const journal = await openOn(hooked.disk, store, folder.snapshot);
-    await store.set("a", sessionOf());
-    await journal.flush();
-    let release = () => {};
-    const stalled = new Promise<void>((resolve) => release = resolve);
-    hooked.hook = (method) => method === "datasync" ? stalled : undefined;
-    const start = performance.now();
-    await store.destroy("a");
-    const took = performance.now() - start;
-    assert(took > 2_000 && took < 5_000, `${took} ms`);
-    await until(() => errors.length === 1);
-    assertMatch(errors[0].message, /the disk has not answered for 3000 ms/);
-    release();
-    hooked.hook = () => {};
-    await journal.flush();
-    await until(() => errors.length === 2);
-    assertEquals(codesOf(errors), BEGUN_AND_OVER);
-    await journal.close();
-  });
 });
 
 describe("a file that vanishes", () => {
@@ -263,11 +242,6 @@ describe("a file that vanishes", () => {
         await Deno.writeTextFile(path, "of somebody else");
       }],
       ["is cut off", (path) => Deno.truncate(path, 300)],
-      ["is removed with its folder, which comes back later", async (path) => {
-        const folder = path.replace(/\/[^/]*$/, "");
-        await Deno.remove(folder, { recursive: true });
-        setTimeout(() => Deno.mkdirSync(folder), 300);
-      }],
     ] as [string, (path: string) => Promise<void>][]
   ) {
     it(`${what}: it is written anew`, async () => {
@@ -307,8 +281,8 @@ describe("a compaction that fails", () => {
     for (let i = 0; i < 4; i++) await more();
     await until(() => errors.length === 1);
     assertMatch(errors[0].message, /^Cannot compact journal: ENOSPC/);
-    assertEquals([journal.stats().isFailing, journal.stats().compactions], [false, 0]);
-    assertEquals(folder.names(), ["sessions", "sessions.lock"]);
+    assertEquals([journal.stats().isFailing, journal.stats().compactions], [true, 0]);
+    assertEquals(namesOfFiles(folder.names()), ["sessions"]);
     hooked.hook = () => {};
     await until(() => {
       journal.flush().catch(() => {});

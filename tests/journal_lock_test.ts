@@ -1,74 +1,78 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
 import { openJournal } from "express-lembro/journal";
 import { Lock, LockedError } from "../src/persistence/lock.ts";
-import { errorOf, Folder, Lembro, sessionOf } from "./snapshot/setup.ts";
+import { errorOf, Folder, Lembro, sessionOf, type Store } from "./snapshot/setup.ts";
 import { HookedDisk } from "./support/disks.ts";
-import { chances, until } from "./support/journals.ts";
+import { Holder, holderWith } from "./support/holders.ts";
+import { chances, namesOfFiles, namesOfLocks, openOn, until } from "./support/journals.ts";
 
-const holder = fileURLToPath(new URL("./journal/holder.ts", import.meta.url));
+/** The folder of the repository. */
+const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** A process that opens the journal and keeps it. Returns what it has said, and the process. */
-async function start(path: string) {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", holder, path],
-    stdout: "piped",
-  }).spawn();
-  const output = process.stdout.getReader();
-  const { value } = await output.read();
-  return {
-    pid: process.pid,
-    said: new TextDecoder().decode(value).trim(),
-    async end() {
-      try {
-        process.kill("SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-      await process.status;
-      await output.cancel();
-    },
-    kill: () => process.kill("SIGKILL"),
-  };
+type Told = Error & { code: string; pid: number };
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Notes the codes of the errors that a store emits. */
+function codesOf(store: Store): string[] {
+  const codes: string[] = [];
+  store.on("error", (error: unknown) => void codes.push((error as Told).code));
+  return codes;
+}
+
+/** A file system without sockets and without locked files: only time tells who lives. */
+function withoutKernel(): HookedDisk {
+  const hooked = new HookedDisk();
+  hooked.disk.hold = () => Promise.resolve(undefined);
+  hooked.disk.isHeld = () => Promise.resolve(undefined);
+  return hooked;
 }
 
 describe("one journal for one process", () => {
   it("a second process is refused with the pid of the first, until that is killed", async () => {
     using folder = new Folder();
-    const first = await start(folder.snapshot);
+    await using first = await Holder.start(folder.snapshot);
     assertEquals(first.said, "open");
+    await first.tell("save of-the-first");
     using store = new Lembro();
-    const error = await errorOf(openJournal(store, folder.snapshot)) as Error & { pid: number };
-    assertEquals((error as { code?: string }).code, "ERR_LEMBRO_JOURNAL_IN_USE");
-    assertEquals(error.pid, first.pid);
+    const error = await errorOf(openJournal(store, folder.snapshot)) as Told;
+    assertEquals([error.code, error.pid], ["ERR_LEMBRO_JOURNAL_IN_USE", first.pid]);
     assertMatch(
       error.message,
-      new RegExp(`^Cannot open journal: .*process ${first.pid} has locked`),
+      new RegExp(`^Cannot open journal: .*process ${first.pid} has open:`),
     );
-    const second = await start(folder.snapshot);
+    assertMatch(error.message, /option wait$/);
+    await using second = await Holder.start(folder.snapshot);
     assertEquals(second.said, `ERR_LEMBRO_JOURNAL_IN_USE ${first.pid}`);
-    await second.end();
-    // Not waited for: its parent has not noticed yet that it is dead.
-    first.kill();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await first.kill();
     const journal = await openJournal(store, folder.snapshot);
-    assertEquals(await store.ids(), ["of the holder"]);
+    assertEquals(await store.ids(), ["of-the-first"]);
     await journal.close();
-    await first.end();
     assertEquals(folder.names(), ["sessions"]);
   });
 
-  it("a second store in this process is refused, and the first goes on", async () => {
+  it("a process that is stopped for a while keeps its lock", async () => {
+    using folder = new Folder();
+    await using first = await Holder.start(folder.snapshot);
+    first.signal("SIGSTOP");
+    await using second = await Holder.start(folder.snapshot);
+    assertEquals(second.said, `ERR_LEMBRO_JOURNAL_IN_USE ${first.pid}`);
+    first.signal("SIGCONT");
+    assertEquals(await first.tell("close"), "closed");
+  });
+
+  it("a second store in this process is refused with a message that says so", async () => {
     using folder = new Folder();
     using store = new Lembro();
     using other = new Lembro();
     const journal = await openJournal(store, folder.snapshot);
     await Deno.symlink("sessions", `${folder.path}/link`);
     for (const path of [folder.snapshot, `${folder.path}/link`, `${folder.path}/./sessions`]) {
-      const error = await errorOf(openJournal(other, path)) as Error & { pid: number };
-      assertEquals((error as { code?: string }).code, "ERR_LEMBRO_JOURNAL_IN_USE");
-      assertEquals(error.pid, Deno.pid);
+      const error = await errorOf(openJournal(other, path)) as Told;
+      assertEquals([error.code, error.pid], ["ERR_LEMBRO_JOURNAL_IN_USE", Deno.pid]);
+      assertMatch(error.message, new RegExp(`this very process, ${Deno.pid}, has open: close`));
     }
     await store.set("a", sessionOf());
     await journal.close();
@@ -78,66 +82,124 @@ describe("one journal for one process", () => {
 
   it("of several processes that find the lock of a dead one, one gets it", async () => {
     using folder = new Folder();
-    const dead = await start(folder.snapshot);
-    await dead.end();
-    const processes = await Promise.all(Array.from({ length: 4 }, () => start(folder.snapshot)));
-    const said = processes.map(({ said }) => said.split(" ")[0]).sort();
-    for (const process of processes) await process.end();
+    const dead = await Holder.start(folder.snapshot);
+    await dead.kill();
+    const all = await Promise.all(Array.from({ length: 4 }, () => Holder.start(folder.snapshot)));
+    const said = all.map(({ said }) => said.split(" ")[0]).sort();
+    for (const holder of all) await holder.kill();
     assertEquals(said, [...Array(3).fill("ERR_LEMBRO_JOURNAL_IN_USE"), "open"]);
+  });
+
+  it("in Deno needs no permission but to read and write, and comes back after a kill", async () => {
+    using folder = new Folder();
+    // What the app itself needs, and the folder of the journal.
+    const command = holderWith(
+      "--allow-env",
+      `--allow-read=${root},${folder.path}`,
+      `--allow-write=${folder.path}`,
+    );
+    for (const known of ["", "a"]) {
+      await using holder = await Holder.start(folder.snapshot, { command });
+      assertEquals([holder.said, await holder.tell("ids")], ["open", known]);
+      await using other = await Holder.start(folder.snapshot, { command });
+      assertEquals(other.said, `ERR_LEMBRO_JOURNAL_IN_USE ${holder.pid}`);
+      await holder.tell("save a");
+      await holder.kill();
+    }
+  });
+
+  it("with wait, a second one is let in when the first has closed or died", async () => {
+    using folder = new Folder();
+    await using first = await Holder.start(folder.snapshot);
+    await using second = Holder.begin(folder.snapshot, { wait: 60_000 });
+    await using third = Holder.begin(folder.snapshot, { wait: 60_000 });
+    let open = 0;
+    const next = Promise.race([second, third].map(async (holder) => {
+      await holder.opened();
+      open++;
+      return holder;
+    }));
+    await first.tell("save a");
+    await first.tell("save b");
+    assertEquals(await first.tell("destroy a"), "destroy");
+    assertEquals(open, 0);
+    assertEquals(await first.tell("close"), "closed");
+    const winner = await next;
+    assertEquals([winner.said, await winner.tell("ids")], ["open", "b"]);
+    await winner.tell("destroy b");
+    assertEquals(open, 1);
+    await winner.kill();
+    const last = winner === second ? third : second;
+    assertEquals([await last.opened(), await last.tell("ids")], ["open", ""]);
+  });
+
+  it("with wait, a second one is refused when that time is over", async () => {
+    using folder = new Folder();
+    using store = new Lembro();
+    using other = new Lembro();
+    await using _journal = await openJournal(store, folder.snapshot);
+    const start = performance.now();
+    const error = await errorOf(openJournal(other, folder.snapshot, { wait: 300 })) as Told;
+    assertEquals(error.code, "ERR_LEMBRO_JOURNAL_IN_USE");
+    assert(performance.now() - start >= 300);
   });
 });
 
 describe("a lock", () => {
-  const dead = { pid: 2 ** 22 + 1, started: "never", token: crypto.randomUUID() };
-
-  it("of a dead process is taken by one of many, however they interleave", async () => {
-    const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
-    const chance = chances(seed);
-    for (let round = 0; round < 60; round++) {
-      using folder = new Folder();
-      const path = `${folder.path}/lock`;
-      await Deno.writeTextFile(path, JSON.stringify(dead));
-      // Sometimes one has died in the middle of taking it.
-      if (round % 3 === 0) {
-        const next = { ...dead, token: crypto.randomUUID() };
-        await Deno.writeTextFile(`${path}.after.${dead.token}`, JSON.stringify(next));
-      }
-      const hooked = new HookedDisk();
-      hooked.hook = () => new Promise((resolve) => setTimeout(resolve, chance() * 4));
-      const outcomes = await Promise.allSettled(
-        Array.from({ length: 6 }, () => Lock.acquire(hooked.disk, path)),
-      );
-      const locks = outcomes.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
-      assertEquals(locks.length, 1, `SEED=${seed}, round ${round}`);
-      for (const one of outcomes) {
-        if (one.status === "rejected") {
-          assert(one.reason instanceof LockedError, `${one.reason}`);
-          assertEquals(one.reason.pid, Deno.pid);
+  for (
+    const [kind, make] of [
+      ["of the kernel", () => new HookedDisk()],
+      ["that only time keeps", withoutKernel],
+    ] as const
+  ) {
+    it(`${kind}: one of many gets it, however they interleave`, async () => {
+      const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
+      const chance = chances(seed);
+      for (let round = 0; round < (make === withoutKernel ? 5 : 60); round++) {
+        using folder = new Folder();
+        const hooked = make();
+        const target = `${folder.path}/file`;
+        // Sometimes one has died before.
+        if (round % 3 === 0) {
+          const name = `${target}.lock.0mgk3x2a1-4194305-${await hooked.disk
+            .keeper()}-0123456789ab`;
+          await Deno.writeTextFile(name, "");
         }
+        hooked.hook = () => pause(chance() * 4);
+        const outcomes = await Promise.allSettled(
+          Array.from({ length: 6 }, () => Lock.acquire(hooked.disk, target, { silence: 1_500 })),
+        );
+        const locks = outcomes.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
+        assertEquals(locks.length, 1, `SEED=${seed}, round ${round}`);
+        for (const one of outcomes) {
+          if (one.status === "rejected") assert(one.reason instanceof LockedError, one.reason);
+        }
+        assertEquals(namesOfLocks(folder.names()).length, 1);
+        assertEquals(namesOfFiles(folder.names()), []);
+        assertEquals(await locks[0].isHeld(), true);
+        await locks[0].release();
+        assertEquals(folder.names(), []);
       }
-      assertEquals(folder.names(), ["lock"]);
-      await locks[0].release();
-      assertEquals(folder.names(), []);
-    }
-  });
+    });
+  }
 
   it("is given up by one and taken by the next, however they interleave", async () => {
     const chance = chances(1);
     using folder = new Folder();
-    const path = `${folder.path}/lock`;
+    const target = `${folder.path}/file`;
     const hooked = new HookedDisk();
-    hooked.hook = () => new Promise((resolve) => setTimeout(resolve, chance() * 2));
+    hooked.hook = () => pause(chance() * 2);
     let held = 0;
     let times = 0;
     const worker = async () => {
       while (times < 60) {
-        const lock = await Lock.acquire(hooked.disk, path).catch((error) => {
+        const lock = await Lock.acquire(hooked.disk, target).catch((error) => {
           assert(error instanceof LockedError, `${error}`);
         });
         if (!lock) continue;
         assertEquals(++held, 1);
         times++;
-        await new Promise((resolve) => setTimeout(resolve, chance() * 2));
+        await pause(chance() * 2);
         held--;
         await lock.release();
       }
@@ -146,93 +208,155 @@ describe("a lock", () => {
     assertEquals(folder.names(), []);
   });
 
-  it("of a pid that lives, but is another program by now, is taken over", async () => {
+  it("of another kernel is known by its time: as long as that is renewed, it is held", async () => {
     using folder = new Folder();
-    const path = `${folder.path}/lock`;
-    const other = new Deno.Command("sleep", { args: ["60"] }).spawn();
-    try {
-      const stat = await Deno.readTextFile(`/proc/${other.pid}/stat`);
-      const boot = (await Deno.readTextFile("/proc/sys/kernel/random/boot_id")).trim();
-      const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-      const lockOf = (started: string) =>
-        Deno.writeTextFile(path, JSON.stringify({ ...dead, pid: other.pid, started }));
-      const disk = new HookedDisk().disk;
-      await lockOf(`${boot} ${started}`);
-      const error = await errorOf(Lock.acquire(disk, path)) as LockedError;
-      assertEquals(error.pid, other.pid);
-      for (const reused of [`${boot} ${Number(started) - 1}`, `another-boot ${started}`]) {
-        await lockOf(reused);
-        await (await Lock.acquire(disk, path)).release();
-      }
-    } finally {
-      other.kill();
-      await other.status;
-    }
-  });
-
-  it("of a process that is dead, though its parent has not noticed, is taken over", async () => {
-    using folder = new Folder();
-    const path = `${folder.path}/lock`;
-    // The second program of this process knows nothing of the child of the first.
-    const parent = new Deno.Command("bash", {
-      args: ["-c", "sleep 0 & echo $!; exec sleep 60"],
-      stdout: "piped",
-    }).spawn();
-    const output = parent.stdout.getReader();
-    try {
-      const pid = Number(new TextDecoder().decode((await output.read()).value));
-      const statOf = () => Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
-      await until(() => statOf()[0] === "Z");
-      const boot = (await Deno.readTextFile("/proc/sys/kernel/random/boot_id")).trim();
-      const zombie = { ...dead, pid, started: `${boot} ${statOf()[19]}` };
-      await Deno.writeTextFile(path, JSON.stringify(zombie));
-      await (await Lock.acquire(new HookedDisk().disk, path)).release();
-    } finally {
-      parent.kill();
-      await parent.status;
-      await output.cancel();
-    }
-  });
-
-  it("on a system that does not say when a process started, is known by the pid", async () => {
-    using folder = new Folder();
-    const path = `${folder.path}/lock`;
-    const hooked = new HookedDisk();
-    hooked.hook = (_method, path) => {
-      if (path.startsWith("/proc")) throw Object.assign(new Error(), { code: "ENOENT" });
-    };
-    await Deno.writeTextFile(path, JSON.stringify(dead));
-    const lock = await Lock.acquire(hooked.disk, path);
-    const error = await errorOf(Lock.acquire(hooked.disk, path)) as LockedError;
-    assertEquals(error.pid, Deno.pid);
+    const target = `${folder.path}/file`;
+    const there = new HookedDisk();
+    there.disk.keeper = () => Promise.resolve("there");
+    const lock = await Lock.acquire(there.disk, target);
+    const here = new HookedDisk();
+    // This kernel knows of no such process.
+    here.disk.isHeld = () => Promise.resolve(false);
+    await assertRejects(() => Lock.acquire(here.disk, target), LockedError);
+    // It dies.
     await lock.release();
+    const name = "file.lock.0mgk3x2a1-1-there-0123456789ab";
+    await Deno.writeTextFile(`${folder.path}/${name}`, "");
+    const next = await Lock.acquire(here.disk, target, { silence: 300 });
+    assert(!folder.names().includes(name));
+    await next.release();
   });
 
-  it("is refused at the first start if the permissions do not allow to replace it", async () => {
+  it("that a process has not finished is no lock, and is removed an hour later", async () => {
     using folder = new Folder();
-    const permissions = ["--allow-read", "--allow-write", "--allow-env", "--no-prompt"];
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", ...permissions, "--no-check", "--quiet", holder, folder.snapshot],
-    }).output();
-    assertMatch(new TextDecoder().decode(stdout), /^Cannot lock .*, in Deno with --allow-run: /);
-    assertEquals(folder.names(), []);
+    const target = `${folder.path}/file`;
+    const names = ["1", "2"].map((n) => `file.lock.0mgk3x2a1-1-time-0123456789a${n}.new`);
+    for (const name of names) await Deno.writeTextFile(`${folder.path}/${name}`, "");
+    const old = Date.now() / 1_000 - 3_700;
+    await Deno.utime(`${folder.path}/${names[0]}`, old, old);
+    await (await Lock.acquire(new HookedDisk().disk, target)).release();
+    assertEquals(folder.names(), [names[1]]);
   });
 
-  it("that is none of ours is named, and stays", async () => {
+  it("leaves a file alone that only looks a little like it", async () => {
     using folder = new Folder();
     using store = new Lembro();
     await Deno.writeTextFile(`${folder.snapshot}.lock`, "of somebody");
-    const error = await errorOf(openJournal(store, folder.snapshot));
-    assertMatch(error.message, /^Cannot lock: .*sessions\.lock must be the lock of a journal/);
-    assertEquals(folder.names(), ["sessions.lock"]);
+    await (await openJournal(store, folder.snapshot)).close();
+    assertEquals(folder.names(), ["sessions", "sessions.lock"]);
   });
 
-  it("that somebody else has by now is not given up for them", async () => {
+  it("of a dead process that cannot be removed is no lock either", async () => {
     using folder = new Folder();
-    const path = `${folder.path}/lock`;
-    const lock = await Lock.acquire(new HookedDisk().disk, path);
-    await Deno.writeTextFile(path, JSON.stringify(dead));
-    await lock.release();
-    assertEquals(folder.names(), ["lock"]);
+    const target = `${folder.path}/file`;
+    const hooked = new HookedDisk();
+    const dead = `${target}.lock.0mgk3x2a1-1-${await hooked.disk.keeper()}-0123456789ab`;
+    await Deno.writeTextFile(dead, "");
+    hooked.hook = (method, path) => {
+      if (method === "remove" && path === dead) {
+        throw Object.assign(new Error("EACCES"), { code: "EACCES" });
+      }
+    };
+    await (await Lock.acquire(hooked.disk, target)).release();
+    assertEquals(folder.names().length, 1);
+  });
+});
+
+describe("a journal whose lock is gone", () => {
+  /** What a journal does next, and so finds out. */
+  const NEXT = {
+    "when it writes": async (_store: Store, journal: { flush(): Promise<void> }) => {
+      await assertRejects(() => journal.flush(), Error, "its lock must stay where it is");
+    },
+    "when it has nothing to write and closes": async () => {},
+    "when it would answer a logout": async (store: Store) => void await store.destroy("a"),
+  };
+  for (const [when, next] of Object.entries(NEXT)) {
+    for (const hasHeir of [true, false]) {
+      const heir = hasHeir ? "another has opened it" : "nobody has opened it";
+      it(`${when}, ${heir}: writes nothing, says so once, and never fights`, async () => {
+        using folder = new Folder();
+        using store = new Lembro();
+        const codes = codesOf(store);
+        const journal = await openJournal(store, folder.snapshot, { interval: 60_000 });
+        for (const sid of ["a", "b"]) await store.set(sid, sessionOf());
+        await journal.flush();
+        if (!when.startsWith("when it has nothing")) await store.set("c", sessionOf());
+        for (const name of namesOfLocks(folder.names())) {
+          await Deno.remove(`${folder.path}/${name}`);
+        }
+        using other = new Lembro();
+        const heirs = hasHeir ? await openJournal(other, folder.snapshot) : undefined;
+        await heirs?.flush();
+        const before = await Deno.readFile(folder.snapshot);
+        await next(store, journal);
+        const error = await errorOf(journal.close()) as Told;
+        assertEquals(error.code, "ERR_LEMBRO_JOURNAL_LOST");
+        await pause(0);
+        assertEquals(codes, ["ERR_LEMBRO_JOURNAL_LOST"]);
+        assertEquals(journal.stats().isFailing, true);
+        assertEquals((journal.stats().lastError as Told).code, "ERR_LEMBRO_JOURNAL_LOST");
+        assertEquals(await Deno.readFile(folder.snapshot), before);
+        // The app goes on from memory.
+        await store.set("d", sessionOf());
+        await store.destroy("d");
+        if (!heirs) return;
+        await other.destroy("b");
+        await heirs.close();
+        using last = new Lembro();
+        await (await openJournal(last, folder.snapshot)).close();
+        assertEquals(await last.ids(), ["a"]);
+      });
+    }
+  }
+
+  it("while it compacts: the file of the other stays", async () => {
+    using folder = new Folder();
+    using store = new Lembro({ maxSize: Infinity });
+    const codes = codesOf(store);
+    const hooked = new HookedDisk();
+    const journal = await openOn(hooked.disk, store, folder.snapshot);
+    let after: Uint8Array | undefined;
+    using other = new Lembro();
+    hooked.hook = async (method, path) => {
+      // The last of it before the rename.
+      if (method !== "link" || path !== folder.snapshot || after) return;
+      after = new Uint8Array();
+      for (const name of namesOfLocks(folder.names())) await Deno.remove(`${folder.path}/${name}`);
+      await (await openJournal(other, folder.snapshot)).close();
+      after = await Deno.readFile(folder.snapshot);
+    };
+    for (let i = 0; i < 40 && !after?.length; i++) {
+      await store.set("a", sessionOf({ fill: "x".repeat(100_000) }));
+      await journal.flush().catch(() => {});
+      await pause(5);
+    }
+    await errorOf(journal.close());
+    assertEquals(codes, ["ERR_LEMBRO_JOURNAL_LOST"]);
+    assertEquals(await Deno.readFile(folder.snapshot), after);
+    assertEquals(await other.ids(), ["a"]);
+    assertEquals(folder.names(), ["sessions"]);
+  });
+
+  it("with its folder: is told of, and a folder that comes back stays empty", async () => {
+    using folder = new Folder();
+    await Deno.mkdir(`${folder.path}/in`);
+    using store = new Lembro();
+    const codes = codesOf(store);
+    const journal = await openJournal(store, `${folder.path}/in/sessions`, { interval: 20 });
+    await Deno.remove(`${folder.path}/in`, { recursive: true });
+    await Deno.mkdir(`${folder.path}/in`);
+    await store.set("a", sessionOf());
+    await until(() => codes.length > 0);
+    assertEquals(codes, ["ERR_LEMBRO_JOURNAL_LOST"]);
+    await errorOf(journal.close());
+    assertEquals([...Deno.readDirSync(`${folder.path}/in`)], []);
+  });
+
+  it("is told of within seconds, also if there is nothing to write", async () => {
+    using folder = new Folder();
+    await using holder = await Holder.start(folder.snapshot);
+    for (const name of namesOfLocks(folder.names())) await Deno.remove(`${folder.path}/${name}`);
+    assertEquals(await holder.error(), "ERR_LEMBRO_JOURNAL_LOST");
   });
 });

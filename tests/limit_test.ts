@@ -281,29 +281,56 @@ describe("a save over the limit", () => {
 
 describe("a session over an eighth of maxSize", () => {
   it("is refused with a code and both sizes; the version before stays, and all others", async () => {
-    using store = new Lembro({ maxSize: 8_000 });
+    using store = new Lembro({ maxSize: 80_000 });
     await store.set("a", sessionOfSize(200));
     await store.set("b", sessionOfSize(200));
     const before = await store.all();
-    const error = await assertRejects(() => store.set("a", sessionOfSize(1_002)), RangeError);
+    const error = await assertRejects(() => store.set("a", sessionOfSize(10_002)), RangeError);
     assertEquals((error as unknown as { code: string }).code, "ERR_LEMBRO_SESSION_TOO_LARGE");
-    assertStringIncludes(error.message, "received 1002");
+    assertStringIncludes(error.message, "received 10002");
     assertStringIncludes(
       error.message,
-      "its size in bytes must be at most 1000, an eighth of maxSize",
+      "its size in bytes must be at most 10000, an eighth of maxSize",
     );
-    assertStringIncludes(error.message, "raise maxSize to at least 8016");
-    await assertRejects(() => store.set("new", sessionOfSize(1_002)), RangeError);
+    assertStringIncludes(error.message, "raise maxSize to at least 80016");
+    await assertRejects(() => store.set("new", sessionOfSize(10_002)), RangeError);
     assertEquals(await store.all(), before);
     assertEquals(store.stats().bytes, 400);
     assertEquals(store.stats().rejected, 2);
-    await store.set("a", sessionOfSize(1_000));
-    assertEquals(store.stats().bytes, 1_200);
+    await store.set("a", sessionOfSize(10_000));
+    assertEquals(store.stats().bytes, 10_200);
   });
 
+  for (
+    const [maxSize, most, which, enough] of [
+      [200, 200, "all of maxSize", 202],
+      [1_000, 1_000, "all of maxSize", 1_002],
+      [4_096, 4_096, "all of maxSize", 32_784],
+      [8_000, 4_096, "which is more than an eighth of maxSize", 32_784],
+      [32_767, 4_096, "which is more than an eighth of maxSize", 32_784],
+      [32_768, 4_096, "an eighth of maxSize", 32_784],
+      [32_784, 4_098, "an eighth of maxSize", 32_800],
+    ] as const
+  ) {
+    it(`may take 4 KB in a small store, where the limit has room for that: ${maxSize} bytes`, async () => {
+      using store = new Lembro({ maxSize });
+      await store.set("a", sessionOfSize(80));
+      const error = await assertRejects(() => store.set("b", sessionOfSize(most + 2)), RangeError);
+      assertStringIncludes(error.message, `must be at most ${most}, ${which} (raise maxSize to`);
+      assertStringIncludes(error.message, `at least ${enough}, or keep`);
+      assertEquals(await store.ids(), ["a"]);
+      await store.set("b", sessionOfSize(most));
+      assert((await store.info("b"))!.bytes === most);
+      assert(store.stats().bytes <= maxSize);
+      using raised = new Lembro({ maxSize: enough });
+      await raised.set("b", sessionOfSize(most + 2));
+      assertEquals(await raised.ids(), ["b"]);
+    });
+  }
+
   it("is refused if a touch makes it so", async () => {
-    using store = new Lembro({ maxSize: 8_000 });
-    await store.set("a", sessionOfSize(990));
+    using store = new Lembro({ maxSize: 80_000 });
+    await store.set("a", sessionOfSize(9_990));
     const before = await store.get("a");
     await assertRejects(
       () => store.touch("a", sessionOf({}, { path: "/a/rather/long/path" })),
@@ -313,11 +340,11 @@ describe("a session over an eighth of maxSize", () => {
   });
 
   it("is refused if a merge makes it so", async () => {
-    using store = new Lembro({ maxSize: 8_000 });
+    using store = new Lembro({ maxSize: 80_000 });
     await store.set("a", sessionOf());
     const [one, other] = [await store.get("a"), await store.get("a")];
-    await store.set("a", Object.assign(one!, { one: "x".repeat(300) }));
-    await assertRejects(() => store.set("a", Object.assign(other!, { other: "x".repeat(300) })));
+    await store.set("a", Object.assign(one!, { one: "x".repeat(3_000) }));
+    await assertRejects(() => store.set("a", Object.assign(other!, { other: "x".repeat(3_000) })));
     const kept = await store.get("a") as unknown as Record<string, unknown>;
     assertEquals([kept.one !== undefined, kept.other], [true, undefined]);
   });

@@ -9,12 +9,13 @@ import { type Monitor, monitor } from "express-lembro/monitor";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { embedded } from "../scripts/embed.ts";
 import { Lembro, sessionOf } from "./support/setup.ts";
 
 /** All that the monitor answers, below where it is mounted. */
 const PATHS = [
-  ...["/", "/monitor.css", "/monitor.js", "/drawing.js", "/monitor.svg"],
-  ...["/stats.json", "/history.json"],
+  ...["/", "/base.css", "/monitor.css", "/monitor.js", "/charts.js", "/users.js"],
+  ...["/monitor.svg", "/stats.json", "/history.json"],
 ];
 
 /** Serves an app on a free port; disposing ends it. */
@@ -60,8 +61,9 @@ for (const [name, express] of [["Express 5", express5], ["Express 4", express4]]
         types.push(headers.get("content-type")!.split(";")[0]);
       }
       assertEquals(types, [
-        ...["text/html", "text/css", "text/javascript", "text/javascript", "image/svg+xml"],
-        ...["application/json", "application/json"],
+        ...["text/html", "text/css", "text/css"],
+        ...["text/javascript", "text/javascript", "text/javascript"],
+        ...["image/svg+xml", "application/json", "application/json"],
       ]);
     });
 
@@ -232,7 +234,7 @@ describe("the monitor", () => {
     assertEquals((await ask(`${site.url}/stats.json`)).status, 500);
   });
 
-  it("shows the state of the journal that it is given, and no more of it", async () => {
+  it("shows the state of the journal that it is given, and no more of it", () => {
     using store = new Lembro();
     const shown = { bytes: 512, pending: 3, lag: 250, errors: 1, isFailing: true };
     const lastSync = new Date();
@@ -243,23 +245,47 @@ describe("the monitor", () => {
     assertEquals(answerOf(watch, "/stats.json"), { ...store.stats(), journal: expected });
     const [sample] = answerOf(watch, "/history.json").samples;
     assertEquals([sample.stats, sample.journal], [store.stats(), expected]);
-    await using site = await served(express5().use("/monitor", watch));
-    assert((await ask(`${site.url}/monitor/`)).text.includes('id="journal"'));
   });
 
-  it("says nothing of a journal if it is given none", async () => {
+  it("shows the longest lag of the journal since the last sample", () => {
+    using time = new FakeTime();
+    using store = new Lembro();
+    let lag = 0;
+    const journal = {
+      stats: () => ({
+        ...{ bytes: 512, pending: 0, lag, lastSync: undefined, errors: 0 },
+        isFailing: false,
+      }),
+    };
+    using watch = monitor(store, { journal });
+    time.tick(300);
+    lag = 700;
+    time.tick(300);
+    lag = 0;
+    time.tick(1_400);
+    const lags = answerOf(watch, "/history.json").samples
+      .map(({ journal }: { journal: { lag: number } }) => journal.lag);
+    assertEquals(lags, [0, 700, 0]);
+  });
+
+  it("says nothing of a journal if it is given none", () => {
     using store = new Lembro();
     using watch = monitor(store, {});
     assertEquals("journal" in answerOf(watch, "/stats.json"), false);
-    await using site = await served(express5().use("/monitor", watch));
-    assert(!(await ask(`${site.url}/monitor/`)).text.includes('id="journal"'));
+    assertEquals("journal" in answerOf(watch, "/history.json").samples[0], false);
   });
 
   it("refuses an unknown option, and what is no journal", () => {
     using store = new Lembro();
     for (
       const [options, message] of [
-        [{ journals: 1 }, /^Cannot monitor: unknown option, use journal: received "journals"/],
+        [
+          { journals: 1 },
+          /^Cannot monitor: unknown option, use journal, title, users: received "journals"/,
+        ],
+        [{ title: "" }, /^Cannot monitor: title must be a string that is not empty: received ""/],
+        [{ title: 1 }, /^Cannot monitor: title must be a string that is not empty: received 1/],
+        [{ users: 1 }, /^Cannot monitor: users must be true or false: received 1/],
         [{ journal: {} }, /^Cannot monitor: journal must be an open journal: received /],
         [{ journal: null }, /^Cannot monitor: journal must be an open journal: received null/],
         [[], /^Cannot monitor: options must be an object: received /],
@@ -276,6 +302,137 @@ describe("the monitor", () => {
       const { message } = assertThrows(() => monitor(store as never), TypeError);
       assertMatch(message, /^Cannot monitor: store must have a function stats.*: received /);
     }
+  });
+});
+
+describe("the monitor's users", () => {
+  const user = (kept: object) => (kept as { user?: string }).user;
+  const json = { "content-type": "application/json" };
+  const post = (body: unknown, headers: Record<string, string> = json) => ({
+    method: "POST",
+    headers,
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+
+  it("stay in the process unless they are asked for", async () => {
+    using store = new Lembro({ user });
+    await store.set("a", sessionOf({ user: "zoë-1" }));
+    using watch = monitor(store);
+    await using site = await served(express5().use(watch));
+    for (const path of PATHS) {
+      assertEquals((await ask(site.url + path)).text.includes("zoë-1"), false, path);
+    }
+    const headers = { ...json, origin: site.url };
+    assertEquals((await ask(`${site.url}/users.json`)).status, 404);
+    const { status } = await ask(`${site.url}/users/sign-out`, post({ user: "zoë-1" }, headers));
+    assertEquals([status, store.stats().users], [404, 1]);
+  });
+
+  it("are listed, sorted, searched and cut to pages, without ids and contents", async () => {
+    using time = new FakeTime();
+    using store = new Lembro({ user });
+    using watch = monitor(store, { users: true });
+    const start = Date.now();
+    for (const [at, name] of ["ada", "bea", "ada", "Cy", "dan"].entries()) {
+      await store.set(`secret${at}`, sessionOf({ user: name, secret: "secret" }));
+      time.tick(1_000);
+    }
+    await store.set("anonymous", sessionOf());
+    await using site = await served(express5().use(watch));
+    const list = async (query = "") => {
+      const { text } = await ask(`${site.url}/users.json?${query}`);
+      assertEquals(text.includes("secret"), false);
+      return JSON.parse(text);
+    };
+    assertEquals(await list(), {
+      found: 4,
+      users: [
+        { user: "dan", sessions: 1, lastUsed: start + 4_000 },
+        { user: "Cy", sessions: 1, lastUsed: start + 3_000 },
+        { user: "ada", sessions: 2, lastUsed: start + 2_000 },
+        { user: "bea", sessions: 1, lastUsed: start + 1_000 },
+      ],
+    });
+    const names = async (query: string) =>
+      (await list(query)).users.map(({ user }: { user: string }) => user);
+    assertEquals(await names("sort=user"), ["Cy", "ada", "bea", "dan"]);
+    assertEquals(await names("sort=sessions&limit=1"), ["ada"]);
+    assertEquals(await names("sort=user&offset=1&limit=2"), ["ada", "bea"]);
+    assertEquals(await names("search=A&sort=user"), ["ada", "bea", "dan"]);
+    assertEquals(await list("search=nobody"), { found: 0, users: [] });
+    assertEquals(await names("limit=x&offset=-1&sort=constructor"), ["dan", "Cy", "ada", "bea"]);
+  });
+
+  for (
+    const [name, app] of [
+      ["without a body parser", () => express5()],
+      ["behind express.json()", () => express5().use(express5.json())],
+      ["behind express.json() of Express 4", () => express4().use(express4.json())],
+    ] as [string, () => Express][]
+  ) {
+    it(`can be signed out by a POST of this site alone, ${name}`, async () => {
+      using store = new Lembro({ user });
+      using watch = monitor(store, { users: true });
+      await using site = await served(app().use("/monitor", watch));
+      await store.set("a1", sessionOf({ user: "ada" }));
+      await store.set("a2", sessionOf({ user: "ada" }));
+      await store.set("b", sessionOf({ user: "bea" }));
+      const path = `${site.url}/monitor/users/sign-out`;
+      const form = { "content-type": "application/x-www-form-urlencoded", origin: site.url };
+      const refused: [number, RequestInit][] = [
+        [405, { method: "GET", headers: { ...json, origin: site.url } }],
+        [405, { method: "PUT", headers: { ...json, origin: site.url } }],
+        [403, post({ user: "ada" })],
+        [403, post({ user: "ada" }, { ...json, origin: "null" })],
+        [403, post({ user: "ada" }, { ...json, origin: "https://evil.example" })],
+        [403, post({ user: "ada" }, { ...json, origin: `${site.url}.evil.example` })],
+        [
+          403,
+          post({ user: "ada" }, { ...json, origin: site.url, "sec-fetch-site": "cross-site" }),
+        ],
+        [403, post({ user: "ada" }, { ...json, origin: site.url, "sec-fetch-site": "same-site" })],
+        [415, post("user=ada", form)],
+        [415, post({ user: "ada" }, { ...form, "content-type": "text/plain" })],
+        [400, post({}, { ...json, origin: site.url })],
+        [400, post({ user: ["ada"] }, { ...json, origin: site.url })],
+        [400, post({ user: "" }, { ...json, origin: site.url })],
+      ];
+      for (const [status, init] of refused) {
+        assertEquals((await ask(path, init)).status, status, JSON.stringify(init));
+      }
+      assertEquals(store.stats().users, 2);
+      const answer = await ask(path, post({ user: "ada" }, { ...json, origin: site.url }));
+      assertEquals([answer.status, JSON.parse(answer.text)], [200, { ended: 2 }]);
+      assertEquals((await store.sessionsOfUser("ada")).length, 0);
+      assertEquals((await store.sessionsOfUser("bea")).length, 1);
+    });
+  }
+
+  it("can be signed out behind a proxy that changes the name of the host", async () => {
+    using store = new Lembro({ user });
+    using watch = monitor(store, { users: true });
+    await using site = await served(express5().use(watch));
+    await store.set("a", sessionOf({ user: "ada" }));
+    const headers = { ...json, origin: "https://shop.example", "sec-fetch-site": "same-origin" };
+    const { status } = await ask(`${site.url}/users/sign-out`, post({ user: "ada" }, headers));
+    assertEquals([status, store.stats().users], [200, 0]);
+  });
+
+  it("are not signed out by a body that is too large", async () => {
+    using store = new Lembro({ user });
+    using watch = monitor(store, { users: true });
+    await using site = await served(express5().use(watch));
+    await store.set("a", sessionOf({ user: "ada" }));
+    const body = { rest: "x".repeat(20_000), user: "ada" };
+    const init = post(body, { ...json, origin: site.url });
+    assertEquals((await ask(`${site.url}/users/sign-out`, init)).status, 400);
+    assertEquals(store.stats().users, 1);
+  });
+
+  it("need a store that can list them", () => {
+    const store = { stats: () => ({}) };
+    const { message } = assertThrows(() => monitor(store, { users: true }), TypeError);
+    assertMatch(message, /^Cannot monitor: users needs a store of express-lembro: received /);
   });
 });
 
@@ -356,35 +513,17 @@ describe("the history", () => {
   });
 });
 
-describe("the files of the page", () => {
-  for (
-    const [path, extension] of [
-      ["/monitor.js", "js"],
-      ["/drawing.js", "js"],
-      ["/monitor.css", "css"],
-    ]
-  ) {
-    it(`${path.slice(1)} is formatted, and linted if it is a script`, async () => {
-      using store = new Lembro();
-      using watch = monitor(store);
-      await using site = await served(express5().use(watch));
-      const { text } = await ask(site.url + path);
-      const file = await Deno.makeTempFile({ suffix: `.${extension}` });
-      try {
-        await Deno.writeTextFile(file, text);
-        await passes("fmt", "--no-config", "--line-width=100", "--check", file);
-        if (extension === "js") await passes("lint", "--no-config", file);
-      } finally {
-        await Deno.remove(file);
-      }
-    });
-  }
-});
+describe("the module with the page's files", () => {
+  it("was written after the last change of a file", async () => {
+    const url = new URL("../src/monitor/embedded.ts", import.meta.url);
+    assertEquals(await Deno.readTextFile(url), await embedded(), "run deno task embed");
+  });
 
-async function passes(...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    env: { NO_COLOR: "1" },
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
-}
+  it("has the library that draws with its licence's line", async () => {
+    using store = new Lembro();
+    using watch = monitor(store);
+    await using site = await served(express5().use(watch));
+    const { text } = await ask(`${site.url}/charts.js`);
+    assert(text.startsWith("/*! With uPlot, ") && text.includes("Permission is hereby granted"));
+  });
+});

@@ -72,6 +72,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         ...["@types/express@^5.0.0", "@types/express-session@^1.18.0", "@types/node@^20.0.0"],
         `express-lembro-1@${imports["express-lembro-1"]}`,
         "typescript-newest@npm:typescript",
+        "pm2@^7.0.0",
         ...["publint@^0.3.0", "@arethetypeswrong/cli@^0.18.0"],
       ]);
       frameworks = await installed.project("frameworks", "scripts/examples/frameworks", []);
@@ -105,11 +106,16 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       console.log(`The package: ${size} bytes, ${unpackedSize} unpacked`);
     });
 
-    it("depends on debug, ipaddr.js and sizeomatic, and on the express-session of the app", async () => {
+    it("depends on debug, diff, ipaddr.js and sizeomatic, and on the express-session of the app", async () => {
       const manifest = await manifestOf(project);
       assertEquals(manifest.name, "express-lembro");
       assertEquals(manifest.version, config.version);
-      assertEquals(Object.keys(manifest.dependencies), ["debug", "ipaddr.js", "sizeomatic"]);
+      assertEquals(Object.keys(manifest.dependencies), [
+        "debug",
+        "diff",
+        "ipaddr.js",
+        "sizeomatic",
+      ]);
       assertEquals(manifest.peerDependencies, {
         "@types/express-session": "^1.17.0",
         "express-session": "^1.17.0",
@@ -207,6 +213,10 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
           }
         });
 
+        it("warns of a cluster in its workers, once, and nowhere else", async () => {
+          assertEquals(await run("cluster.cjs"), "primary: \nworker: LEMBRO_CLUSTER\n");
+        });
+
         it("runs the README's test", async () => {
           const file = join(project, "run", "readme.test.mjs");
           await Deno.writeTextFile(file, await snippetOf("run as a test"));
@@ -214,6 +224,36 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
           const report = await run("--test", "--test-reporter=tap", file);
           assert(report.includes("# pass 1\n"));
         });
+      });
+    }
+
+    for (
+      const [mode, args, codes] of [
+        ["cluster", ["-i", "2"], ["LEMBRO_CLUSTER"]],
+        ["fork", [], []],
+      ] as const
+    ) {
+      it(`warns of a cluster in PM2's ${mode} mode: ${codes.length === 1}`, async () => {
+        const home = join(installed.scratch, `pm2 ${mode}`);
+        const told = join(installed.scratch, `pm2 ${mode}.json`);
+        await Deno.mkdir(home);
+        const manager = new Deno.Command(join(project, "node_modules/.bin/pm2-runtime"), {
+          args: ["start", join(project, "run/cluster.cjs"), ...args],
+          env: { PM2_HOME: home, TOLD: told },
+          stdout: "null",
+        }).spawn();
+        try {
+          let found: string | undefined;
+          for (let tries = 0; !found && tries < 200; tries++) {
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            found = await Deno.readTextFile(told).catch(() => undefined);
+          }
+          assertEquals(JSON.parse(found!), codes);
+        } finally {
+          // It ends what it has started.
+          manager.kill("SIGINT");
+          await manager.status;
+        }
       });
     }
 
@@ -382,6 +422,7 @@ async function asModules(folder: string): Promise<Record<string, string>> {
   const { outputFiles } = await build({
     entryPoints: {
       debug: join(folder, "debug/src/browser.js"),
+      diff: join(folder, "diff/libesm/index.js"),
       ipaddr: join(folder, "ipaddr.js/lib/ipaddr.js"),
       sizeomatic: join(folder, "sizeomatic/index.js"),
     },

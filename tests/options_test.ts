@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
-import { Lembro, sessionOf } from "./support/setup.ts";
+import { Lembro, session, sessionOf } from "./support/setup.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -46,7 +46,7 @@ describe("options", () => {
       ["1000", 1000],
       [1000, 1000],
       [1000.7, 1000],
-      [1, 1],
+      [152, 152],
       [Infinity, Infinity],
     ] as const
   ) {
@@ -61,6 +61,12 @@ describe("options", () => {
     const writable = store as unknown as { options: { maxSize: number } };
     assertThrows(() => writable.options.maxSize = 1, TypeError);
     assertThrows(() => writable.options = { maxSize: 1 }, TypeError);
+  });
+
+  it("maxSize: at least what a session of express-session takes that holds nothing", async () => {
+    using store = new Lembro({ maxSize: 152 });
+    await store.set("a", { cookie: new session.Cookie() });
+    assertEquals(store.stats().bytes, 152);
   });
 
   it("maxSize: Infinity keeps all sessions", async () => {
@@ -86,6 +92,13 @@ describe("a bad option is refused: the error names it, what it takes and what it
     [{ maxSize: "0" }, RangeError, "maxSize", '"0"'],
     [{ maxSize: -1 }, RangeError, "maxSize", "-1"],
     [{ maxSize: 0 }, RangeError, "maxSize", "received 0"],
+    [{ maxSize: 4 }, RangeError, "or no session fits", '(did you mean "4M"?)', "received 4"],
+    [{ maxSize: "64" }, RangeError, "or no session fits", '(did you mean "64M"?)', '"64"'],
+    [{ maxSize: 151 }, RangeError, "at least 152 bytes, or no session fits", "received 151"],
+    [{ maxSize: "10 MB" }, RangeError, '(did you mean "10M"?)', 'received "10 MB"'],
+    [{ maxSize: "4 MiB" }, RangeError, '(did you mean "4M"?)'],
+    [{ maxSize: "1.5M" }, RangeError, '(did you mean "1536K"?)'],
+    [{ maxSize: "0.5 gb" }, RangeError, '(did you mean "512M"?)'],
     [{ maxSize: 0.5 }, RangeError, "maxSize", "0.5"],
     [{ maxSize: NaN }, RangeError, "maxSize", "NaN"],
     [{ maxSize: -Infinity }, RangeError, "maxSize", "-Infinity"],

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { HeldClock, SECOND } from "./support/clock.ts";
+import { HeldClock, HOUR, MINUTE, SECOND } from "./support/clock.ts";
 import { jsonCalls } from "./support/json.ts";
 import { Requests, save, touch } from "./support/requests.ts";
 import {
@@ -192,6 +192,63 @@ describe("a logout", () => {
     for (const sid of sids) await store.destroy(sid);
     for (const [i, sid] of sids.entries()) await store.set(sid, loaded[i]);
     assertEquals([store.stats().sessions, store.stats().lateWrites], [0, sids.length]);
+  });
+
+  it("of a session that has left before sticks for ten minutes", async () => {
+    using clock = new HeldClock();
+    const { store, one } = await twoRequests({ n: 1 }, { ttl: SECOND });
+    using _ = store;
+    clock.tick(SECOND);
+    await store.destroy("a");
+    clock.jump(HOUR);
+    clock.tick(10 * MINUTE);
+    await store.set("a", one);
+    assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 1]);
+  });
+
+  it("sticks for those who had loaded it before it left and came back as plain data", async () => {
+    using clock = new HeldClock();
+    const { store, one } = await twoRequests({ n: 1 }, { ttl: SECOND });
+    using _ = store;
+    clock.tick(SECOND);
+    await store.set("a", sessionOf({ n: 2 }));
+    await store.destroy("a");
+    await store.set("a", one);
+    assertEquals([store.stats().sessions, store.stats().lateWrites], [0, 1]);
+  });
+
+  it("of more ids than are remembered drops no other save, and what was destroyed stays so", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ ttl: SECOND, maxSize: Infinity });
+    const sids = Array.from({ length: 12_000 }, (_, i) => `${i}`);
+    const loaded = new Map<string, SessionData>();
+    for (const sid of sids) {
+      await store.set(sid, sessionOf());
+      loaded.set(sid, (await store.get(sid))!);
+    }
+    clock.tick(SECOND);
+    await store.purge();
+    await store.set("kept", sessionOf());
+    const kept = (await store.get("kept"))!;
+    for (const sid of sids) await store.destroy(sid);
+    for (const [sid, session] of loaded) await store.set(sid, session);
+    await store.set("kept", kept);
+    const { sessions, lateWrites } = store.stats();
+    assertEquals([sessions, lateWrites], [1, sids.length]);
+  });
+
+  it("of thousands of sessions that are there is no reason to drop another save", async () => {
+    using store = new Lembro({ maxSize: Infinity });
+    const sids = Array.from({ length: 15_000 }, (_, i) => `${i}`);
+    for (const sid of sids) store.set(sid, sessionOf(), () => {});
+    const others: [string, SessionData][] = [];
+    for (let i = 0; i < 100; i++) {
+      await store.set(`kept ${i}`, sessionOf());
+      others.push([`kept ${i}`, (await store.get(`kept ${i}`))!]);
+    }
+    for (const sid of sids) store.destroy(sid, () => {});
+    for (const [sid, session] of others) await store.set(sid, session);
+    assertEquals([store.stats().sessions, store.stats().lateWrites], [100, 0]);
   });
 
   it("does not stop a save of plain data that was not loaded", async () => {
@@ -467,18 +524,18 @@ describe("overlapping saves", () => {
   });
 
   it("apply protect and the limit to the merged session", async () => {
-    const { store, one, other } = await twoRequests({}, { maxSize: 8_000 });
+    const { store, one, other } = await twoRequests({}, { maxSize: 80_000 });
     using _ = store;
     one.passport = { user: 1 };
     await store.set("a", one);
-    other.page = "x".repeat(100);
+    other.page = "x".repeat(1_000);
     await store.set("a", other);
     assertEquals(store.stats().protected, 1);
     // On its own it would have room, but not with what the first one has saved.
-    other.page = "x".repeat(480);
+    other.page = "x".repeat(4_980);
     await assertRejects(() => store.set("a", other), RangeError);
     assertEquals((await kept(store))?.passport, { user: 1 });
-    assertEquals((await kept(store))?.page, "x".repeat(100));
+    assertEquals((await kept(store))?.page, "x".repeat(1_000));
   });
 
   for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {

@@ -5,6 +5,8 @@ import { io } from "socket.io-client";
 import { Visitor } from "./support/http.ts";
 import { root } from "./support/installed.ts";
 import { App, firstProgram, inserted, snippetOf } from "./support/readme.ts";
+import { keptData, Requests, save } from "./support/requests.ts";
+import { Lembro } from "./support/setup.ts";
 
 /** An idle timeout to wait for, in milliseconds. */
 const IDLE = 1_500;
@@ -69,6 +71,32 @@ describe("the text of the README", () => {
     for (const link of links) {
       if (link.startsWith("#")) assert(anchors.includes(link), link);
       else await Deno.stat(join(root, link));
+    }
+  });
+});
+
+describe("the README's table of overlapping requests", () => {
+  it("has ten rows, and each is what happens", async () => {
+    const readme = await Deno.readTextFile(join(root, "README.md"));
+    const [, table] = readme.match(/^\| Before .*\n\|[- |]+\n((?:\|.*\n)+)/m)!;
+    const rows = table.trim().split("\n")
+      .map((row) => [...row.matchAll(/\| `(.*?)` +(?=\|)/g)].map(([, cell]) => cell));
+    assertEquals(rows.map((cells) => cells.length), new Array(10).fill(4));
+    for (const [before, one, later, kept] of rows) {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const { sessionID } = await requests.create(value(before));
+      const all = [await requests.load(sessionID), await requests.load(sessionID)];
+      for (const [n, code] of [one, later].entries()) {
+        const { session } = all[n];
+        new Function("session", ...Object.keys(session), code)(session, ...Object.values(session));
+      }
+      for (const request of all) await save(request);
+      assertEquals(await keptData(store, sessionID), value(kept), `${one} and ${later}`);
+    }
+
+    function value(literal: string): Record<string, unknown> {
+      return new Function(`return (${literal})`)();
     }
   });
 });
@@ -149,6 +177,23 @@ describe("the README", () => {
     }
   });
 
+  it("has an isActivity for requests of sockets too, which have no originalUrl", async () => {
+    const { isActivity } = new Function("Lembro", `${await snippetOf("timeouts")}\nreturn store;`)(
+      class {
+        constructor(options: object) {
+          Object.assign(this, options);
+        }
+      },
+    );
+    const requests = [
+      { url: "/socket.io/?EIO=4" },
+      { url: "/poll?at=1" },
+      { url: "/", originalUrl: "/poll" },
+      { url: "/poll", originalUrl: "/in/poll" },
+    ];
+    assertEquals(requests.map(isActivity), [true, false, false, true]);
+  });
+
   describe("on users and devices", () => {
     let app: App;
     beforeAll(async () => {
@@ -186,6 +231,20 @@ describe("the README", () => {
         assert(Date.now() - new Date(lastUsed).getTime() < 60_000);
       }
       assertEquals(await statusOf(new Visitor(app.url), "/devices"), 401);
+    });
+
+    it("goes on after a sign-in without a body, or with a name that is no text", async () => {
+      const [ada] = await signIn("ada without a body", 1);
+      const headers = { "content-type": "application/json" };
+      for (const body of [undefined, "{}", '{"name":{}}', '{"name":5}', "[]", "null", "{"]) {
+        const response = await fetch(`${app.url}/sign-in`, {
+          method: "POST",
+          ...(body === undefined ? {} : { headers, body }),
+        });
+        await response.body?.cancel();
+        assertEquals(response.status, 400, `${body}`);
+      }
+      assertEquals(await statusOf(ada, "/devices"), 200);
     });
 
     it("signs out the other devices when the password changes", async () => {

@@ -468,6 +468,20 @@ describe("the memory of revocations", () => {
     assertEquals(await signedIn(store), ["ada", "ada", "eve", "user 0"]);
   });
 
+  it("of more than 10,000 users keeps out hardly anybody who was not revoked", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const others = Array.from({ length: 1_000 }, () => requests.begin());
+    for (let i = 0; i < 12_000; i++) store.revokeUser(`user ${i}`, undefined, () => {});
+    for (const [n, request] of others.entries()) {
+      Object.assign(request.session, { passport: { user: `other ${n}` } });
+      await save(request);
+    }
+    const { users, lateWrites } = store.stats();
+    assertEquals(users + lateWrites, 1_000, "whoever is kept out is counted");
+    assert(lateWrites < 100, `${lateWrites} of 1,000 are kept out`);
+  });
+
   it("is gone ten minutes later, and a sign-in as old as that comes through", async () => {
     using clock = new HeldClock();
     const { store, requests } = await devices();

@@ -275,8 +275,8 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     const { refused, asItWas } = await refusing(folder);
     const text = new TextDecoder().decode(bytes);
     const as = (title: string) => new TextEncoder().encode(text.replace(/^.*\n/, title));
-    const unknown = /the file is of version 3, and this reads version 2, at byte 0$/;
-    await refused(as("express-lembro sessions 3\n"), "version 3", unknown);
+    const unknown = /the file is of version 4, and this reads version 3, at byte 0$/;
+    await refused(as("express-lembro sessions 4\n"), "version 4", unknown);
     await refused(as("express-lembro sessions 30\n"), "version 30", /of version 30/);
     await refused(as("express-lembro snapshot 1\n"), "version 1", /of version 1/);
     await refused(new TextEncoder().encode('{ "a": 1 }'), "JSON", /no snapshot/);
@@ -309,20 +309,28 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
       ["no JSON", "[1"],
       ["no list", "{}"],
       ["no id", "[7]"],
-      ["no text", '["a","newcomers",1e15,1,1]'],
-      ["a text that is none", '["a","newcomers",1e15,1,1,7]'],
-      ["an unknown rank", '["a","admin",1e15,1,1,"{}"]'],
-      ["a life that is none", '["a","newcomers","long",1,1,"{}"]'],
-      ["a creation that is none", '["a","newcomers",1e15,null,1,"{}"]'],
-      ["a last use that is none", '["a","newcomers",1e15,1,"1","{}"]'],
-      ["an unknown place", '["a","newcomers",1e15,1,1,"{}",1]'],
-      ["a text that is no session", '["a","newcomers",1e15,1,1,"7"]'],
+      ["no text", '["a","newcomers",1e15,1,1,null,null]'],
+      ["a text that is none", '["a","newcomers",1e15,1,1,null,null,7]'],
+      ["an unknown rank", '["a","admin",1e15,1,1,null,null,"{}"]'],
+      ["a life that is none", '["a","newcomers","long",1,1,null,null,"{}"]'],
+      ["a creation that is none", '["a","newcomers",1e15,null,1,null,null,"{}"]'],
+      ["a last use that is none", '["a","newcomers",1e15,1,"1",null,null,"{}"]'],
+      ["a user that is none", '["a","newcomers",1e15,1,1,7,null,"{}"]'],
+      ["a cookie that is none", '["a","newcomers",1e15,1,1,null,[],"{}"]'],
+      ["an unknown place", '["a","newcomers",1e15,1,1,null,null,"{}",1]'],
+      ["more than that", '["a","newcomers",1e15,1,1,null,null,"{}",0,0]'],
+      ["a text that is no session", '["a","newcomers",1e15,1,1,null,null,"7"]'],
+      ["a touch with no cookie", '["b","newcomers",1e15,1,null]'],
+      ["a touch with an unknown rank", '["b","admin",1e15,1,{}]'],
+      ["a touch with a life that is none", '["b","newcomers","long",1,{}]'],
+      ["a touch with a use that is none", '["b","newcomers",1e15,null,{}]'],
+      ["a touch with an unknown place", '["b","newcomers",1e15,1,{},1]'],
     ]
   ) {
     it(`that was made by hand with a row that is wrong: ${what}`, async () => {
       using folder = new Folder();
       const { refused, asItWas } = await refusing(folder);
-      await writeRows(folder.snapshot, ['["b","newcomers",1e15,1,1,"{}"]', row], [2, 2]);
+      await writeRows(folder.snapshot, ['["b","newcomers",1e15,1,1,null,null,"{}"]', row], [2, 2]);
       const bytes = await Deno.readFile(folder.snapshot);
       await refused(bytes, what, /a (row|session) cannot be read at byte \d+$/);
       await asItWas();
@@ -338,7 +346,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     it(`that was made by hand and lacks ${what}`, async () => {
       using folder = new Folder();
       const { refused, asItWas } = await refusing(folder);
-      await writeRows(folder.snapshot, ['["b","newcomers",1e15,1,1,"{}"]'], end);
+      await writeRows(folder.snapshot, ['["b","newcomers",1e15,1,1,null,null,"{}"]'], end);
       await refused(
         await Deno.readFile(folder.snapshot),
         what,

@@ -54,7 +54,7 @@ function kept(all: Kept[], maxSize: number): Kept[] {
     return bytes(newcomers) < maxSize / 8 ? known ?? newcomers[0] : newcomers[0] ?? known;
   };
   for (const one of all.toReversed()) {
-    if (one.size > maxSize / 8) continue;
+    if (one.size > Math.min(maxSize, Math.max(maxSize / 8, 4_096))) continue;
     left.unshift(one);
     while (bytes(left) > maxSize) {
       const gone = next();
@@ -377,7 +377,7 @@ describe("a snapshot larger than the store", () => {
   it("leaves out a session that is too large for it, and keeps the others", async () => {
     using before = new Lembro();
     await before.set("small", sessionOfSize(100));
-    await before.set("large", sessionOfSize(800));
+    await before.set("large", sessionOfSize(1_002));
     using after = new Lembro({ maxSize: 1_000 });
     const { loaded } = await carry(before, after);
     assertEquals(loaded, { sessions: 1, expired: 0, omitted: 1 });

@@ -480,6 +480,25 @@ describe("update", () => {
 });
 
 describe("maxSessionsPerUser", () => {
+  it("costs a sign-in no more the more sessions there are", async () => {
+    const costs = [];
+    for (const cap of [500, 50_000]) {
+      using store = new Lembro({ maxSize: Infinity, maxSessionsPerUser: cap });
+      for (let i = 0; i < cap; i++) store.set(`${i}`, by("ada"), () => {});
+      const times = [];
+      for (let i = 0; i < 50; i++) {
+        const start = performance.now();
+        store.set(`more ${i}`, by("ada"), () => {});
+        times.push(performance.now() - start);
+      }
+      assertEquals([store.stats().sessions, store.stats().revoked], [cap, 50]);
+      costs.push(Math.min(...times));
+      await settled();
+    }
+    // A hundred times as many sessions; the fastest of many, since the machine may be busy.
+    assert(costs[1] < 10 * costs[0], `${costs[1] / costs[0]} times as long`);
+  });
+
   it("is 100 by default", async () => {
     using store = new Lembro();
     for (let i = 0; i < 105; i++) await store.set(`${i}`, by("ada"));
@@ -552,4 +571,18 @@ describe("maxSessionsPerUser", () => {
     for (let i = 0; i < 300; i++) store.set(`${i}`, by("ada"), () => {});
     assertEquals((await store.sessionsOfUser("ada")).length, 300);
   });
+});
+
+it("maxSessionsPerUser: an expired session costs none its place when a snapshot is loaded", async () => {
+  using clock = new HeldClock();
+  using folder = new Folder();
+  using before = new Lembro();
+  await before.set("from file", sessionOf({ passport: { user: "ada" } }));
+  await saveSnapshot(before, folder.snapshot);
+  using after = new Lembro({ maxSessionsPerUser: 2 });
+  await after.set("live", sessionOf({ passport: { user: "ada" } }));
+  await after.set("expired", sessionOf({ passport: { user: "ada" } }, { maxAge: 1_000 }));
+  clock.tick(1_000);
+  const { sessions, omitted } = await loadSnapshot(after, folder.snapshot);
+  assertEquals([sessions, omitted, (await after.ids()).sort()], [1, 0, ["from file", "live"]]);
 });

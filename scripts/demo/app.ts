@@ -20,7 +20,8 @@ import { openJournal } from "express-lembro/journal";
 import { monitor } from "express-lembro/monitor";
 import { Crawler } from "./crawler.ts";
 import { deviceName, OtherDevices } from "./devices.ts";
-import { expiredForm, loggedIn, loginForm } from "./login.ts";
+import { expiredForm, signedIn, signInForm } from "./login.ts";
+import { Peer } from "./peer.ts";
 
 /** What the app keeps in a session. */
 interface Visitor {
@@ -79,7 +80,7 @@ export async function createDemo(
     maxSize = "4M",
     journal: path,
     secret = randomBytes(32).toString("hex"),
-    crawlerSessions = 50_000,
+    crawlerSessions = 20_000,
   }: DemoOptions = {},
 ): Promise<Demo> {
   const Lembro = lembro(session);
@@ -99,7 +100,8 @@ export async function createDemo(
     cookie: { httpOnly: true, sameSite: "lax", maxAge: 7 * DAY },
   } satisfies session.SessionOptions;
 
-  const crawler = new Crawler(store);
+  const peer = new Peer({ ...sessionOptions, store: undefined }, { slow: SLOW, cart: CART });
+  const crawler = new Crawler(store, peer);
   const otherDevices = new OtherDevices();
   const started = { pid: process.pid, time: Date.now(), restored };
 
@@ -121,7 +123,7 @@ export async function createDemo(
     }
     const token = randomUUID();
     visitorOf(req).token = token;
-    res.type("html").send(loginForm(token));
+    res.type("html").send(signInForm(token));
   });
 
   app.post("/login", async (req, res) => {
@@ -131,13 +133,15 @@ export async function createDemo(
       return;
     }
     await signIn(req, user);
-    res.type("html").send(loggedIn);
+    res.type("html").send(signedIn);
   });
+
+  app.use("/peer", peer.router);
 
   app.use(express.static(fileURLToPath(new URL("./page", import.meta.url))));
 
   // The app listens on 127.0.0.1 alone; elsewhere an access check belongs before the monitor.
-  const watch = monitor(store, { journal });
+  const watch = monitor(store, { title: "The demo", journal, users: true });
   app.use("/monitor", watch);
 
   app.post("/crawler/start", (_req, res) => {

@@ -1,13 +1,15 @@
 /**
- * A full store under a crawler: users sign in until the store is 80 % full, then
- * a crawler without cookies opens the login page again and again. Each of them
- * is a real HTTP request to the app.
+ * Two full stores under a crawler: users sign in until the store is 80 % full,
+ * and the other store gets room for as many sessions. Then a crawler without
+ * cookies opens the sign-in page of both again and again. Each time is a real
+ * HTTP request to the app.
  *
  * @module
  */
 import { Agent, request, type RequestOptions } from "node:http";
 import { Buffer } from "node:buffer";
 import type { LembroStore } from "express-lembro";
+import type { Peer } from "./peer.ts";
 
 /** How full the users make the store before the crawler comes. */
 const FULL = 0.8;
@@ -24,9 +26,11 @@ export interface Run {
   users: number;
   /** How many of them the store has evicted since. */
   usersEvicted: number;
+  /** How many of the same users the other store has evicted. */
+  usersEvictedByPeer: number;
   /** How many sessions the crawler is to open. */
   wanted: number;
-  /** How many of them the app has answered. */
+  /** How many of them both apps have answered. */
   opened: number;
   /** How many requests of users and crawler have failed. */
   failed: number;
@@ -34,15 +38,17 @@ export interface Run {
   took: number;
 }
 
-/** Runs users and crawler against one app, one run at a time. */
+/** Runs users and crawler against both stores, one run at a time. */
 export class Crawler {
   /** The run under way, or else the last one. */
   run: Run | undefined;
   readonly #store: LembroStore;
+  readonly #peer: Peer;
   #stopped = false;
 
-  constructor(store: LembroStore) {
+  constructor(store: LembroStore, peer: Peer) {
     this.#store = store;
+    this.#peer = peer;
   }
 
   /** Starts a run; `false` if one is under way. */
@@ -50,7 +56,8 @@ export class Crawler {
     if (this.run && this.run.phase !== "done") return false;
     this.#stopped = false;
     this.run = {
-      ...{ phase: "users", users: 0, usersEvicted: 0, wanted, opened: 0, failed: 0, took: 0 },
+      ...{ phase: "users", users: 0, usersEvicted: 0, usersEvictedByPeer: 0 },
+      ...{ wanted, opened: 0, failed: 0, took: 0 },
     };
     this.#start(address, password, this.run);
     return true;
@@ -74,26 +81,33 @@ export class Crawler {
       await Promise.all(Array.from({ length: CONNECTIONS }, one));
     };
 
-    const { maxSize } = this.#store.stats();
+    const { maxSize, protected: signedIn } = this.#store.stats();
+    this.#peer.reset();
     let user = 0;
     await inParallel(
-      () => this.#store.stats().bytes < FULL * maxSize,
+      () => user < signedIn || this.#store.stats().bytes < FULL * maxSize,
       () => {
         const name = `user-${++user}`;
         const headers = { ...addressed(`198.51.100.${user % 250}`), ...JSON_FROM_PAGE };
         const options = { agent, method: "POST", headers };
-        return send(`${address}sign-in`, options, 200, JSON.stringify({ name, password }));
+        const body = JSON.stringify({ name, password });
+        const signIn = (path: string) => send(`${address}${path}sign-in`, options, 200, body);
+        // Those of the last run are still signed in here.
+        return user <= signedIn ? signIn("peer/") : both(signIn);
       },
     );
 
-    const { protected: users, evicted: { protected: evicted } } = this.#store.stats();
-    Object.assign(run, { phase: "crawler", users });
+    const { evicted: { protected: evicted } } = this.#store.stats();
+    this.#peer.limit(Math.round(user / FULL));
+    Object.assign(run, { phase: "crawler", users: user });
     let sent = 0;
     await inParallel(() => sent < run.wanted, async () => {
       sent++;
-      const ok = await send(`${address}login`, { agent, headers: addressed(CRAWLER) }, 200);
+      const options = { agent, headers: addressed(CRAWLER) };
+      const ok = await both((path) => send(`${address}${path}login`, options, 200));
       if (ok) run.opened++;
       run.usersEvicted = this.#store.stats().evicted.protected - evicted;
+      run.usersEvictedByPeer = this.#peer.usersEvicted;
       return ok;
     });
     agent.destroy();
@@ -105,6 +119,12 @@ const JSON_FROM_PAGE = { "content-type": "application/json", "sec-fetch-site": "
 
 function addressed(address: string) {
   return { "x-forwarded-for": address };
+}
+
+/** Sends a request to the app on each store; whether both have answered as they should. */
+async function both(send: (path: string) => Promise<boolean>): Promise<boolean> {
+  const [ours, theirs] = await Promise.all([send(""), send("peer/")]);
+  return ours && theirs;
 }
 
 /** Whether the app answered with this status. */

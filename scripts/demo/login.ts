@@ -1,5 +1,5 @@
 /**
- * The login page of the demo: a plain form with a CSRF token, as many apps have
+ * The sign-in page of the demo: a plain form with a CSRF token, as many apps have
  * one. Its session is a newcomer until the form is sent.
  *
  * @module
@@ -13,10 +13,11 @@ function page(title: string, content: string): string {
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
     <title>${title}</title>
+    <link rel="stylesheet" href="monitor/base.css">
     <link rel="stylesheet" href="style.css">
   </head>
   <body class="frame">
-    <main aria-label="Log in">
+    <main aria-label="Sign in">
       <h1>${title}</h1>
       ${content}
     </main>
@@ -26,23 +27,23 @@ function page(title: string, content: string): string {
 }
 
 /** The form, with the token that its session keeps. */
-export function loginForm(token: string): string {
+export function signInForm(token: string): string {
   return page(
-    "Log in",
+    "Sign in",
     `<form method="post" action="login">
         <input type="hidden" name="token" value="${token}">
         <div class="field">
           <label for="name">Name</label>
           <input id="name" name="name" value="grace" required maxlength="40" autocomplete="off">
         </div>
-        <button>Log in</button>
+        <button>Sign in</button>
       </form>`,
   );
 }
 
 /** The answer to a form whose token is the one of its session. */
-export const loggedIn: string = page(
-  "Logged in",
+export const signedIn: string = page(
+  "Signed in",
   `<p class="good" role="status">The session of the form was still there.</p>
       <p><a href="login">Open the form again</a></p>`,
 );

@@ -4,9 +4,9 @@
  *     deno task demo
  *
  * It listens on 127.0.0.1, on the port in `PORT` or 3000; 0 is any free port.
- * `MAX_SIZE` is the store's `maxSize`, by default 4M. The sessions are in the
+ * `MAX_SIZE` is the store's `maxSize`, by default 1M. The sessions are in the
  * folder `DATA`, by default `.demo`. `CRAWLER` says how many sessions the
- * crawler opens, by default 50000. Ctrl+C or SIGTERM ends it.
+ * crawler opens, by default 10000. Ctrl+C or SIGTERM ends it.
  *
  * This process imports no package, so that it can say what is going on before
  * the first one is downloaded. The app runs in a process of its own, `serve.ts`.

@@ -15,7 +15,7 @@ const CALM = 6_000;
 /** How long users and crawler may take, in milliseconds. */
 const LONGEST_RUN = 300_000;
 
-const demo = await createDemo();
+const demo = await createDemo({ crawlerSessions: 50_000 });
 const address = await demo.listen(0);
 const browser = await launch();
 
@@ -35,8 +35,8 @@ try {
   await visitor.waitForTimeout(CALM);
   const path = fileURLToPath(new URL("./monitor.png", import.meta.url));
   await monitor.screenshot({ path, fullPage: true });
-  for (const card of ["memory", "ranks", "evictions"]) {
-    console.log(await monitor.locator(`#${card}-words`).textContent());
+  for (const card of ["memory", "ranks", "prevented"]) {
+    console.log(await monitor.locator(`#${card} .drawing`).getAttribute("aria-label"));
   }
   const { size } = await Deno.stat(path);
   console.log(`${path}: ${size} bytes`);

@@ -13,13 +13,13 @@ function fail(error: unknown): never {
   Deno.exit(1);
 }
 
-const given = Deno.env.get("CRAWLER") || "50000";
+const given = Deno.env.get("CRAWLER") || "10000";
 if (!/^[1-9]\d{0,6}$/.test(given)) {
   fail(new RangeError(`CRAWLER must be a number from 1 to 9999999: received "${given}"`));
 }
 const folder = Deno.env.get("DATA") || fileURLToPath(new URL("../../.demo", import.meta.url));
 const demo = await createDemo({
-  maxSize: Deno.env.get("MAX_SIZE") || undefined,
+  maxSize: Deno.env.get("MAX_SIZE") || "1M",
   // With another secret no cookie would be valid any more.
   secret: await keptSecret(`${folder}/secret`),
   journal: `${folder}/sessions.journal`,

@@ -12,34 +12,99 @@ export interface Redis extends AsyncDisposable {
   readonly port: number;
   /** As `redis-server --version` prints it. */
   readonly version: string;
+  readonly pid: number;
 }
 
 /** Starts a redis-server; `undefined` if there is none on this machine. */
-export async function startRedis(): Promise<Redis | undefined> {
-  let version: string;
-  try {
-    const { stdout } = await new Deno.Command("redis-server", { args: ["--version"] }).output();
-    version = /v=(\S+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  const port = await freePort();
+export async function startRedis(
+  settings: string[] = [],
+  at?: number,
+): Promise<Redis | undefined> {
+  const version = await redisVersion();
+  if (version === undefined) return undefined;
+  const port = at ?? await freePort();
   const server = new Deno.Command("redis-server", {
-    args: ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+    args: ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+      .concat(settings),
     stdout: "null",
   }).spawn();
   return {
     port,
     version,
+    pid: server.pid,
     async [Symbol.asyncDispose]() {
-      server.kill();
+      try {
+        server.kill("SIGKILL");
+      } catch {
+        // It was stopped before.
+      }
       await server.status;
     },
   };
 }
 
-async function freePort(): Promise<number> {
+/** A Redis Cluster of three masters on free ports of 127.0.0.1. */
+export interface RedisCluster extends AsyncDisposable {
+  readonly ports: number[];
+}
+
+/** Starts a cluster; `undefined` if there is no redis-server on this machine. */
+export async function startRedisCluster(): Promise<RedisCluster | undefined> {
+  if (await redisVersion() === undefined) return undefined;
+  const folder = await Deno.makeTempDir();
+  const servers: Redis[] = [];
+  const cluster: RedisCluster = {
+    ports: [],
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+  try {
+    for (let n = 0; n < 3; n++) {
+      const server = await startRedis([
+        ...["--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`],
+        ...["--cluster-config-file", `${folder}/${n}.conf`],
+      ]);
+      servers.push(server!);
+      cluster.ports.push(server!.port);
+    }
+    const addresses = cluster.ports.map((port) => `127.0.0.1:${port}`);
+    // A server takes a moment until it listens, and all of them until they know each other.
+    await untilDone("--cluster", "create", ...addresses, "--cluster-yes");
+    for (const address of addresses) await untilDone("--cluster", "check", address);
+    return cluster;
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Runs redis-cli until it succeeds, for ten seconds at most. */
+async function untilDone(...args: string[]): Promise<void> {
+  for (const end = Date.now() + 10_000;;) {
+    const { success, stdout, stderr } = await new Deno.Command("redis-cli", { args }).output();
+    if (success) return;
+    if (Date.now() > end) {
+      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      throw new Error(`Cannot run redis-cli ${args.join(" ")}: ${said}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** As `redis-server --version` prints it; `undefined` if there is none. */
+async function redisVersion(): Promise<string | undefined> {
+  try {
+    const { stdout } = await new Deno.Command("redis-server", { args: ["--version"] }).output();
+    return /v=(\S+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

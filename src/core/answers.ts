@@ -19,7 +19,7 @@ export const KEEP = "keep session";
 export function userOf(
   session: SessionData,
   sid: string,
-  options: ResolvedOptions,
+  options: Pick<ResolvedOptions, "user">,
 ): string | undefined {
   const user: unknown = options.user(session, sid);
   if (isNobody(user)) return undefined;
@@ -32,13 +32,16 @@ export function userOf(
 export function isProtected(
   session: SessionData,
   sid: string,
-  { protect }: ResolvedOptions,
+  { protect }: Pick<ResolvedOptions, "protect">,
 ): boolean {
   return isTrue("protect", protect(session, sid));
 }
 
 /** Whether the request of `session` extends its life. */
-export function isActivity(session: SessionData, { isActivity }: ResolvedOptions): boolean {
+export function isActivity(
+  session: SessionData,
+  { isActivity }: Pick<ResolvedOptions, "isActivity">,
+): boolean {
   if (isActivity === everyRequest) return true;
   const request = requestOf(session);
   return !request || isTrue("isActivity", isActivity(request as never));

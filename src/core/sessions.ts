@@ -3,16 +3,26 @@ import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
+import type { ListedUser } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
-import type { Entry, Rank, Reason, SessionInfo, SessionRecord } from "./vault/entry.ts";
-import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
+import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import { asksSession, dateOf, earlierOf, endOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
-import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
+import { mergeCookies } from "./overlaps/merge_cookies.ts";
+import { merge } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { cookieDateOf, parse, recordOf, sessionOf, touched } from "./record/record.ts";
+import {
+  cookieDateOf,
+  cookieOf,
+  parse,
+  recordOf,
+  restored,
+  sessionOf,
+  touched,
+} from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
-import { Revocations } from "./overlaps/endings.ts";
+import { Endings } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
 /** How long a store that is over its limit waits at least before it looks for expired sessions again, in milliseconds. */
@@ -48,13 +58,6 @@ export interface Surroundings {
   announce<E extends keyof Announcements>(event: E, args: () => Announcements[E]): void;
 }
 
-/** What is to be kept of a session that comes from elsewhere. */
-export interface Prepared {
-  readonly sid: string;
-  readonly record: SessionRecord;
-  readonly user: string | undefined;
-}
-
 /** Long work: it may be left alone between two steps. */
 type Steps<Result> = Generator<void, Result, undefined>;
 
@@ -66,8 +69,8 @@ export class Sessions {
   readonly options: ResolvedOptions;
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
-  readonly #lineage = new Lineage();
-  readonly #revocations: Revocations;
+  readonly #endings: Endings;
+  readonly #lineage: Lineage;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   /** Returns what the functions among the options are asked about. */
@@ -86,6 +89,7 @@ export class Sessions {
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,
     rejected: 0,
+    listsTakenWhole: 0,
   };
 
   constructor(options: ResolvedOptions, surroundings: Surroundings) {
@@ -93,7 +97,8 @@ export class Sessions {
     this.#surroundings = surroundings;
     this.#asksSession = asksSession(options);
     this.#readBack = readBackFor(options);
-    this.#revocations = new Revocations(surroundings.monotonicClock);
+    this.#endings = new Endings(surroundings.monotonicClock);
+    this.#lineage = new Lineage(this.#endings);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
@@ -140,9 +145,8 @@ export class Sessions {
    */
   *updateUser(user: User, change: (session: SessionData) => unknown): Steps<number> {
     const name = String(user);
-    const sids = Array.from(this.vault.entriesOf(name), ({ sid }) => sid).reverse();
     let updated = 0;
-    for (const sid of sids) {
+    for (const { sid } of yield* this.vault.entriesOf(name)) {
       const entry = this.vault.find(sid, this.now());
       // Meanwhile it may have ended, or have become that of somebody else.
       if (entry?.user === name && this.#update(entry, change)) updated++;
@@ -171,7 +175,7 @@ export class Sessions {
   /** Forgets all sessions, and whatever a request that had loaded one saves later. */
   clear(): void {
     this.vault.clear();
-    this.#lineage.endAll();
+    this.#endings.clear();
     this.#surroundings.announce("clear", () => []);
   }
 
@@ -183,10 +187,11 @@ export class Sessions {
 
   /** Returns what is known of each session of a user, the most recently used first. */
   *sessionsOfUser(user: User): Steps<SessionInfo[]> {
-    const entries = [...this.vault.entriesOf(String(user))].reverse();
+    const name = String(user);
     const infos: SessionInfo[] = [];
-    for (const entry of entries) {
-      if (this.vault.find(entry.sid, this.now()) === entry) infos.push(this.#infoOf(entry));
+    for (const entry of yield* this.vault.entriesOf(name)) {
+      const isStill = entry.user === name && this.vault.find(entry.sid, this.now()) === entry;
+      if (isStill) infos.push(this.#infoOf(entry));
       yield;
     }
     return infos;
@@ -200,7 +205,7 @@ export class Sessions {
   revokeUser(user: User, sid: string | undefined, request: object | undefined): Steps<number> {
     const name = flat(String(user));
     const spared = sid === undefined ? undefined : flat(sid);
-    this.#revocations.revoke(name, spared, request);
+    this.#endings.revoke(name, spared, request);
     this.vault.notifyRevoke(name, spared);
     const kept = spared === undefined ? undefined : this.vault.find(spared, this.now());
     return this.vault.revoke(name, kept);
@@ -227,6 +232,24 @@ export class Sessions {
     return ids;
   }
 
+  /** Lists the users that have a session. */
+  *users(): Steps<ListedUser[]> {
+    const users = new Map<string, ListedUser>();
+    for (const entry of this.vault.walk()) {
+      if (entry?.user !== undefined) {
+        const { user, lastUsed } = entry;
+        const known = users.get(user);
+        if (!known) users.set(user, { user, sessions: 1, lastUsed });
+        else {
+          known.sessions++;
+          known.lastUsed = Math.max(known.lastUsed, lastUsed);
+        }
+      }
+      yield;
+    }
+    return [...users.values()];
+  }
+
   *length(): Steps<number> {
     yield* this.vault.purge();
     return this.vault.size;
@@ -247,6 +270,11 @@ export class Sessions {
 
   /** Iterates over the sessions that are live now, with their ids. */
   entries(): Generator<[sid: string, session: SessionData], void, undefined> {
+    return defined(this.walk());
+  }
+
+  /** Does the same; yields `undefined` for each that has expired by then. */
+  walk(): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
     return this.#parsed(this.vault.walk());
   }
 
@@ -265,49 +293,49 @@ export class Sessions {
 
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
-    this.#revocations.reached(request);
+    this.#endings.reached(request);
     if (isObject(request)) this.#lineage.renewed(request);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
     this.#lineage.copied(loaded, made);
-    this.#revocations.reached(request, this.#lineage.originOf(made)?.moment);
+    this.#endings.reached(request, this.#lineage.originOf(made)?.epoch);
+    if (this.options.idleTimeout !== Infinity) this.#extend(made);
   }
 
-  /** Returns what is kept of a session that comes from a file, ready to be admitted. */
-  prepare(sid: string, text: string, expires: number): Prepared {
-    const session = parse(text, this.options.serializer);
-    const date = dateOf(session.cookie);
-    const record = recordOf(session, expires, date, this.options, this.#templates);
-    return { sid, record, user: this.userOf(session, sid) };
+  /** Returns what is to be kept of a session that comes from a file. */
+  restored(row: Row): SessionRecord {
+    return restored(row, this.options, this.#templates);
   }
 
-  /** Adds a session as the next of its rank to be evicted, if there is room for it. */
-  admit(
-    { sid, record, user }: Prepared,
-    rank: Rank,
-    created: number,
-    lastUsed: number,
-  ): boolean {
+  /** Returns what is to be kept of a session of a file with another cookie and life. */
+  retouched(entry: Entry, cookie: CookieData, expires: number): SessionRecord {
+    const date = dateOf(cookie);
+    return touched(entry, cookie as never, expires, date, expires, this.options, this.#templates);
+  }
+
+  /**
+   * Adds a session of a file as the next of its rank to be evicted. Returns
+   * `false` if there is no room for it by its rank, if its user has as many
+   * sessions as allowed, or if its id is kept already.
+   */
+  admit(entry: Entry, rank: Rank): boolean {
+    const { sid, user } = entry;
     if (this.vault.find(sid, this.now())) return false;
-    const others = user === undefined ? 0 : this.vault.countOf(user);
-    if (others >= this.options.maxSessionsPerUser) return false;
-    // What live sessions were loaded from before it was evicted here is the same session.
-    const life = this.#lineage.takeDeparted(sid);
-    const candidate = {
-      sid,
-      record,
-      user,
-      created,
-      lastUsed,
-      life,
-      address: UNKNOWN_ADDRESS,
-      isProtected: false,
-    };
-    const isKept = this.vault.admit(candidate, rank);
-    if (!isKept && life) this.#lineage.returnDeparted(life);
-    return isKept;
+    if (user !== undefined) {
+      const { maxSessionsPerUser } = this.options;
+      this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
+      if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
+    }
+    return this.vault.admit(entry, rank);
+  }
+
+  /** Announces a session that has expired before it came to the store. */
+  announceExpired(entry: Entry): void {
+    if (!this.#surroundings.hears("expire")) return;
+    const session = this.#lastOf(entry);
+    this.#surroundings.announce("expire", () => [entry.sid, session()]);
   }
 
   /** Returns the user of a session, as a string. */
@@ -320,9 +348,29 @@ export class Sessions {
     return this.#surroundings.clock();
   }
 
+  /**
+   * Extends the life of what a request has loaded: a request under way is a use.
+   * The date of the cookie, `ttl` and `absoluteTimeout` bound it as before.
+   */
+  #extend(session: SessionData): void {
+    const origin = this.#lineage.originOf(session);
+    if (!origin || this.#lineage.isOver(origin)) return;
+    const now = this.now();
+    const { sid } = origin.life;
+    const entry = this.vault.find(sid, now);
+    if (!entry || !isActivity(session, this.options)) return;
+    const asked = this.#asksSession || !entry.cookie
+      ? sessionOf(entry, this.options)
+      : { cookie: cookieOf(entry) } as unknown as SessionData;
+    const end = dateOf(asked.cookie) ?? entry.expires + entry.dateOffset;
+    const expires = earlierOf(end, asked, sid, now, entry.created, this.options);
+    // One of the app's functions may have ended the session.
+    if (entry.isKept && expires > entry.expires) this.vault.extend(entry, expires);
+  }
+
   #load(entry: Entry): SessionData {
     const session = sessionOf(entry, this.options);
-    this.#lineage.loaded(session, entry, this.#revocations.moment);
+    this.#lineage.loaded(session, entry, this.#endings.epoch);
     return session;
   }
 
@@ -373,15 +421,21 @@ export class Sessions {
     const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
     if (hasPassed && isLeftAlone && !kept) return undefined;
     const withLife = hasPassed && isLeftAlone ? kept : place;
-    const expires = withLife?.expires ?? expiryOf(asked, sid, date, now, created, this.options);
+    const end = withLife
+      ? withLife.expires + withLife.dateOffset
+      : endOf(asked, sid, date, now, this.options);
+    const expires = withLife?.expires ?? earlierOf(end, asked, sid, now, created, this.options);
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
-    if (expires <= now || hasPassed && !isLeftAlone) {
+    const isOver = expires <= now || hasPassed && !isLeftAlone;
+    if (isOver && (kept || origin)) {
       this.destroy(sid);
       return undefined;
     }
-    const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
+    const lasting = Math.min(expires, last);
+    const ending = last === Infinity ? end : lasting;
+    const record = recordOf(saved, lasting, date, ending, this.options, this.#templates);
     const user = this.userOf(asked, sid);
     const isGuarded = isProtected(asked, sid, this.options);
     const isRanked = isGuarded || kept && kept.rank !== "protected";
@@ -391,27 +445,34 @@ export class Sessions {
     // A look at two numbers: another search for a new id takes a tenth of its save.
     const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
     const found = isUnchanged ? kept : this.vault.find(sid, now);
-    if (user !== undefined) {
-      const isSignIn = found?.user !== user;
+    const request = requestOf(session);
+    // Nobody comes back by a save into a session that the user has signed in to anew.
+    if (user !== undefined && found?.user !== user) {
       // What was loaded under another id began when it was loaded.
       const from = origin ?? this.#lineage.originOf(session);
-      if (this.#revocations.isStale(user, sid, session, from, isSignIn)) {
-        return this.#late(sid);
-      }
+      if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
     }
 
+    if (isOver) {
+      // What others had loaded under this id is over too.
+      this.destroy(sid);
+      if (found) return undefined;
+    }
     const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const life = found ? found.life : this.#lineage.takeDeparted(sid);
+    const life = found ? found.life : origin?.life;
     const entry = this.vault.put(
       { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
       found && found === place ? "update" : "save",
     );
+    // A new session that has expired is counted and announced like any other.
+    if (isOver) return this.vault.find(sid, now);
     if (isFollowed) {
-      const moment = this.#revocations.momentOf(session, origin);
-      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, moment);
+      const epoch = this.#endings.epochOf(request, origin?.epoch);
+      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
+    this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
     return entry;
@@ -422,9 +483,9 @@ export class Sessions {
       throw refused(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
-    const origin = this.#lineage.of(session, sid);
     const entry = this.vault.find(sid, now);
     if (!entry) return;
+    const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
@@ -436,11 +497,13 @@ export class Sessions {
     asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
     const hasPassed = date !== undefined && date <= now;
     // A date that the request did not set ends nothing.
-    const expires = hasPassed && origin && ownDate === origin.date
+    const isLeftAlone = hasPassed && origin && ownDate === origin.date;
+    const end = isLeftAlone ? date : endOf(asked, sid, date, now, this.options);
+    const expires = isLeftAlone
       ? entry.expires
-      : expiryOf(asked, sid, date, now, entry.created, this.options);
+      : earlierOf(end, asked, sid, now, entry.created, this.options);
     if (expires <= now) return this.destroy(sid);
-    const record = touched(entry, cookie, expires, date, this.options, this.#templates);
+    const record = touched(entry, cookie, expires, date, end, this.options, this.#templates);
 
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
@@ -484,15 +547,20 @@ export class Sessions {
     const cookie = this.#mergedCookie(session, origin, kept, isPassive);
     if (!isBehind && !cookie) return undefined;
     const { serializer } = this.options;
-    const { merged, text } = origin
+    const { merged, text, listsTakenWhole } = origin
       ? merge(session, origin.text, kept.text, serializer)
-      : { merged: parse(serializer.stringify(session), serializer), text: undefined };
+      : {
+        merged: parse(serializer.stringify(session), serializer),
+        text: undefined,
+        listsTakenWhole: 0,
+      };
     if (cookie) merged.cookie = cookie;
     return {
       session: merged,
       text: isBehind ? text : undefined,
       ownCookie: cookie && plain(session.cookie),
       isOvertaken,
+      listsTakenWhole,
     };
   }
 
@@ -543,16 +611,23 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const { owner, user } = entry;
-    if (typeof owner !== "object" || user === undefined) return;
-    if (owner.entries.size <= this.options.maxSessionsPerUser) return;
-    // An expired one is none: it must not cost a live one its place.
-    for (const { sid } of [...owner.entries]) this.vault.find(sid, now);
-    while (owner.entries.size > this.options.maxSessionsPerUser) {
-      const [oldest, next] = this.vault.entriesOf(user);
+    const { user } = entry;
+    if (user === undefined) return;
+    const { maxSessionsPerUser } = this.options;
+    this.#forgetExpired(user, maxSessionsPerUser, now);
+    while (this.vault.countOf(user) > maxSessionsPerUser) {
       this.#counters.revoked++;
-      // An update leaves a session in its place: what was just saved stays all the same.
-      this.vault.remove(oldest === entry ? next : oldest, "destroy");
+      // What was just saved stays, even if an update has left it in its place.
+      this.vault.remove(this.vault.leastRecentOf(user, entry)!, "destroy");
+    }
+  }
+
+  /** Forgets expired sessions of a user who has more than `most`: they must not cost a live one its place. */
+  #forgetExpired(user: string, most: number, now: number): void {
+    while (this.vault.countOf(user) > most) {
+      const { sid, expires } = this.vault.firstToExpireOf(user)!;
+      if (expires > now) return;
+      this.vault.find(sid, now);
     }
   }
 
@@ -628,10 +703,8 @@ export class Sessions {
 
   *#parsed(
     entries: Iterable<Entry | undefined>,
-  ): Generator<[sid: string, session: SessionData], void, undefined> {
-    for (const entry of entries) {
-      if (entry) yield [entry.sid, this.#load(entry)];
-    }
+  ): Generator<[sid: string, session: SessionData] | undefined, void, undefined> {
+    for (const entry of entries) yield entry && [entry.sid, this.#load(entry)];
   }
 
   /** Counts and announces an entry that is about to leave the vault. */
@@ -659,17 +732,23 @@ export class Sessions {
     const { text, cookie, size, expires, dateOffset } = entry;
     const last = this.#lineage.lastVersion(entry);
     // What a revocation ends was loaded before it.
-    const moment = entry.isRevoked ? 0 : this.#revocations.moment;
+    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
     return () => {
       try {
         const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
-        this.#lineage.handedOut(session, last, moment);
+        this.#lineage.handedOut(session, last, epoch);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
         return undefined;
       }
     };
+  }
+}
+
+function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void, undefined> {
+  for (const item of items) {
+    if (item !== undefined) yield item;
   }
 }
 
@@ -681,6 +760,7 @@ interface Merged {
   /** What its own cookie was, if another one is saved. */
   readonly ownCookie: CookieData | undefined;
   readonly isOvertaken: boolean;
+  readonly listsTakenWhole: number;
 }
 
 /** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */

@@ -1,7 +1,7 @@
 /**
  * A page that draws live what a store holds and does, to mount in an Express
- * app behind its own access check. It shows counts, and never the id, the user
- * or the content of a session.
+ * app behind its own access check. It shows counts, never the id or the content
+ * of a session, and users only if it is asked to.
  *
  * ```ts
  * import express from "express";
@@ -25,12 +25,10 @@
  */
 import { dispose } from "../util/dispose.ts";
 import { checkOptions, isFunction, refused, refusedOption } from "../util/errors.ts";
+import { files } from "./embedded.ts";
 import { History } from "./history.ts";
-import { drawing } from "./page/drawing.ts";
-import { htmlOf } from "./page/html.ts";
-import { icon } from "./page/icon.ts";
-import { script } from "./page/script.ts";
-import { style } from "./page/style.ts";
+import { isFromHere, signOut, userList, type UserStore } from "./users.ts";
+import { USERS } from "../util/user_list.ts";
 import type { LembroStats } from "../types.ts";
 
 /**
@@ -50,12 +48,16 @@ import type { LembroStats } from "../types.ts";
  * ```
  */
 export interface MonitorRequest {
-  /** `GET` and `HEAD` are answered. */
+  /** `GET` and `HEAD` are answered, and `POST` where a user is signed out. */
   method?: string | undefined;
   /** The path below the mount point, with its query. */
   url?: string | undefined;
   /** The whole path, with its query, where the app has cut `url`. */
   originalUrl?: string | undefined;
+  /** The headers, by their names in small letters. */
+  headers?: Readonly<Record<string, string | string[] | undefined>>;
+  /** What `express.json()` has read of the body, if the app uses it. */
+  body?: unknown;
 }
 
 /**
@@ -148,6 +150,13 @@ export interface Monitor {
 export interface MonitorOptions {
   /** The open journal of the store. Its state is shown too. */
   journal?: { stats(): JournalFigures } | undefined;
+  /** The headline of the page; by default `"express-lembro"`. */
+  title?: string | undefined;
+  /**
+   * Whether the page lists who is signed in, and can sign a user out everywhere;
+   * by default not, and then no user leaves the process.
+   */
+  users?: boolean | undefined;
 }
 
 /**
@@ -179,6 +188,22 @@ export interface JournalFigures {
   isFailing: boolean;
 }
 
+/**
+ * What the monitor shows of a store: the figures of `store.stats()` that there are.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro from "express-lembro";
+ * import type { MonitorStats } from "express-lembro/monitor";
+ *
+ * using store = new (lembro(session))();
+ * const figures: MonitorStats = store.stats();
+ * assertEquals(figures.sessions, 0);
+ * ```
+ */
+export type MonitorStats = Partial<LembroStats>;
+
 const HEADERS = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; " +
@@ -189,8 +214,8 @@ const HEADERS = {
   "X-Content-Type-Options": "nosniff",
 };
 
-/** The type of an answer, and its body by the query. */
-type Answer = [type: string, body: (query: string) => string];
+/** The type of an answer, and what returns its body for a query. */
+type Page = [type: string, body: (query: string) => string | Promise<string>];
 
 /**
  * Returns a handler that shows live what `store` holds and does. It takes a
@@ -201,6 +226,13 @@ type Answer = [type: string, body: (query: string) => string];
  * `store.stats()` returns at the moment, and `history.json` with the samples.
  * With a journal, each of them has its state as `journal` too. There is no
  * access check: mount it behind that of the app.
+ *
+ * With the option `users` there is `users.json` as well: who is signed in, with
+ * the number of sessions and the last use in ms since the epoch. Its query is
+ * `search` (a part of the user), `sort` (`lastUsed`, `sessions` or `user`),
+ * `offset` and `limit`. A `POST` of `{"user": …}` as JSON to `users/sign-out`
+ * ends all sessions of a user. It is refused with 403 unless its `Origin` is
+ * that of the site itself.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -221,42 +253,65 @@ type Answer = [type: string, body: (query: string) => string];
  * ```
  *
  * @param store A store, or anything else with its function `stats`.
- * @param options The journal of the store, if it has one.
+ * @param options The journal of the store, a title, and whether to list users.
  * @returns The handler. Its `close` stops the sampling.
  * @throws {TypeError} If `store` or `journal` has no function `stats`, or if an option is unknown.
  */
-export function monitor(store: { stats(): LembroStats }, options?: MonitorOptions): Monitor {
+export function monitor(store: { stats(): MonitorStats }, options?: MonitorOptions): Monitor {
   if (!isFunction(store?.stats)) {
     const rule = "store must have a function stats, as those of express-lembro";
     throw refused(TypeError, "monitor", rule, store);
   }
-  const { journal } = checkedOptions(options);
-  const stats = () => store.stats();
-  const history = new History(() => ({ stats: stats(), journal: figuresOf(journal) }));
-  const html = htmlOf({ hasJournal: journal !== undefined });
-  const answers = new Map<string, Answer>([
+  const { journal, title, users } = checkedOptions(options);
+  const listing = users ? store as unknown as UserStore : undefined;
+  if (listing && !isFunction(listing[USERS])) {
+    throw refused(TypeError, "monitor", "users needs a store of express-lembro", store);
+  }
+  const figures = () => ({ ...store.stats(), journal: figuresOf(journal) });
+  const history = new History(() => store.stats(), () => figuresOf(journal));
+  const html = htmlOf(title, users);
+  const pages = new Map<string, Page>([
     ["/", ["text/html; charset=utf-8", () => html]],
-    ["/monitor.css", ["text/css; charset=utf-8", () => style]],
-    ["/monitor.js", ["text/javascript; charset=utf-8", () => script]],
-    ["/drawing.js", ["text/javascript; charset=utf-8", () => drawing]],
-    ["/monitor.svg", ["image/svg+xml", () => icon]],
-    [
-      "/stats.json",
-      ["application/json", () => JSON.stringify({ ...stats(), journal: figuresOf(journal) })],
-    ],
+    ["/monitor.svg", ["image/svg+xml", () => files["icon.svg"]]],
+    ...["base.css", "monitor.css"].map((name): [string, Page] => [
+      `/${name}`,
+      ["text/css; charset=utf-8", () => files[name]],
+    ]),
+    ...["monitor.js", "charts.js", "users.js"].map((name): [string, Page] => [
+      `/${name}`,
+      ["text/javascript; charset=utf-8", () => files[name]],
+    ]),
+    ["/stats.json", ["application/json", () => JSON.stringify(figures())]],
     ["/history.json", ["application/json", (query) => history.after(cursorOf(query))]],
   ]);
+  if (listing) {
+    pages.set("/users.json", ["application/json", (query) => userList(listing, query)]);
+  }
   const close = () => history.stop();
-  return Object.assign(handlerOf(answers), { close, [dispose]: close });
+  const handler = handlerOf(pages, listing);
+  return Object.assign(handler, { close, [dispose]: close });
 }
 
-function checkedOptions(given: MonitorOptions = {}): MonitorOptions {
-  checkOptions("monitor", given, ["journal"]);
-  const { journal } = given;
+/** The page with its title, and what else it shows. */
+function htmlOf(title: string, users: boolean): string {
+  const escaped = title.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const html = files["index.html"].replaceAll("$TITLE", () => escaped);
+  return users ? html.replace("<body", "<body data-users") : html;
+}
+
+function checkedOptions(given: MonitorOptions = {}) {
+  checkOptions("monitor", given, ["journal", "title", "users"]);
+  const { journal, title = "express-lembro", users = false } = given;
   if (journal !== undefined && !isFunction(journal?.stats)) {
     throw refusedOption(TypeError, "monitor", "journal must be an open journal", journal);
   }
-  return { journal };
+  if (typeof title !== "string" || title.trim() === "") {
+    throw refusedOption(TypeError, "monitor", "title must be a string that is not empty", title);
+  }
+  if (typeof users !== "boolean") {
+    throw refusedOption(TypeError, "monitor", "users must be true or false", users);
+  }
+  return { journal, title, users };
 }
 
 /** What is shown of a journal. Its last error is not: it has the path in its message. */
@@ -266,7 +321,7 @@ function figuresOf(journal: MonitorOptions["journal"]): JournalFigures | undefin
   return { bytes, pending, lag, lastSync, errors, isFailing };
 }
 
-function handlerOf(answers: Map<string, Answer>) {
+function handlerOf(pages: Map<string, Page>, store: UserStore | undefined) {
   return (
     request: MonitorRequest,
     response: MonitorResponse,
@@ -274,21 +329,46 @@ function handlerOf(answers: Map<string, Answer>) {
   ): void => {
     const { method, url = "/", originalUrl = url } = request;
     const [path, query = ""] = url.split("?", 2);
-    const [type, bodyOf] = answers.get(path) ?? [];
+    if (store && path === "/users/sign-out") return answerSignOut(store, request, response, next);
+    const [type, bodyOf] = pages.get(path) ?? [];
     if (!type || !bodyOf) return next();
     if (method !== "GET" && method !== "HEAD") return end(response, 405, { Allow: "GET, HEAD" });
     const [whole] = originalUrl.split("?", 1);
     if (path === "/" && !whole.endsWith("/")) {
       return end(response, 302, { Location: withSlash(whole) });
     }
-    let body: string;
+    let body: string | Promise<string>;
     try {
       body = bodyOf(query);
     } catch (error) {
       return next(error);
     }
-    end(response, 200, { "Content-Type": type }, body);
+    const send = (body: string) => end(response, 200, { "Content-Type": type }, body);
+    if (typeof body === "string") send(body);
+    else body.then(send).catch(next);
   };
+}
+
+/**
+ * Ends the sessions of a user. Only a page of this very site can ask for that:
+ * another site can send a form with the admin's cookies, but neither this
+ * content type without being asked nor this site's origin.
+ */
+function answerSignOut(
+  store: UserStore,
+  request: MonitorRequest,
+  response: MonitorResponse,
+  next: (error?: unknown) => void,
+): void {
+  if (request.method !== "POST") return end(response, 405, { Allow: "POST" });
+  if (!isFromHere(request)) return end(response, 403);
+  if (!/^application\/json\b/i.test(`${request.headers?.["content-type"]}`)) {
+    return end(response, 415);
+  }
+  signOut(store, request).then((ended) => {
+    if (ended === undefined) return end(response, 400);
+    end(response, 200, { "Content-Type": "application/json" }, JSON.stringify({ ended }));
+  }).catch(next);
 }
 
 /**

@@ -2,14 +2,15 @@
  * The format of the files that keep sessions: journals and snapshots.
  *
  * ```text
- * express-lembro sessions 2
+ * express-lembro sessions 3
  * head 0000000000 0000000000 0000000080 <digest before> <digest>
  * {"kind":"journal","file":"<UUID>","salt":"<Base64, in a sealed file>"}
  * test 0000000001 0000000000 0000000123 <digest before> <digest>
  * "<what the serializer makes of a session that is always the same>"
  * rows 0000000002 0000000000 0000065540 <digest before> <digest>
- * ["<sid>","returning",1767225600000,1767139200000,1767140000000,"<text>"]
- * ["<sid>","protected",null,1767139200000,1767140000000,"<text>",0]
+ * ["<sid>","returning",1767225600000,1767139200000,1767140000000,null,{"path":"/"},"<text>"]
+ * ["<sid>","protected",null,1767139200000,1767140000000,"<user>",null,"<text>",0]
+ * ["<sid>","returning",1767229200000,1767142800000,{"path":"/"}]
  * ["<sid of a session that has left>"]
  * []
  * ends 0000000003 0000000000 0000000006 <digest before> <digest>
@@ -52,7 +53,7 @@ import { breathe } from "../util/slices.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { Seal, SEAL_LENGTH, type Secrets } from "./sealing.ts";
 
-const VERSION = 2;
+const VERSION = 3;
 const TITLE = `express-lembro sessions ${VERSION}\n`;
 
 /** What a file is for. */

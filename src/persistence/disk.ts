@@ -4,10 +4,15 @@
  *
  * @module
  */
-import { fdatasyncSync, renameSync, writeSync } from "node:fs";
+import { fchown, fdatasync, fdatasyncSync, fsync, renameSync, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
+import { refused } from "../util/errors.ts";
+import { type Hold, hold, isHeld, keeper } from "./hold.ts";
+
+export type { Hold };
 
 /** What is asked about a file. */
 export interface FileStatus {
@@ -17,6 +22,10 @@ export interface FileStatus {
   readonly size: number;
   /** In milliseconds since the epoch. */
   readonly mtimeMs: number;
+  readonly uid: number;
+  readonly gid: number;
+  isFile(): boolean;
+  isDirectory(): boolean;
   isSymbolicLink(): boolean;
 }
 
@@ -41,6 +50,7 @@ export interface DiskFile {
   datasync(): Promise<void>;
   datasyncSync(): void;
   stat(): Promise<FileStatus>;
+  chown(uid: number, gid: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,7 +69,20 @@ export interface Disk {
   /** Gives a file a second name. Fails with `EEXIST` if the name is taken. */
   link(path: string, name: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Sets the time of a file, in milliseconds since the epoch. */
+  utimes(path: string, time: number): Promise<void>;
+  /** Creates something that the kernel keeps for this process; nothing where there is no such thing. */
+  hold(path: string): Promise<Hold | undefined>;
+  /** Whether such a thing is kept for a process that lives; nothing if it cannot be told. */
+  isHeld(path: string): Promise<boolean | undefined>;
+  /** Who it is that keeps such things for this process: a kernel, and in which way. */
+  keeper(): Promise<string>;
 }
+
+/** Not the methods of the handle: Yarn's loader has handles that cannot do that. */
+const sync = promisify(fsync);
+const datasync = promisify(fdatasync);
+const chown = promisify(fchown);
 
 class NodeFile implements DiskFile {
   readonly #handle: fs.FileHandle;
@@ -85,11 +108,11 @@ class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return this.#handle.sync();
+    return sync(this.#handle.fd);
   }
 
   datasync(): Promise<void> {
-    return this.#handle.datasync();
+    return datasync(this.#handle.fd);
   }
 
   datasyncSync(): void {
@@ -98,6 +121,10 @@ class NodeFile implements DiskFile {
 
   stat(): Promise<FileStatus> {
     return this.#handle.stat();
+  }
+
+  chown(uid: number, gid: number): Promise<void> {
+    return chown(this.#handle.fd, uid, gid);
   }
 
   close(): Promise<void> {
@@ -118,6 +145,10 @@ export const nodeDisk: Disk = {
   renameSync,
   link: (path, name) => fs.link(path, name),
   remove: (path) => fs.rm(path),
+  utimes: (path, time) => fs.utimes(path, time / 1_000, time / 1_000),
+  hold,
+  isHeld,
+  keeper,
 };
 
 /** Returns the code of an error of the file system, such as `ENOENT`. */
@@ -164,6 +195,30 @@ export async function targetOf(disk: Disk, path: string): Promise<string> {
   throw Object.assign(new Error(`ELOOP: too many symbolic links encountered, open '${path}'`), {
     code: "ELOOP",
   });
+}
+
+/**
+ * Refuses what is at `path` if it is neither a file nor a folder, which the
+ * system refuses itself: whoever opens a pipe waits for its other end.
+ */
+export async function checkIsFile(disk: Disk, path: string, cannot: string): Promise<void> {
+  const status = await disk.stat(path).catch((error) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+  });
+  if (!status || status.isFile() || status.isDirectory()) return;
+  throw refused(TypeError, cannot, "path must be that of a file, not of a pipe or device", path);
+}
+
+/** Gives a new file the owner of the one at `path`, which it is to replace. Root can do that. */
+export async function keepOwner(disk: Disk, file: DiskFile, path: string): Promise<void> {
+  const before = await disk.stat(path).catch((error) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+  });
+  if (!before) return;
+  const { uid, gid } = await file.stat();
+  if (before.uid === uid && before.gid === gid) return;
+  // Others may not give a file away.
+  await file.chown(before.uid, before.gid).catch(() => {});
 }
 
 /** How file systems say that a folder cannot be synced there. */

@@ -23,13 +23,14 @@
  * @module
  */
 import process from "node:process";
-import type { LembroStore } from "../types.ts";
+import type { Port } from "../core/port.ts";
+import type { LembroMethods } from "../types.ts";
 import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, failure, refusedOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
-import { type JournalStats, JournalWriter } from "./journal_writer.ts";
-import { readSecrets, type Secrets } from "./sealing.ts";
+import { type JournalSettings, type JournalStats, JournalWriter } from "./journal_writer.ts";
+import { readSecrets } from "./sealing.ts";
 import { shared } from "./shared.ts";
 
 export type { JournalStats };
@@ -76,6 +77,14 @@ export interface JournalOptions {
    * @default {false}
    */
   plain?: boolean;
+  /**
+   * How long to wait for another process to close the file, in milliseconds, 0 or
+   * more: for reloads and deploys that start the new process before the old one
+   * has ended.
+   *
+   * @default {0}
+   */
+  wait?: number | undefined;
 }
 
 /**
@@ -100,14 +109,17 @@ export interface Journal {
    * Writes what has changed, without waiting for the interval, and waits until
    * it is on the disk.
    *
-   * @throws What the file system says. The changes are kept, and writing is tried again.
+   * @throws What the file system says, or an error with the code `ERR_LEMBRO_JOURNAL_WRITE` if the
+   * disk does not answer for 3 seconds. The changes are kept, and writing is tried again.
    */
   flush(): Promise<void>;
   /**
    * Writes what has changed, closes the file and releases its lock. The store
    * stays usable; what changes in it later is not written. May be called twice.
    *
-   * @throws What the file system says. The file is closed nevertheless.
+   * @throws What the file system says. The file is closed nevertheless. If the disk does not answer
+   * for 3 seconds, an error with the code `ERR_LEMBRO_JOURNAL_WRITE`; then it is closed, and its lock
+   * released, when it answers.
    */
   close(): Promise<void>;
   /** Returns how the journal is. */
@@ -126,11 +138,12 @@ function finish(): void {
 
 class OpenJournal implements Journal {
   readonly #writer: JournalWriter;
-  readonly #closed: () => void;
+  readonly #port: Port;
 
-  constructor(writer: JournalWriter, closed: () => void) {
+  constructor(writer: JournalWriter, port: Port) {
     this.#writer = writer;
-    this.#closed = closed;
+    this.#port = port;
+    port.closeWith(() => this.close());
     if (open.size === 0) process.on("beforeExit", finish);
     open.add(writer);
   }
@@ -145,7 +158,8 @@ class OpenJournal implements Journal {
     } finally {
       if (open.delete(this.#writer)) {
         if (open.size === 0) process.off("beforeExit", finish);
-        this.#closed();
+        this.#port.closeWith(undefined);
+        shared().journaled.delete(this.#port);
       }
     }
   }
@@ -166,11 +180,13 @@ class OpenJournal implements Journal {
  * A file that is there is replayed first: each session comes back with its data,
  * rank, creation, user, the life it has left, and its place in the order of its
  * last save or touch. What has expired stays away, and is announced by `expire`
- * events. If the store is too small, its ranks decide. What it has already stays, and is written too. Open the
- * journal before the app listens.
+ * events. If the store is too small, its ranks decide. What it has already stays, and is written too.
+ * A session has the user that it was saved with; the option `user` is asked for those that had none,
+ * and one on which it throws is left out, which an `error` event says. Open the journal before the app
+ * listens: what is destroyed, revoked or cleared before it is open stays away all the same.
  *
  * From then on every change is on the disk within `interval` milliseconds. The
- * callbacks and promises of `destroy`, `revoke` and `clear` wait for the disk:
+ * callbacks and promises of `destroy`, `revokeUser` and `clear` wait for the disk:
  * a logout that was answered holds, even if the power fails right after it.
  *
  * If the disk fails, the app goes on from memory. The store emits one `error`
@@ -178,8 +194,11 @@ class OpenJournal implements Journal {
  * warning of the process, and one `recover` event when the file is complete
  * again. Meanwhile writing is tried again, and answers wait for 3 seconds at most.
  *
- * A lock beside the file keeps out other processes of the same machine, but not
- * those of another one: a network file system is no place for a journal.
+ * A lock beside the file keeps out other processes, also those of other
+ * containers, for as long as this one lives. With the option `wait` a new process
+ * waits for the old one to close the file. A network file system is no place for a
+ * journal. If somebody takes the lock away, nothing is written any more, and the
+ * store emits an `error` event with the code `ERR_LEMBRO_JOURNAL_LOST`.
  *
  * ```ts
  * import { assertEquals, assertRejects } from "@std/assert";
@@ -212,7 +231,7 @@ class OpenJournal implements Journal {
  * @throws What the file system says, as `ENOENT` if there is no such folder.
  */
 export async function openJournal(
-  store: LembroStore,
+  store: LembroMethods,
   path: string | URL,
   options?: JournalOptions,
 ): Promise<Journal> {
@@ -225,23 +244,25 @@ export async function openJournal(
     throw failure(TypeError, "ERR_LEMBRO_ARGUMENT", message);
   }
   journaled.add(port);
-  const closed = () => void journaled.delete(port);
   try {
     const writer = await JournalWriter.open(nodeDisk, port, where, settings);
-    return new OpenJournal(writer, closed);
+    return new OpenJournal(writer, port);
   } catch (error) {
-    closed();
+    journaled.delete(port);
     throw error;
   }
 }
 
-function checkedOptions(given: JournalOptions = {}): Secrets & { interval: number } {
-  checkOptions(OPEN, given, ["interval", "secret", "plain"], true);
-  const { interval = 1_000 } = given;
+function checkedOptions(given: JournalOptions = {}): JournalSettings {
+  checkOptions(OPEN, given, ["interval", "secret", "plain", "wait"], true);
+  const { interval = 1_000, wait = 0 } = given;
   const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
   if (typeof interval !== "number") throw refusedOption(TypeError, OPEN, rule, interval);
   if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {
     throw refusedOption(RangeError, OPEN, rule, interval);
   }
-  return { interval, ...readSecrets(OPEN, given) };
+  const waitRule = "wait must be a number of milliseconds, 0 or more";
+  if (typeof wait !== "number") throw refusedOption(TypeError, OPEN, waitRule, wait);
+  if (!(wait >= 0)) throw refusedOption(RangeError, OPEN, waitRule, wait);
+  return { interval, wait, ...readSecrets(OPEN, given) };
 }

@@ -1,14 +1,17 @@
 import { dirname } from "node:path";
-import { clearTimeout, setTimeout } from "node:timers";
+import process from "node:process";
+import timers from "node:timers";
 import type { Port } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
-import { now } from "../util/time.ts";
+import { monotonicNow, now } from "../util/time.ts";
 import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
 import {
+  checkIsFile,
   closing,
   codeOf,
   type Disk,
   type DiskFile,
+  keepOwner,
   removeLeftovers,
   renamePatiently,
   secondName,
@@ -19,16 +22,17 @@ import {
 } from "./disk.ts";
 import { Loader } from "./loader.ts";
 import { Lock, LockedError } from "./lock.ts";
+import { DiskWatch, Outage, PATIENCE, unanswered, UNWRITTEN } from "./outage.ts";
 import { type Rows, writeRows } from "./rows.ts";
-import { Changes, Scan } from "./scan.ts";
+import { Changes, Scan, TOO_MANY } from "./scan.ts";
 import type { Secrets } from "./sealing.ts";
 
 /** The code of the error for a file that is damaged, or no journal of this store. */
 const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
 /** The code of the error for a journal that is open already. */
 const IN_USE = "ERR_LEMBRO_JOURNAL_IN_USE";
-/** The code of the event when the journal cannot be written. */
-const UNWRITTEN = "ERR_LEMBRO_JOURNAL_WRITE";
+/** The code of the event when somebody else has taken the lock: nothing is written any more. */
+const LOST = "ERR_LEMBRO_JOURNAL_LOST";
 
 const OPEN = "open journal";
 const PURPOSE: Purpose = { cannot: OPEN, code: BAD_JOURNAL, kind: "journal" };
@@ -39,25 +43,18 @@ const SMALL = 2 ** 18;
 /** How many changes are written before their time has come, to keep the memory for them small. */
 const MANY = 5_000;
 
-/** More changes than these are not kept for a disk that fails: the file is written anew then. */
-const TOO_MANY = 100_000;
-
 /** So few changes may be caught up with while nothing else is written. */
 const FEW = 200;
 
 /** How often a compaction catches up with a store that is in use before it makes the others wait. */
 const ROUNDS = 10;
 
-/** How long an answer waits for a disk that is in trouble, in milliseconds. */
-const PATIENCE = 3_000;
-
 /** How long to wait after the disk has failed, in milliseconds: twice as long each time. */
 const FIRST_RETRY = 100;
 const LAST_RETRY = 5_000;
 
-/** What a lock leaves behind its path if its process was killed in the middle of taking it. */
-const LOCK_LEFTOVER = /^(\.after)?\.[\da-f-]{36}$/;
-const HOUR = 60 * 60 * 1000;
+/** The codes of a disk that is full: an app starts nevertheless, with what is there. */
+const FULL = ["ENOSPC", "EDQUOT"];
 
 /** The size of a session in a file that is not known yet, for each byte of it in the store. */
 const USUAL_RATIO = 0.6;
@@ -66,6 +63,9 @@ const ROW_OVERHEAD = 200;
 
 /** Stands for the error of work that was given up because the journal is closed. */
 const CLOSED = Symbol("closed");
+
+/** Stands for the error of a file that was written for nothing: too much has changed meanwhile. */
+const VOID = Symbol("void");
 
 /**
  * How a journal is, and what it has done since it was opened.
@@ -100,36 +100,16 @@ export interface JournalStats {
   errors: number;
   /** What it failed with last. */
   lastError: Error | undefined;
-  /** Whether the file cannot be written at the moment. */
+  /** Whether the file cannot be written or compacted at the moment, or the disk does not answer. */
   isFailing: boolean;
 }
 
-/** Something that fails for a while: told once when it begins, and once when it is over. */
-class Outage {
-  readonly #port: Port;
-  readonly #over: string;
-  /** When it began, in milliseconds since the epoch. */
-  since: number | undefined;
-
-  constructor(port: Port, over: string) {
-    this.#port = port;
-    this.#over = over;
-  }
-
-  begin(message: string, cause: unknown): void {
-    if (this.since !== undefined) return;
-    this.since = now();
-    this.#port.announce(
-      "error",
-      failure(Error, UNWRITTEN, message, { cause }),
-    );
-  }
-
-  end(): void {
-    if (this.since === undefined) return;
-    this.since = undefined;
-    this.#port.announce("recover", this.#over);
-  }
+/** How a journal is opened. */
+export interface JournalSettings extends Secrets {
+  /** In milliseconds. */
+  readonly interval: number;
+  /** How long to wait for another process to close the file, in milliseconds. */
+  readonly wait?: number;
 }
 
 /** Keeps the file of a store up to date. */
@@ -152,7 +132,7 @@ export class JournalWriter {
   /** The write that is under way, and the one that is to follow. */
   #current: Promise<void> | undefined;
   #next: Promise<void> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof timers.setTimeout> | undefined;
   /** When the oldest change came that is not in the file, and that is being written. */
   #oldest: number | undefined;
   #oldestWriting: number | undefined;
@@ -162,19 +142,21 @@ export class JournalWriter {
   #isLost = true;
   /** Whether the name of the file may not be on the disk. */
   #isUnnamed = false;
-  /** Whether the store takes a row of the file at this moment. */
-  #isLoading = false;
+  /** What is thrown once somebody else has the file. */
+  #lost: Error | undefined;
+  /** Whether the file has been replayed. */
+  #isOpen = false;
   #retryAfter = FIRST_RETRY;
   #isRetrying = false;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof timers.setTimeout> | undefined;
   /** Called when the disk works again. */
   #waiting: (() => void)[] = [];
   #compaction: Promise<void> | undefined;
   #noCompactionBefore = 0;
   /** The size of a whole file for each byte in the store. */
   #ratio = USUAL_RATIO;
-  readonly #writing: Outage;
-  readonly #compacting: Outage;
+  readonly #outage: Outage;
+  readonly #watch: DiskWatch;
   #closing: Promise<void> | undefined;
   #isClosed = false;
   #futile = 0;
@@ -190,25 +172,31 @@ export class JournalWriter {
     lock: Lock,
     interval: number,
     secrets: Secrets,
+    loader: Loader,
   ) {
-    this.#disk = disk;
+    this.#outage = new Outage(port, path);
+    this.#watch = new DiskWatch(() => this.#hangs());
+    this.#disk = this.#watch.over(disk);
     this.#port = port;
     this.#path = path;
     this.#lock = lock;
     this.#interval = interval;
     this.#secrets = secrets;
-    this.#writing = new Outage(port, `Journal ${path} is written again`);
-    this.#compacting = new Outage(port, `Journal ${path} is compacted again`);
+    lock.onLost = () => this.#lose();
     const noted = () => this.#noted();
     const changes = this.#changes;
     this.#stopObserving = port.observe({
-      upsert: (entry) => {
-        if (this.#isLoading) return;
-        changes.upsert(entry);
+      upsert: (entry, isDataSame) => {
+        if (loader.isEntering) return;
+        changes.upsert(entry, isDataSame);
         noted();
       },
       delete(entry, reason) {
         changes.delete(entry, reason);
+        noted();
+      },
+      end(sid) {
+        changes.end(sid);
         noted();
       },
       truncate() {
@@ -223,32 +211,55 @@ export class JournalWriter {
     disk: Disk,
     port: Port,
     path: string,
-    { interval, ...secrets }: Secrets & { interval: number },
+    { interval, wait, ...secrets }: JournalSettings,
   ): Promise<JournalWriter> {
-    const target = await targetOf(disk, path);
-    const lock = await lockOf(disk, target);
-    const writer = new JournalWriter(disk, port, target, lock, interval, secrets);
+    // At once: what is destroyed while the file is read must not come back from it.
+    const loader = new Loader(port);
+    let opened!: (writer: JournalWriter | undefined) => void;
+    const opening = new Promise<JournalWriter | undefined>((resolve) => opened = resolve);
+    port.confirmBy(async () => {
+      const writer = await opening;
+      await (writer && writer.#confirm());
+    });
     try {
-      await removeLeftovers(disk, target, TEMPORARY, Infinity);
-      await removeLeftovers(disk, `${target}.lock`, LOCK_LEFTOVER, now() - HOUR);
-      await writer.#replay();
+      const target = await targetOf(disk, path);
+      await checkIsFile(disk, target, OPEN);
+      const lock = await lockOf(disk, target, wait);
+      const writer = new JournalWriter(disk, port, target, lock, interval, secrets, loader);
+      try {
+        await removeLeftovers(disk, target, TEMPORARY, Infinity);
+        await writer.#exclusive(() => writer.#replay(loader));
+      } catch (error) {
+        writer.#stop();
+        await writer.#writer?.file.close().catch(() => {});
+        await lock.release().catch(() => {});
+        throw error;
+      }
+      opened(writer);
+      writer.#answers();
+      writer.#noted();
+      writer.#considerCompaction();
+      return writer;
     } catch (error) {
-      writer.#stop();
-      await writer.#writer?.file.close().catch(() => {});
-      await lock.release();
+      port.confirmBy(undefined);
+      opened(undefined);
       throw error;
+    } finally {
+      loader.stop();
     }
-    return writer;
   }
 
   /** Waits until all that has changed is on the disk. */
   async flush(): Promise<void> {
-    await this.#commit();
+    await this.#watch.orHang(this.#commit());
   }
 
-  /** Writes what is left to write, and gives the file up. */
+  /**
+   * Writes what is left to write, and gives the file up: once the disk answers,
+   * if it hangs. Nobody else may have the file before.
+   */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#watch.orHang(this.#close()).finally(() => this.#stop());
   }
 
   /**
@@ -256,7 +267,7 @@ export class JournalWriter {
    * After some failures it may end without.
    */
   async finish(): Promise<void> {
-    if (this.#isUpToDate || this.#futile > 2) return;
+    if (this.#lost || this.#isUpToDate || this.#futile > 2) return;
     await this.#commit().catch(() => this.#futile++);
   }
 
@@ -265,16 +276,16 @@ export class JournalWriter {
     return {
       bytes: this.#writer?.bytes ?? 0,
       pending: this.#changes.size,
-      lag: oldest === undefined ? 0 : now() - oldest,
+      lag: oldest === undefined ? 0 : monotonicNow() - oldest,
       lastSync: this.#lastSync === undefined ? undefined : new Date(this.#lastSync),
       compactions: this.#compactions,
       errors: this.#errors,
       lastError: this.#lastError,
-      isFailing: this.#writing.since !== undefined,
+      isFailing: this.#outage.isOn || this.#lost !== undefined,
     };
   }
 
-  async #replay(): Promise<void> {
+  async #replay(loader: Loader): Promise<void> {
     const hadSessions = this.#port.size > 0;
     const reader = await BlockReader.open(
       this.#disk,
@@ -287,35 +298,24 @@ export class JournalWriter {
     });
     let isComplete = false;
     if (reader) {
-      const omitted = await closing(reader, () => this.#load(reader));
+      await closing(reader, () => loader.read(reader));
+      const { omitted } = await loader.enter(reader, (entry) => {
+        // By a clock that may have been wrong: it stays away all the same.
+        this.#changes.delete(entry, "expire");
+        this.#port.announceExpired(entry);
+      });
       // What the store has not taken must not come back from the file later.
       isComplete = omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
     }
-    if (reader && isComplete) await this.#resume(reader);
-    else await this.#rewrite((swap) => swap());
-    this.#port.confirmBy(() => this.#confirm());
-    this.#noted();
-    this.#considerCompaction();
-  }
-
-  /** Brings the sessions of the file to the store. Returns how many it has not taken. */
-  async #load(reader: BlockReader): Promise<number> {
-    const loader = new Loader(this.#port, reader);
-    await loader.readAll();
-    const loaded = await loader.enter((prepared) => {
-      this.#isLoading = true;
-      try {
-        return this.#port.admit(prepared);
-      } finally {
-        this.#isLoading = false;
-      }
-    }, (row) => {
-      if (this.#port.find(row.sid)) return;
-      // The next start must not announce it again.
-      this.#changes.delete(row, "evict");
-      this.#port.announceExpired(row);
-    });
-    return loaded.omitted;
+    try {
+      if (reader && isComplete) await this.#resume(reader);
+      else await this.#rewrite((swap) => swap());
+    } catch (error) {
+      if (!FULL.includes(codeOf(error) ?? "")) throw error;
+      this.#isLost = true;
+      this.#failed(error as Error);
+    }
+    this.#isOpen = true;
   }
 
   async #resume(reader: BlockReader): Promise<void> {
@@ -337,20 +337,18 @@ export class JournalWriter {
 
   /** Something has changed that is not in the file yet. */
   #noted(): void {
-    if (!this.#writer || this.#changes.isEmpty || this.#isClosed) return;
-    this.#oldest ??= now();
+    if (!this.#isOpen || this.#changes.isEmpty || this.#isClosed) return;
+    this.#oldest ??= monotonicNow();
     this.#futile = 0;
-    if (this.#isRetrying) {
-      if (this.#changes.size > TOO_MANY) {
-        this.#changes.take();
-        this.#isLost = true;
-      }
-      return;
+    if (this.#changes.size > TOO_MANY) {
+      this.#changes.take();
+      this.#isLost = true;
     }
+    if (this.#isRetrying) return;
     if (this.#changes.size === MANY) this.#commit().catch(() => {});
     if (this.#timer) return;
     // The other half is for the disk.
-    this.#timer = setTimeout(() => {
+    this.#timer = timers.setTimeout(() => {
       this.#timer = undefined;
       this.#commit().catch(() => {});
     }, this.#interval / 2);
@@ -367,12 +365,13 @@ export class JournalWriter {
    * wait for it. Rejects if the disk fails; the changes are kept then.
    */
   #commit(): Promise<void> {
+    if (this.#lost) return Promise.reject(this.#lost);
     if (!this.#current) {
       if (this.#isUpToDate) return Promise.resolve();
       this.#current = this.#exclusive(() => this.#write()).finally(() => this.#current = undefined);
       return this.#current;
     }
-    if (this.#changes.isEmpty) return this.#current;
+    if (this.#changes.isEmpty && !this.#isLost) return this.#current;
     return this.#next ??= this.#current.catch(() => {}).then(() => {
       this.#next = undefined;
       return this.#commit();
@@ -398,8 +397,6 @@ export class JournalWriter {
       await writeRows(writer, taken.rows(this.#port));
       await writer.sync();
       await this.#checkPath();
-      // While it was written, more has changed than is kept.
-      if (this.#isLost) throw failure(Error, UNWRITTEN, "the file has to be written anew");
     } catch (error) {
       this.#isTorn = true;
       if (taken) this.#takeBack(taken);
@@ -420,6 +417,7 @@ export class JournalWriter {
 
   /** Somebody may have removed the file, cut it off, or put another one in its place. */
   async #checkPath(): Promise<void> {
+    await this.#checkLock();
     const { ino, dev, size } = await this.#disk.stat(this.#path).catch((error) => {
       this.#isLost ||= codeOf(error) === "ENOENT";
       throw error;
@@ -430,8 +428,29 @@ export class JournalWriter {
     throw failure(Error, UNWRITTEN, `${this.#path} was changed by somebody else`);
   }
 
+  /** Somebody else has the file if its lock is gone. */
+  async #checkLock(): Promise<void> {
+    if (this.#lost || !await this.#lock.isHeld()) throw this.#lose();
+  }
+
+  /** Stops writing for good: what is at the path now is somebody else's. */
+  #lose(): Error {
+    if (this.#lost) return this.#lost;
+    const rule = `its lock must stay where it is: received ${this.#path} without it: nothing is ` +
+      "written to it any more; restart the app";
+    this.#lost = failure(Error, LOST, `Cannot write journal: ${rule}`);
+    this.#lastError = this.#lost;
+    this.#stop();
+    timers.clearTimeout(this.#retry);
+    this.#changes.take();
+    this.#release();
+    this.#port.announce("error", this.#lost);
+    return this.#lost;
+  }
+
   /** Makes the file one that can be written to, after the disk has failed. */
   async #repair(): Promise<void> {
+    if (this.#isTorn || this.#isLost) await this.#checkLock();
     if (this.#isTorn && !this.#isLost) await this.#reopen();
     if (this.#isLost) await this.#rewrite((swap) => swap());
     if (this.#isUnnamed) await this.#name();
@@ -464,20 +483,28 @@ export class JournalWriter {
     this.#lastSync = now();
     this.#retryAfter = FIRST_RETRY;
     this.#isRetrying = false;
-    this.#writing.end();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const attempt of waiting) attempt();
+    this.#outage.end("write");
+    this.#answers();
+    this.#release();
     this.#considerCompaction();
   }
 
+  /** Lets those go on that wait for the disk. */
+  #release(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const attempt of waiting) attempt();
+  }
+
   #failed(error: Error): void {
+    if (this.#lost) return;
     this.#errors++;
     this.#lastError = error;
-    this.#writing.begin(`Cannot write journal: ${error.message}`, error);
+    this.#outage.begin("write", error);
+    this.#answers();
     this.#isRetrying = true;
     if (this.#isClosed || this.#retry) return;
-    this.#retry = setTimeout(() => {
+    this.#retry = timers.setTimeout(() => {
       this.#retry = undefined;
       this.#commit().catch(() => {});
     }, this.#retryAfter);
@@ -487,18 +514,16 @@ export class JournalWriter {
 
   /** What the answers of `destroy`, `revoke` and `clear` wait for: at most {@linkcode PATIENCE}. */
   #confirm(): Promise<void> {
-    if (this.#isUpToDate) return Promise.resolve();
-    const { since } = this.#writing;
-    const patience = since === undefined ? PATIENCE : since + PATIENCE - now();
+    if (this.#lost || this.#isUpToDate) return Promise.resolve();
+    const patience = PATIENCE - this.#outage.age;
     if (patience <= 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        const slow = failure(Error, UNWRITTEN, `the disk has not answered for ${PATIENCE} ms`);
-        this.#writing.begin(`Cannot write journal: ${slow.message}`, slow);
+      const timer = timers.setTimeout(() => {
+        this.#outage.begin("write", unanswered());
         resolve();
       }, patience);
       const done = () => {
-        clearTimeout(timer);
+        timers.clearTimeout(timer);
         resolve();
       };
       const attempt = () => {
@@ -512,10 +537,11 @@ export class JournalWriter {
 
   /** Compacts the file in the background if it has become too large. */
   #considerCompaction(): void {
-    if (this.#compaction || this.#isClosed || this.#isRetrying) return;
-    const bytes = this.#writer!.bytes;
+    if (this.#compaction || this.#isClosed || this.#isRetrying || !this.#writer) return;
+    const { bytes } = this.#writer;
     if (
-      bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight || now() < this.#noCompactionBefore
+      bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight ||
+      monotonicNow() < this.#noCompactionBefore
     ) {
       return;
     }
@@ -535,15 +561,25 @@ export class JournalWriter {
     try {
       await this.#rewrite((swap) => this.#exclusive(swap));
       this.#compactions++;
-      this.#noCompactionBefore = 0;
-      this.#compacting.end();
     } catch (error) {
-      if (error === CLOSED) return;
-      this.#noCompactionBefore = now() + LAST_RETRY;
+      if (error === CLOSED || this.#lost) return;
+      this.#noCompactionBefore = monotonicNow() + LAST_RETRY;
       this.#errors++;
       this.#lastError = error as Error;
-      this.#compacting.begin(`Cannot compact journal: ${(error as Error).message}`, error);
+      this.#outage.begin("compact", error as Error);
+    } finally {
+      this.#answers();
     }
+  }
+
+  /** The disk has not answered a call for some seconds. */
+  #hangs(): void {
+    if (this.#isOpen && !this.#isClosed) this.#outage.begin("answer", unanswered());
+  }
+
+  /** Work with the file has come to its end. */
+  #answers(): void {
+    if (!this.#watch.isHanging) this.#outage.end("answer");
   }
 
   /**
@@ -554,10 +590,11 @@ export class JournalWriter {
   async #rewrite(exclusive: (swap: () => Promise<void>) => Promise<void>): Promise<void> {
     const temporary = temporaryOf(this.#path);
     const { serializer } = this.#port.options;
-    const scan = new Scan(this.#port);
+    const scan = new Scan(this.#port, TOO_MANY);
     let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(temporary, "wx", 0o600);
+      await keepOwner(this.#disk, file, this.#path);
       const writer = await BlockWriter.create(file, {
         kind: "journal",
         serializer,
@@ -575,6 +612,7 @@ export class JournalWriter {
         await file.close().catch(() => {});
         await this.#disk.remove(temporary).catch(() => {});
       }
+      if (error === VOID) return await this.#rewrite(exclusive);
       throw error;
     } finally {
       scan.stop();
@@ -582,16 +620,20 @@ export class JournalWriter {
   }
 
   async #swap(writer: BlockWriter, scan: Scan, temporary: string): Promise<void> {
-    const since = now();
+    const since = monotonicNow();
     await writeRows(writer, scan.changed());
+    if (scan.isVoid) throw VOID;
     await writer.mark();
     await writer.sync();
     await this.#identify(writer.file);
     const removeOld = await secondName(this.#disk, this.#path);
-    await renamePatiently(this.#disk, temporary, this.#path).catch(async (error) => {
+    try {
+      await this.#checkLock();
+      await renamePatiently(this.#disk, temporary, this.#path);
+    } catch (error) {
       await removeOld();
       throw error;
-    });
+    }
     const before = this.#writer;
     this.#writer = writer;
     this.#isLost = this.#isTorn = false;
@@ -607,6 +649,9 @@ export class JournalWriter {
     await before?.file.close().catch(() => {});
     await removeOld();
     await this.#name();
+    // By whichever way: it is as compact as it can be.
+    this.#noCompactionBefore = 0;
+    this.#outage.end("compact");
   }
 
   /** Gives up when the journal is being closed. */
@@ -620,8 +665,9 @@ export class JournalWriter {
   }
 
   #stop(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    timers.clearTimeout(this.#timer);
     this.#stopObserving();
     this.#port.confirmBy(undefined);
   }
@@ -633,27 +679,43 @@ export class JournalWriter {
       await this.#compaction;
       // What has come in between, or what could not be written.
       await this.#commit();
-      await this.#exclusive(async () => {
-        await this.#writer!.mark();
-        await this.#writer!.sync();
-      });
+      await this.#exclusive(() => this.#end());
     } finally {
-      clearTimeout(this.#retry);
-      for (const attempt of this.#waiting) attempt();
-      await this.#writer!.file.close().catch(() => {});
+      timers.clearTimeout(this.#retry);
+      this.#release();
+      await this.#writer?.file.close().catch(() => {});
       await this.#lock.release().catch(() => {});
     }
   }
-}
 
-async function lockOf(disk: Disk, target: string): Promise<Lock> {
-  try {
-    return await Lock.acquire(disk, `${target}.lock`);
-  } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
-    const { pid } = error;
-    const message = `Cannot ${OPEN}: ${target} must not be open already: received one that ` +
-      `process ${pid} has locked with ${target}.lock`;
-    throw failure(Error, IN_USE, message, { pid });
+  async #end(): Promise<void> {
+    try {
+      await this.#checkPath();
+    } catch (error) {
+      if (this.#lost || !this.#isLost) throw error;
+      await this.#repair();
+    }
+    await this.#writer!.mark();
+    await this.#writer!.sync();
   }
 }
+
+async function lockOf(disk: Disk, target: string, wait: number | undefined): Promise<Lock> {
+  try {
+    return await Lock.acquire(disk, target, { wait });
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
+    const { pid, isOwn } = error;
+    const holder = isOwn
+      ? `this very process, ${pid}, has open: close the other journal first, as when a hot ` +
+        "reload runs the app's modules again"
+      : pid === process.pid
+      ? `process ${pid} of another container has open, or another thread of this process: ${HELP}`
+      : `process ${pid} has open: ${HELP}`;
+    const rule = `${target} must not be open already: received one that ${holder}`;
+    throw failure(Error, IN_USE, `Cannot ${OPEN}: ${rule}`, { pid });
+  }
+}
+
+/** What to do about a journal that another process has open. */
+const HELP = "end that one first, or let this one wait for it with the option wait";

@@ -1,177 +1,260 @@
 /**
- * A lock file: one process writes a file, and one store of it.
+ * The lock of a file: one process writes it, and one store of that process.
  *
- * The lock names its holder: the process and when that started, so that another
- * program that has got the same number later is not taken for it. It is created
- * whole, by a second name for a file that was written before.
+ * Whoever wants the lock puts a lock file of its own beside the file, and then
+ * looks for those of others. Whoever finds no other that is alive has the lock.
+ * Of two that come at the same moment at least one sees the other; the later
+ * one leaves. No name is used twice, so a dead lock file stays dead, and anyone
+ * can remove it.
  *
- * The lock of a dead holder is replaced by a rename, and only by whoever holds
- * the right to do so: a lock file of its own, named after the token of the dead
- * holder. It becomes the new lock. So of several processes one wins, and none
- * can take away the lock of another that is alive. Whoever dies with that right
- * is succeeded in the same way.
- *
- * Only processes of the same machine are seen, and of the same container.
+ * A lock file is something that the kernel keeps for as long as its process
+ * lives, and that every container sees: a listening socket, in Deno a locked
+ * file. It gets its name when it is alive already. The holder renews its time
+ * every second. Whoever cannot ask the kernel watches that: there may be no
+ * sockets, the path may be too long for one, permissions may be missing, or it
+ * is the kernel of another machine that knows.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
-import { closing, codeOf, type Disk } from "./disk.ts";
+import { clearInterval, setInterval } from "node:timers";
+import { setTimeout } from "node:timers/promises";
+import { now } from "../util/time.ts";
+import { closing, codeOf, type Disk, type Hold, removeLeftovers } from "./disk.ts";
+import { shared } from "./shared.ts";
 
-/** Who holds a lock. */
-interface Holder {
+/** How often a holder renews its lock file, in milliseconds. */
+const BEAT = 1_000;
+/** A holder that nobody can ask is dead after so many milliseconds without that. */
+const SILENCE = 5_000;
+/** How often that is looked for, in milliseconds. */
+const LOOK = 100;
+/** How often a lock that somebody else holds is tried again, in milliseconds. */
+const RETRY = 100;
+/** How often a later one that came at the same moment is given the time to leave, in milliseconds. */
+const YIELD = 25;
+const MAX_YIELDS = 40;
+
+/** Who keeps a lock file alive if it is no kernel: only its time tells. */
+const NOBODY = "time";
+
+/** Behind `<file>.lock`: when it was wanted, the process, who keeps it alive, and chance. */
+const NAME = /^\.[0-9a-z]{8,}-(\d+)-([0-9a-z]+)-([0-9a-f]{12})$/;
+/** A lock file that is not alive yet. Nobody takes an hour for that. */
+const NEW = ".new";
+const LEFTOVER = /^\.[0-9a-z-]+\.new$/;
+const HOUR = 60 * 60 * 1000;
+
+/** A lock file. */
+interface LockFile {
+  readonly path: string;
+  /** The earlier one sorts first. */
+  readonly name: string;
   readonly pid: number;
-  /** Tells apart processes of the same number, where the system says when they started. */
-  readonly started?: string;
-  /** Tells apart the locks of one process. */
+  readonly keeper: string;
   readonly token: string;
+}
+
+/** How long to wait, in milliseconds. */
+export interface Patience {
+  /** For another holder to give the lock up. */
+  readonly wait?: number;
+  /** Without a sign of life of one that cannot be asked. */
+  readonly silence?: number;
 }
 
 /** Somebody else holds the lock. */
 export class LockedError extends Error {
-  /** The process that holds it. */
+  /** The process that holds it, by the number that it has where it runs. */
   readonly pid: number;
+  /** Whether it is this very process. */
+  readonly isOwn: boolean;
 
-  constructor(pid: number) {
-    super(`locked by process ${pid}`);
+  constructor({ pid, token, path }: LockFile) {
+    super(`locked by process ${pid} with ${path}`);
     this.pid = pid;
+    this.isOwn = shared().locks.has(token);
   }
 }
 
 /** A lock that is held. */
 export class Lock {
   readonly #disk: Disk;
-  readonly #path: string;
-  readonly #token: string;
+  readonly #file: LockFile;
+  readonly #hold: Hold | undefined;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isBeating = false;
+  /** Called when the lock file is gone. */
+  onLost: () => void = () => {};
 
-  private constructor(disk: Disk, path: string, token: string) {
+  private constructor(disk: Disk, file: LockFile, hold: Hold | undefined) {
     this.#disk = disk;
-    this.#path = path;
-    this.#token = token;
+    this.#file = file;
+    this.#hold = hold;
+    this.#timer = setInterval(() => void this.#beat(), BEAT);
+    this.#timer.unref();
+    shared().locks.add(file.token);
   }
 
   /**
-   * Takes the lock at `path`.
+   * Takes the lock of the file at `target`.
    *
-   * @throws {LockedError} If another process holds it, or this one already.
+   * @throws {LockedError} If somebody else still holds it after `wait` ms.
    */
-  static async acquire(disk: Disk, path: string): Promise<Lock> {
+  static async acquire(
+    disk: Disk,
+    target: string,
+    { wait = 0, silence = SILENCE }: Patience = {},
+  ): Promise<Lock> {
+    await removeLeftovers(disk, `${target}.lock`, LEFTOVER, now() - HOUR);
+    const start = performance.now();
+    const others = new Others(disk, target, silence);
+    for (;;) {
+      let other = await others.first();
+      if (!other) {
+        const lock = await Lock.#announce(disk, target, others.keeper);
+        other = await lock.#yieldTo(others).catch(async (error) => {
+          await lock.release();
+          throw error;
+        });
+        if (!other) return lock;
+        await lock.release();
+      }
+      if (performance.now() - start >= wait) throw new LockedError(other);
+      await setTimeout(RETRY);
+    }
+  }
+
+  /** Puts a lock file there. */
+  static async #announce(disk: Disk, target: string, kernel: string): Promise<Lock> {
     const { pid } = process;
-    const status = await statusOf(disk, pid);
-    if (!status) assertSignals(path);
-    const token = crypto.randomUUID();
-    const own = `${path}.${token}`;
-    const file = await disk.open(own, "wx", 0o600);
-    const holder: Holder = { pid, started: status?.started, token };
-    const text = Buffer.from(JSON.stringify(holder));
+    const token = crypto.randomUUID().slice(-12);
+    const since = now().toString(36).padStart(8, "0");
+    const nameOf = (keeper: string) => `.${since}-${pid}-${keeper}-${token}`;
+    const fresh = `${target}.lock${nameOf(kernel)}${NEW}`;
+    const hold = await disk.hold(fresh);
+    const keeper = hold ? kernel : NOBODY;
+    const path = `${target}.lock${nameOf(keeper)}`;
     try {
-      await closing(file, async () => {
-        await file.write(text, 0, text.length, 0);
-        // A power loss must not leave a lock that names nobody.
-        await file.sync();
-      });
-      await take(disk, path, path, own);
-    } finally {
-      await disk.remove(own);
-    }
-    return new Lock(disk, path, token);
-  }
-
-  /** Gives the lock up, unless somebody else has it by now. */
-  async release(): Promise<void> {
-    const holder = await holderOf(this.#disk, this.#path);
-    if (holder?.token === this.#token) await this.#disk.remove(this.#path);
-  }
-}
-
-/** Makes the file `own` the lock at `path`, or at `right`, which is the right to replace a lock. */
-async function take(disk: Disk, path: string, right: string, own: string): Promise<void> {
-  for (;;) {
-    try {
-      return await disk.link(own, right);
+      if (!hold) await closing(await disk.open(fresh, "wx", 0o600), () => Promise.resolve());
+      await disk.rename(fresh, path);
     } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    }
-    const holder = await holderOf(disk, right);
-    // It was given up at this moment.
-    if (!holder) continue;
-    if (await isAlive(disk, holder)) throw new LockedError(holder.pid);
-    const successor = `${path}.after.${holder.token}`;
-    await take(disk, path, successor, own);
-    // Nobody else can replace it now. But somebody may have done so before.
-    if ((await holderOf(disk, right))?.token === holder.token) {
-      return await disk.rename(successor, right);
-    }
-    await disk.remove(successor);
-  }
-}
-
-async function holderOf(disk: Disk, path: string): Promise<Holder | undefined> {
-  try {
-    const holder = JSON.parse(await disk.readText(path));
-    // Written by nobody of ours: whoever it was, it is not known to be dead.
-    if (typeof holder?.token !== "string") throw new SyntaxError("no holder");
-    return holder;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new Error(`Cannot lock: ${path} must be the lock of a journal: remove it if it is not`);
-  }
-}
-
-async function isAlive(disk: Disk, { pid, started }: Holder): Promise<boolean> {
-  const status = await statusOf(disk, pid);
-  if (status) return status.isRunning && (started === undefined || status.started === started);
-  return answers(pid);
-}
-
-/** What Linux says of a process; nothing on other systems, which have no `/proc`. */
-async function statusOf(
-  disk: Disk,
-  pid: number,
-): Promise<{ isRunning: boolean; started: string } | undefined> {
-  try {
-    const boot = await disk.readText("/proc/sys/kernel/random/boot_id");
-    const stat = await disk.readText(`/proc/${pid}/stat`).catch((error) => {
-      if (/ENOENT|ESRCH/.test(codeOf(error) ?? "")) return undefined;
+      await hold?.close();
+      await disk.remove(fresh).catch(() => {});
       throw error;
+    }
+    return new Lock(disk, { path, name: nameOf(keeper), pid, keeper, token }, hold);
+  }
+
+  /** Returns whoever else has the lock; nobody, if the others have left. */
+  async #yieldTo(others: Others): Promise<LockFile | undefined> {
+    for (let yields = 0;; yields++) {
+      const other = await others.first(this.#file);
+      if (!other) return await this.isHeld() ? undefined : this.#file;
+      if (other.name < this.#file.name || yields === MAX_YIELDS) return other;
+      await setTimeout(YIELD);
+    }
+  }
+
+  /** Whether nobody has taken the lock away. Fails if the disk does. */
+  async isHeld(): Promise<boolean> {
+    return await timeOf(this.#disk, this.#file.path) !== undefined;
+  }
+
+  /** Gives the lock up. */
+  async release(): Promise<void> {
+    clearInterval(this.#timer);
+    shared().locks.delete(this.#file.token);
+    try {
+      await removeIfThere(this.#disk, this.#file.path);
+    } finally {
+      await this.#hold?.close();
+    }
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    try {
+      await this.#disk.utimes(this.#file.path, now());
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" && shared().locks.has(this.#file.token)) this.onLost();
+    } finally {
+      this.#isBeating = false;
+    }
+  }
+}
+
+/** Those who have or want the lock of a file. */
+class Others {
+  readonly #disk: Disk;
+  readonly #target: string;
+  readonly #silence: number;
+  /** Dead lock files that could not be removed. */
+  readonly #dead = new Set<string>();
+  #keeper: string | undefined;
+
+  constructor(disk: Disk, target: string, silence: number) {
+    this.#disk = disk;
+    this.#target = target;
+    this.#silence = silence;
+  }
+
+  /** Who keeps a lock file of this process alive. */
+  get keeper(): string {
+    return this.#keeper!;
+  }
+
+  /** Returns the first one that is alive, and removes the lock files of the dead. */
+  async first(but?: LockFile): Promise<LockFile | undefined> {
+    this.#keeper ??= await this.#disk.keeper();
+    for (const file of await this.#all()) {
+      if (file.name === but?.name || this.#dead.has(file.name)) continue;
+      if (await this.#isAlive(file)) return file;
+      this.#dead.add(file.name);
+      await removeIfThere(this.#disk, file.path).catch(() => {});
+    }
+  }
+
+  async #all(): Promise<LockFile[]> {
+    const folder = dirname(this.#target);
+    const start = `${basename(this.#target)}.lock`;
+    const names = (await this.#disk.names(folder)).filter((name) => name.startsWith(start));
+    return names.sort().flatMap((whole) => {
+      const name = whole.slice(start.length);
+      const [, pid, keeper, token] = NAME.exec(name) ?? [];
+      if (token === undefined) return [];
+      return [{ path: join(folder, whole), name, pid: Number(pid), keeper, token }];
     });
-    if (stat === undefined) return { isRunning: false, started: "" };
-    // Behind the name of the program, which may have spaces and parentheses in it.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // A process that was killed stays there until its parent has taken notice.
-    const isRunning = !["Z", "X"].includes(fields[0]);
-    return { isRunning, started: `${boot.trim()} ${fields[19]}` };
-  } catch {
-    return undefined;
+  }
+
+  async #isAlive({ path, keeper }: LockFile): Promise<boolean> {
+    const isHeld = await this.#disk.isHeld(path);
+    // Another kernel knows nothing of it.
+    if (isHeld || isHeld === false && keeper === this.keeper) return isHeld;
+    const before = await timeOf(this.#disk, path);
+    for (let waited = 0; waited < this.#silence; waited += LOOK) {
+      await setTimeout(LOOK);
+      const time = await timeOf(this.#disk, path);
+      if (time === undefined) return false;
+      if (time !== before) return true;
+    }
+    return false;
   }
 }
 
-/**
- * Refuses where the runtime does not allow to ask for a process: nobody could
- * take over the lock then after a crash.
- */
-function assertSignals(path: string): void {
+/** When a lock file was renewed, in milliseconds since the epoch; nothing if it is gone. */
+async function timeOf(disk: Disk, path: string): Promise<number | undefined> {
   try {
-    // Any process but this one, for which Deno asks no permission.
-    process.kill(process.ppid, 0);
-  } catch (cause) {
-    if ((cause as Error).name !== "NotCapable") return;
-    throw new Error(
-      `Cannot lock ${path}: the process must be allowed to see whether another one is alive, ` +
-        "in Deno with --allow-run: received no such permission",
-      { cause },
-    );
-  }
-}
-
-/** Whether there is a process of this number; `true` if the system does not say. */
-function answers(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
+    return (await disk.lstat(path)).mtimeMs;
   } catch (error) {
-    return codeOf(error) !== "ESRCH";
+    if (codeOf(error) !== "ENOENT") throw error;
   }
+}
+
+async function removeIfThere(disk: Disk, path: string): Promise<void> {
+  await disk.remove(path).catch((error) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+  });
 }

@@ -1,6 +1,6 @@
 import { RANKS } from "../core/vault/entry.ts";
 import type { Entry, Observer, Port, Row } from "../core/port.ts";
-import { rowOf, type Rows } from "./rows.ts";
+import { rowOf, type Rows, touchOf } from "./rows.ts";
 
 /** How a session has changed: bits of a number. */
 type Change = number;
@@ -12,6 +12,11 @@ const MOVED: Change = 1;
 const LEFT: Change = 2;
 /** More than its place has changed. */
 const CHANGED: Change = 4;
+/** More than its place, its rank, its life and its cookie has changed. */
+const SAVED: Change = 8;
+
+/** More changes than these are not kept for a disk that fails: the file is written anew then. */
+export const TOO_MANY = 100_000;
 
 /** So many rows are written at once without anybody noticing. */
 const FEW = 500;
@@ -41,20 +46,32 @@ export class Changes implements Observer {
     return this.#hasEnded;
   }
 
-  upsert(entry: Entry): void {
-    const change = this.#changeOf(entry.sid) | CHANGED;
+  /** Whether a session has changed. */
+  has(sid: string): boolean {
+    return this.#changes.has(sid);
+  }
+
+  /** Forgets that a session has changed. */
+  forget(sid: string): void {
+    this.#changes.delete(sid);
+  }
+
+  upsert(entry: Entry, isDataSame?: boolean): void {
+    const change = this.#changeOf(entry.sid) | CHANGED | (isDataSame ? 0 : SAVED);
     // The last of its rank has moved there, or is new, or was there before, which is the same.
     if (!entry.next) this.#putLast(entry.sid, change | MOVED);
     else this.#changes.set(entry.sid, change);
   }
 
   delete({ sid }: { readonly sid: string }, reason: "destroy" | "evict" | "expire"): void {
-    if (reason === "expire") {
-      // The row that was written says when it expires.
-      if (!(this.#changeOf(sid) & CHANGED)) return void this.#changes.delete(sid);
-    }
     if (reason === "destroy") this.#hasEnded = true;
-    this.#putLast(sid, LEFT | CHANGED);
+    this.#putLast(sid, LEFT | CHANGED | SAVED);
+  }
+
+  /** A file may have what the store does not keep any more. */
+  end(sid: string): void {
+    this.#hasEnded = true;
+    this.#putLast(sid, LEFT | CHANGED | SAVED);
   }
 
   truncate(): void {
@@ -67,9 +84,9 @@ export class Changes implements Observer {
     this.#hasEnded = true;
   }
 
-  /** Notes that a session goes to the end of its rank. */
+  /** Notes that a session goes to the end of its rank, and may have no row yet. */
   moved(sid: string): void {
-    this.#putLast(sid, this.#changeOf(sid) | MOVED);
+    this.#putLast(sid, this.#changeOf(sid) | MOVED | SAVED);
   }
 
   /** Returns the changes so far, and begins anew. */
@@ -116,7 +133,8 @@ export class Changes implements Observer {
         const stays = (change & MOVED) === 0;
         // It has come back, but not to the place that it had.
         if (stays && change & LEFT) yield [sid];
-        yield rowOf(port.read(entry), stays);
+        const row = port.read(entry);
+        yield change & SAVED ? rowOf(row, stays) : touchOf(row, stays);
       }
       yield;
     }
@@ -143,13 +161,22 @@ export class Scan implements Observer {
   readonly #stop: () => void;
   /** What has changed since the start, or since this was taken. */
   readonly changes = new Changes();
+  readonly #limit: number;
+  #isVoid = false;
   /** Where the walk through a rank goes on, and where it ends. */
   #next: Entry | undefined;
   #end: Entry | undefined;
 
-  constructor(port: Port) {
+  /** @param limit How many changes are kept. */
+  constructor(port: Port, limit: number) {
     this.#port = port;
+    this.#limit = limit;
     this.#stop = port.observe(this);
+  }
+
+  /** Whether more has changed than is kept: what was written is of no use. */
+  get isVoid(): boolean {
+    return this.#isVoid;
   }
 
   /** Stops observing. */
@@ -199,14 +226,22 @@ export class Scan implements Observer {
     if (this.#next === entry) this.#goOn();
     if (this.#end === entry) this.#end = entry.prev;
     this.changes.moved(entry.sid);
+    this.#bound();
   }
 
-  upsert(entry: Entry): void {
-    this.changes.upsert(entry);
+  upsert(entry: Entry, isDataSame?: boolean): void {
+    this.changes.upsert(entry, isDataSame);
+    this.#bound();
   }
 
   delete(entry: Entry, reason: "destroy" | "evict" | "expire"): void {
     this.changes.delete(entry, reason);
+    this.#bound();
+  }
+
+  end(sid: string): void {
+    this.changes.end(sid);
+    this.#bound();
   }
 
   truncate(): void {
@@ -218,12 +253,24 @@ export class Scan implements Observer {
     this.changes.revoke();
   }
 
+  #bound(): void {
+    if (this.changes.size <= this.#limit) return;
+    this.#isVoid = true;
+    this.#next = undefined;
+    this.changes.take();
+    this.stop();
+  }
+
   #goOn(): void {
     this.#next = this.#next === this.#end ? undefined : this.#next?.next;
   }
 
   /** Nothing if it has expired, and leaves at this moment. */
   #rowOf(entry: Entry): Row | undefined {
-    return this.#port.find(entry.sid) === entry ? this.#port.read(entry) : undefined;
+    const isNoted = this.changes.has(entry.sid);
+    if (this.#port.find(entry.sid) === entry) return this.#port.read(entry);
+    // Nothing has been written of it.
+    if (!isNoted) this.changes.forget(entry.sid);
+    return undefined;
   }
 }

@@ -16,6 +16,8 @@ export interface Saves {
 interface Shared {
   /** The stores that have a journal. */
   readonly journaled: WeakSet<Port>;
+  /** The tokens of the locks that are held. */
+  readonly locks: Set<string>;
   /** How many saves of snapshots have started. */
   started: number;
   /** Those that are under way, by the file that they write. */
@@ -28,5 +30,10 @@ const SHARED: unique symbol = Symbol.for("express-lembro.persistence.1");
 export function shared(): Shared {
   // dnt-shim-ignore: dnt would put a proxy here, one for each build.
   const holder = globalThis as { [SHARED]?: Shared };
-  return holder[SHARED] ??= { journaled: new WeakSet(), started: 0, saves: new Map() };
+  return holder[SHARED] ??= {
+    journaled: new WeakSet(),
+    locks: new Set(),
+    started: 0,
+    saves: new Map(),
+  };
 }

@@ -21,11 +21,11 @@
  *
  * @module
  */
-import type { LembroStore } from "../types.ts";
+import type { LembroMethods } from "../types.ts";
 import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
-import { closing, nodeDisk } from "./disk.ts";
+import { checkIsFile, closing, nodeDisk } from "./disk.ts";
 import { Loader } from "./loader.ts";
 import { readSecrets } from "./sealing.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
@@ -78,7 +78,10 @@ export interface LoadedSnapshot {
   sessions: number;
   /** How many have expired since they were saved. */
   expired: number;
-  /** How many the store has no room for, or has under the same id already. */
+  /**
+   * How many the store has no room for, or has under the same id already, were
+   * signed out meanwhile, or made the option `user` throw.
+   */
   omitted: number;
 }
 
@@ -179,7 +182,7 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  * is as it was.
  */
 export async function saveSnapshot(
-  store: LembroStore,
+  store: LembroMethods,
   path: string | URL,
   options: SnapshotOptions = {},
 ): Promise<SavedSnapshot> {
@@ -224,7 +227,7 @@ export async function saveSnapshot(
  * @throws What the file system says, as `ENOENT` if there is no file.
  */
 export async function loadSnapshot(
-  store: LembroStore,
+  store: LembroMethods,
   path: string | URL,
   options: LoadSnapshotOptions = {},
 ): Promise<LoadedSnapshot> {
@@ -233,8 +236,14 @@ export async function loadSnapshot(
   checkOptions(LOAD, options, ["secret", "plain"], true);
   const secrets = readSecrets(LOAD, options);
   const { serializer } = port.options;
-  const reader = await BlockReader.open(nodeDisk, where, PURPOSE, serializer, secrets);
-  const loader = new Loader(port, reader);
-  await closing(reader, () => loader.readAll());
-  return await loader.enter();
+  // At once: what is destroyed while the file is read must not come back from it.
+  const loader = new Loader(port);
+  try {
+    await checkIsFile(nodeDisk, where, LOAD);
+    const reader = await BlockReader.open(nodeDisk, where, PURPOSE, serializer, secrets);
+    await closing(reader, () => loader.read(reader));
+    return await loader.enter(reader);
+  } finally {
+    loader.stop();
+  }
 }

@@ -4,10 +4,12 @@ import type { Port } from "../core/port.ts";
 import { now } from "../util/time.ts";
 import { BlockWriter, type Position } from "./block_file.ts";
 import {
+  checkIsFile,
   closing,
   type Disk,
   type DiskFile,
   isHeldForAMoment,
+  keepOwner,
   removeLeftovers,
   RENAME_PAUSE,
   RENAME_TRIES,
@@ -53,6 +55,7 @@ export async function writeSnapshot(
 ): Promise<Saved> {
   const number = ++shared().started;
   const target = await targetOf(disk, path);
+  await checkIsFile(disk, target, "save snapshot");
   await removeLeftovers(disk, target, TEMPORARY, now() - ABANDONED);
   const saves = begin(target);
   try {
@@ -95,10 +98,13 @@ class SnapshotWriter {
   async write(secrets: readonly string[]): Promise<Saved> {
     // A link that somebody put there is not followed.
     const file = await this.#disk.open(this.#temporary, "wx", 0o600);
-    const scan = new Scan(this.#port);
+    const scan = new Scan(this.#port, Infinity);
     const removeOld = await secondName(this.#disk, this.#target);
     try {
-      const saved = await closing(file, () => this.#writeAll(file, scan, secrets));
+      const saved = await closing(file, async () => {
+        await keepOwner(this.#disk, file, this.#target);
+        return await this.#writeAll(file, scan, secrets);
+      });
       if (this.#isPlaced) await syncFolder(this.#disk, dirname(this.#target));
       else await this.#disk.remove(this.#temporary);
       return saved;

@@ -62,6 +62,18 @@ export function answerInSlices<Result>(
   );
 }
 
+/** As {@linkcode answer}, for work that waits for something else. */
+export function answerLater<Result>(
+  callback: Callback<Result> | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> | void {
+  if (!isFunction(callback)) return promised((settle) => answerLater(settle, work));
+  work().then(
+    (result) => defer(callback, null, result),
+    (thrown) => defer(callback, truthy(thrown)),
+  );
+}
+
 /**
  * Starts `work`, and ends with `done` or `failed` in the async context of this
  * call: a later slice runs in that of whoever opened its turn.

@@ -4,10 +4,17 @@
  * - `ERR_LEMBRO_OPTION`: an option is unknown, or cannot be used.
  * - `ERR_LEMBRO_ARGUMENT`: another argument of a call cannot be used.
  * - `ERR_LEMBRO_RESULT`: a function of the app, such as an option or the
- *   `change` of an update, has returned what cannot be used.
+ *   `change` of an update, has returned what cannot be used, or has thrown in
+ *   the background.
  * - `ERR_LEMBRO_SESSION_TOO_LARGE`: see {@linkcode SessionTooLargeError}.
+ * - `ERR_LEMBRO_CONFLICT`: other processes changed a session in Redis again and
+ *   again, so that this one could not. Nothing was changed; try again.
+ * - `ERR_LEMBRO_REPLICAS`: done, but fewer replicas of Redis than asked for have
+ *   confirmed it.
  * - `ERR_LEMBRO_JOURNAL`, `ERR_LEMBRO_SNAPSHOT`: see {@linkcode BadFileError}.
  * - `ERR_LEMBRO_JOURNAL_IN_USE`: see {@linkcode JournalInUseError}.
+ * - `ERR_LEMBRO_JOURNAL_LOST`: somebody took away the lock of an open journal, which is written no
+ *   more.
  * - `ERR_LEMBRO_JOURNAL_WRITE`: a journal cannot be written at the moment.
  *
  * An error of the file system keeps the code of the system, such as `ENOENT`.
@@ -27,9 +34,12 @@ export type LembroErrorCode =
   | "ERR_LEMBRO_ARGUMENT"
   | "ERR_LEMBRO_RESULT"
   | "ERR_LEMBRO_SESSION_TOO_LARGE"
+  | "ERR_LEMBRO_CONFLICT"
+  | "ERR_LEMBRO_REPLICAS"
   | "ERR_LEMBRO_JOURNAL"
   | "ERR_LEMBRO_SNAPSHOT"
   | "ERR_LEMBRO_JOURNAL_IN_USE"
+  | "ERR_LEMBRO_JOURNAL_LOST"
   | "ERR_LEMBRO_JOURNAL_WRITE";
 
 /**

@@ -28,6 +28,16 @@ export class LinkedList<Item extends Linked<Item>> {
     this.length++;
   }
 
+  /** Adds an item right behind `prev`, which is in this list. */
+  insertAfter(prev: Item, item: Item): void {
+    const { next } = prev;
+    if (!next) return this.append(item);
+    item.prev = prev;
+    item.next = next;
+    prev.next = next.prev = item;
+    this.length++;
+  }
+
   /** Removes an item that is in this list. */
   remove(item: Item): void {
     const { prev, next } = item;

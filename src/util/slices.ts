@@ -90,6 +90,16 @@ export function sliced<Result>(steps: Generator<void, Result, undefined>): Promi
   return new Promise((resolve, reject) => inSlices(steps, resolve, reject));
 }
 
+/** Iterates over what `steps` yield, but for `undefined`, and leaves other work its turn. */
+export async function* inTurns<Item>(
+  steps: Iterable<Item | undefined>,
+): AsyncGenerator<Item, void, undefined> {
+  for (const item of steps) {
+    if (item !== undefined) yield item;
+    await breathe();
+  }
+}
+
 /**
  * For long work that waits for promises anyway: `undefined` while there is
  * budget left in this turn, else a promise of the next turn.

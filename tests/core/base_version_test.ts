@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { Endings } from "../../src/core/overlaps/endings.ts";
 import { Lineage, requestOf } from "../../src/core/overlaps/base_version.ts";
 import type { Note } from "../../src/util/stamp.ts";
 import { entryOf } from "../support/core.ts";
@@ -7,17 +8,21 @@ import { session, sessionOf } from "../support/setup.ts";
 
 describe("Lineage", () => {
   it("of: knows a loaded session under its own id only", () => {
-    const lineage = new Lineage();
+    const lineage = new Lineage(new Endings(() => 0));
     const loaded = sessionOf();
     lineage.loaded(loaded, entryOf("a"), 0);
     assert(lineage.of(loaded, "a"));
     assertEquals(lineage.of(loaded, "b"), undefined);
     assertEquals(lineage.of({ ...loaded }, "a"), undefined, "a copy is plain data");
-    assertEquals(new Lineage().of(loaded, "a"), undefined, "another store knows nothing of it");
+    assertEquals(
+      new Lineage(new Endings(() => 0)).of(loaded, "a"),
+      undefined,
+      "another store knows nothing of it",
+    );
   });
 
   it("leaves no trace on a session that anybody could see", () => {
-    const lineage = new Lineage();
+    const lineage = new Lineage(new Endings(() => 0));
     const loaded = sessionOf({ n: 1 }, {});
     lineage.loaded(loaded, entryOf("a"), 0);
     assertEquals(Reflect.ownKeys(loaded), ["cookie", "n"]);
@@ -26,14 +31,14 @@ describe("Lineage", () => {
   });
 
   it("does without an origin for a session that is frozen", () => {
-    const lineage = new Lineage();
+    const lineage = new Lineage(new Endings(() => 0));
     const frozen = Object.freeze(sessionOf());
     lineage.loaded(frozen, entryOf("a"), 0);
     assertEquals(lineage.of(frozen, "a"), undefined);
   });
 
   it("keeps the latest origin in each of several stores", () => {
-    const [here, there] = [new Lineage(), new Lineage()];
+    const [here, there] = [new Lineage(new Endings(() => 0)), new Lineage(new Endings(() => 0))];
     const loaded = sessionOf();
     const entry = entryOf("a");
     here.loaded(loaded, entry, 0);
@@ -43,14 +48,14 @@ describe("Lineage", () => {
       there.loaded(loaded, entryOf("c"), i);
     }
     assertEquals([here.originOf(loaded)?.life.sid, there.originOf(loaded)?.life.sid], ["a", "c"]);
-    assertEquals(here.originOf(loaded)?.moment, 4);
+    assertEquals(here.originOf(loaded)?.epoch, 4);
     let length = 0;
     for (let note: Note | undefined = there.originOf(loaded); note; note = note.other) length++;
     assertEquals(length, 2, "it does not grow by each save");
   });
 
   it("copied: gives a Session the origin of the data that it was made of", () => {
-    const lineage = new Lineage();
+    const lineage = new Lineage(new Endings(() => 0));
     const [loaded, made] = [sessionOf(), sessionOf()];
     lineage.loaded(loaded, entryOf("a"), 0);
     lineage.copied(loaded, made);
@@ -58,8 +63,9 @@ describe("Lineage", () => {
     lineage.copied(sessionOf(), sessionOf());
   });
 
-  it("end and endAll: are over for all that was ever loaded", () => {
-    const lineage = new Lineage();
+  it("end, and a clear: are over for all that was ever loaded", () => {
+    const endings = new Endings(() => 0);
+    const lineage = new Lineage(endings);
     const [a, b] = [entryOf("a"), entryOf("b")];
     const loads = [a, a, b].map((entry) => {
       const loaded = sessionOf();
@@ -70,29 +76,15 @@ describe("Lineage", () => {
     assertEquals(over(), [false, false, false]);
     lineage.end("a", a);
     assertEquals(over(), [true, true, false]);
-    lineage.endAll();
+    endings.clear();
     assertEquals(over(), [true, true, true]);
     const after = sessionOf();
     lineage.loaded(after, entryOf("c"), 0);
     assertEquals(lineage.isOver(lineage.originOf(after)!), false);
   });
 
-  it("takeDeparted: returns the life of what was evicted, with its time of creation, once", () => {
-    const lineage = new Lineage();
-    const entry = entryOf("a");
-    lineage.departed(entry);
-    assertEquals(lineage.takeDeparted("a"), undefined, "no request holds it");
-    lineage.loaded(sessionOf(), entry, 0);
-    lineage.departed(entry);
-    const life = lineage.takeDeparted("a")!;
-    assertEquals([life === entry.life, life.created], [true, entry.created]);
-    assertEquals(lineage.takeDeparted("a"), undefined);
-    lineage.returnDeparted(life);
-    assert(lineage.takeDeparted("a") === life);
-  });
-
   it("end: reaches requests of a session that had been evicted", () => {
-    const lineage = new Lineage();
+    const lineage = new Lineage(new Endings(() => 0));
     const [entry, loaded] = [entryOf("a"), sessionOf()];
     lineage.loaded(loaded, entry, 0);
     lineage.departed(entry);
@@ -101,7 +93,7 @@ describe("Lineage", () => {
   });
 
   it("follows: a Session of a request without a past, and no plain data", () => {
-    const lineage = new Lineage();
+    const lineage = new Lineage(new Endings(() => 0));
     const { Session } = session as unknown as {
       Session: new (req: object) => ReturnType<typeof sessionOf>;
     };

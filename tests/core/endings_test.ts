@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Revocations } from "../../src/core/overlaps/endings.ts";
+import { Endings } from "../../src/core/overlaps/endings.ts";
+import { requestOf } from "../../src/core/overlaps/base_version.ts";
 import { MINUTE } from "../support/clock.ts";
 import { session, sessionOf } from "../support/setup.ts";
 
@@ -8,8 +9,8 @@ const { Session } = session as unknown as {
   Session: new (req: object) => ReturnType<typeof sessionOf>;
 };
 
-/** Revocations with a clock that the test sets. */
-class TestRevocations extends Revocations {
+/** Endings with a clock that the test sets. */
+class TestEndings extends Endings {
   time = 0;
 
   constructor() {
@@ -18,96 +19,157 @@ class TestRevocations extends Revocations {
 }
 
 /** A request that has reached the store, and its session. */
-function arrived(revocations: Revocations) {
+function arrived(endings: Endings) {
   const request = { sessionID: "a" };
-  revocations.reached(request);
+  endings.reached(request);
   return { request, session: new Session(request) };
 }
 
 /** Whether a sign-in of `user` is stale that began with `session`. */
-const isStale = (revocations: Revocations, user: string, session: object, sid = "a") =>
-  revocations.isStale(user, sid, session as never, undefined, true);
+const isStale = (endings: Endings, user: string, session: object, sid = "a") =>
+  endings.isStale(user, sid, requestOf(session as never), undefined);
 
-describe("Revocations", () => {
+describe("Endings", () => {
   it("know which requests began before a revocation, by user", () => {
-    const revocations = new TestRevocations();
-    const before = arrived(revocations);
-    revocations.revoke("ada", undefined, undefined);
-    const after = arrived(revocations);
-    revocations.revoke("eve", undefined, undefined);
+    const endings = new TestEndings();
+    const before = arrived(endings);
+    endings.revoke("ada", undefined, undefined);
+    const after = arrived(endings);
+    endings.revoke("eve", undefined, undefined);
     const stale = (user: string) =>
-      [before, after].map(({ session }) => isStale(revocations, user, session));
+      [before, after].map(({ session }) => isStale(endings, user, session));
     assertEquals(stale("ada"), [true, false]);
     assertEquals(stale("eve"), [true, true]);
     assertEquals(stale("bob"), [false, false]);
   });
 
   it("count the first time that a request reaches the store", () => {
-    const revocations = new TestRevocations();
-    const { request, session } = arrived(revocations);
-    revocations.revoke("ada", undefined, undefined);
-    revocations.reached(request);
-    assertEquals(isStale(revocations, "ada", session), true);
+    const endings = new TestEndings();
+    const { request, session } = arrived(endings);
+    endings.revoke("ada", undefined, undefined);
+    endings.reached(request);
+    assertEquals(isStale(endings, "ada", session), true);
   });
 
   it("spare an id and a request", () => {
-    const revocations = new TestRevocations();
-    const { request, session } = arrived(revocations);
-    revocations.revoke("ada", "spared", undefined);
+    const endings = new TestEndings();
+    const { request, session } = arrived(endings);
+    endings.revoke("ada", "spared", undefined);
     assertEquals([
-      isStale(revocations, "ada", session, "spared"),
-      isStale(revocations, "ada", session),
+      isStale(endings, "ada", session, "spared"),
+      isStale(endings, "ada", session),
     ], [false, true]);
     // Each of them counts: the second one does not lift the first.
-    revocations.revoke("ada", undefined, request);
-    const stale = ["a", "spared"].map((sid) => isStale(revocations, "ada", session, sid));
+    endings.revoke("ada", undefined, request);
+    const stale = ["a", "spared"].map((sid) => isStale(endings, "ada", session, sid));
     assertEquals(stale, [true, false]);
-    const others = new TestRevocations();
+    const others = new TestEndings();
     const arrival = arrived(others);
     others.revoke("ada", undefined, arrival.request);
     assertEquals(isStale(others, "ada", arrival.session), false);
   });
 
   it("take plain data for new", () => {
-    const revocations = new TestRevocations();
-    revocations.revoke("ada", undefined, undefined);
-    assertEquals(isStale(revocations, "ada", sessionOf()), false);
-    for (const request of [undefined, null, 5, "request"]) revocations.reached(request);
+    const endings = new TestEndings();
+    endings.revoke("ada", undefined, undefined);
+    assertEquals(isStale(endings, "ada", sessionOf()), false);
+    for (const request of [undefined, null, 5, "request"]) endings.reached(request);
   });
 
   it("are forgotten after ten minutes", () => {
-    const revocations = new TestRevocations();
-    const { session } = arrived(revocations);
-    revocations.revoke("ada", undefined, undefined);
-    revocations.time = 10 * MINUTE;
-    assertEquals(isStale(revocations, "ada", session), true);
-    revocations.time++;
-    assertEquals(isStale(revocations, "ada", session), false);
+    const endings = new TestEndings();
+    const { session } = arrived(endings);
+    endings.revoke("ada", undefined, undefined);
+    endings.time = 10 * MINUTE;
+    assertEquals(isStale(endings, "ada", session), true);
+    endings.time++;
+    assertEquals(isStale(endings, "ada", session), false);
   });
 
-  it("of more than 10,000 users become one: sign-ins from before the oldest are stale, others not", () => {
-    const revocations = new TestRevocations();
-    const before = arrived(revocations);
+  it("of more than 10,000 users: those revoked stay so, and hardly anybody else is kept out", () => {
+    const endings = new TestEndings();
+    const before = arrived(endings);
     const revokeAll = (prefix: string, count: number) => {
       for (let i = 0; i < count; i++) {
-        revocations.revoke(`${prefix}${i}`, undefined, undefined);
-        revocations.time++;
+        endings.revoke(`${prefix}${i}`, undefined, undefined);
+        endings.time++;
       }
     };
     revokeAll("", 10_000);
-    const between = arrived(revocations);
-    assertEquals(isStale(revocations, "bob", before.session), false);
+    const between = arrived(endings);
+    assertEquals(isStale(endings, "bob", before.session), false);
     revokeAll("more ", 5_000);
-    for (const user of ["0", "4999", "5000", "9999", "more 4999", "bob"]) {
-      assertEquals(isStale(revocations, user, before.session), true, user);
+    for (const user of ["0", "4999", "5000", "9999", "more 4999"]) {
+      assertEquals(isStale(endings, user, before.session), true, user);
     }
-    for (const user of ["0", "9999", "bob"]) {
-      assertEquals(isStale(revocations, user, between.session), false, user);
+    for (const user of ["0", "9999"]) {
+      assertEquals(isStale(endings, user, between.session), false, user);
     }
-    // A save that is no sign-in: that session is still there, so nobody has revoked its user.
-    assertEquals(revocations.isStale("bob", "a", before.session, undefined, false), false);
-    revocations.time += 10 * MINUTE;
-    revocations.revoke("last", undefined, undefined);
-    assertEquals(isStale(revocations, "bob", before.session), false);
+    const others = Array.from({ length: 1_000 }, (_, i) => `other ${i}`);
+    const kept = others.filter((user) => !isStale(endings, user, before.session));
+    assert(kept.length > 800, `${kept.length} of 1,000 come through`);
+    // Whoever was revoked again is stopped by both, even if the second one spares the request.
+    endings.revoke("0", undefined, before.request);
+    assertEquals(isStale(endings, "0", before.session), true);
+    endings.time += 10 * MINUTE;
+    endings.revoke("last", undefined, undefined);
+    for (const user of ["0", ...others]) {
+      assertEquals(isStale(endings, user, before.session), false, user);
+    }
+  });
+
+  it("of a hundred times one user: the oldest spare nothing, and the others what they spared", () => {
+    const endings = new TestEndings();
+    const { session } = arrived(endings);
+    for (let i = 0; i < 150; i++) endings.revoke("ada", `${i}`, undefined);
+    assertEquals(isStale(endings, "ada", session, "149"), true, "the others stop it");
+    const only = new TestEndings();
+    const arrival = arrived(only);
+    only.revoke("ada", "spared", undefined);
+    assertEquals(isStale(only, "ada", arrival.session, "spared"), false);
+  });
+
+  it("of a session: what was there before has ended, for ten minutes", () => {
+    for (const isKept of [false, true]) {
+      const endings = new TestEndings();
+      const before = endings.epoch;
+      endings.destroy("a", isKept);
+      const after = endings.epoch;
+      const ended = () =>
+        [["a", before], ["b", before], ["a", after]].map(([sid, epoch]) =>
+          endings.hasEnded(sid as string, epoch as number)
+        );
+      assertEquals(ended(), [true, false, false]);
+      endings.time += 10 * MINUTE;
+      assertEquals(ended(), [true, false, false]);
+      endings.time++;
+      assertEquals(ended(), [false, false, false]);
+    }
+  });
+
+  it("of more than 10,000 sessions that had left: none of them is forgotten", () => {
+    const endings = new TestEndings();
+    const before = endings.epoch;
+    for (let i = 0; i < 15_000; i++) endings.destroy(`${i}`, false);
+    for (let i = 0; i < 15_000; i += 99) assertEquals(endings.hasEnded(`${i}`, before), true);
+    const others = Array.from({ length: 1_000 }, (_, i) => `other ${i}`);
+    const ended = others.filter((sid) => endings.hasEnded(sid, before));
+    assert(ended.length < 200, `${ended.length} of 1,000 have ended too`);
+    // Nobody depends on the log for those that were there.
+    const present = new TestEndings();
+    for (let i = 0; i < 15_000; i++) present.destroy(`${i}`, true);
+    assertEquals(others.filter((sid) => present.hasEnded(sid, 0)), []);
+  });
+
+  it("of all sessions: what was there before has ended, at any time", () => {
+    const endings = new TestEndings();
+    endings.destroy("a", false);
+    const before = endings.epoch;
+    endings.clear();
+    endings.time += 60 * MINUTE;
+    assertEquals([endings.hasEnded("b", before), endings.hasEnded("b", endings.epoch)], [
+      true,
+      false,
+    ]);
   });
 });

@@ -4,10 +4,10 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { CookieTemplates } from "../../src/core/record/cookie_template.ts";
 import { dateOf } from "../../src/core/record/expiry.ts";
-import { recordOf, sessionOf, textOf } from "../../src/core/record/record.ts";
+import { cookieOf, recordOf, restored, sessionOf } from "../../src/core/record/record.ts";
 import { resolveOptions } from "../../src/options.ts";
 
-describe("textOf", () => {
+describe("restored", () => {
   const options = resolveOptions();
   const cookie = new session.Cookie();
   cookie.maxAge = 60_000;
@@ -24,17 +24,34 @@ describe("textOf", () => {
       "the text is not ASCII": { cookie, name: "Zoë 🦊 \ud800" },
     })
   ) {
-    it(`is what the serializer writes: ${what}`, () => {
+    it(`gives what was kept, from its text and its cookie: ${what}`, () => {
       const date = dateOf(saved.cookie);
       const templates = new CookieTemplates();
       // The first of its kind has no template.
       const [first, record] = [1, 2].map(() =>
-        recordOf(saved, date ?? 1e13, date, options, templates)
+        recordOf(saved, date ?? 1e13, date, date ?? 1e13, options, templates)
       );
       assertEquals([first.cookie, record.cookie !== undefined], [undefined, true]);
-      assertEquals(textOf(first, options), JSON.stringify(saved));
-      assertEquals(textOf(record, options), JSON.stringify(saved));
-      assertEquals(textOf(record, options), JSON.stringify(sessionOf(record, options)));
+      for (const kept of [first, record]) {
+        const row = { text: kept.text, cookie: cookieOf(kept), expires: kept.expires };
+        const again = restored(row, options, templates);
+        assertEquals(JSON.stringify(sessionOf(again, options)), JSON.stringify(saved));
+        assertEquals([again.size, again.expires, again.cookie], [
+          kept.size,
+          kept.expires,
+          kept.cookie,
+        ]);
+        // Where no template fits yet, the cookie is put into the text.
+        const alone = restored(row, options, new CookieTemplates());
+        assertEquals(alone.cookie, undefined);
+        assertEquals([JSON.parse(alone.text), alone.size], [
+          JSON.parse(JSON.stringify(saved)),
+          kept.size,
+        ]);
+        const custom = { ...options, serializer: { ...JSON, parse: JSON.parse } };
+        const elsewhere = restored(row, custom as never, templates);
+        assertEquals(JSON.parse(elsewhere.text), JSON.parse(JSON.stringify(saved)));
+      }
     });
   }
 });

@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { LembroOptions, Serializer } from "express-lembro";
 import { HeldClock } from "../support/clock.ts";
+import { finish } from "../support/core.ts";
 import { Lembro, session as expressSession, settled } from "../support/setup.ts";
 import {
   type Answer,
@@ -19,6 +20,14 @@ import {
 } from "./reference.ts";
 import { portOf } from "../../src/core/port.ts";
 import { isTree } from "./merging.ts";
+
+/** A session that was kept can be read, and its user was known. */
+const unexpected = {
+  unreadable: (_at: number, cause: unknown) => cause as Error,
+  refused(_sessions: number, cause: unknown) {
+    throw cause;
+  },
+};
 
 /**
  * A value of a key; a long string is written by its length, or by its share of
@@ -159,6 +168,7 @@ export async function play(
     maxSessionsPerUser,
     ttl: byKey(options.ttl, 300, 30_000),
     idleTimeout: byKey(options.idleTimeout, 150, 20_000),
+    isIdleLimited: options.idleTimeout !== Infinity,
     absoluteTimeout: byKey(options.absoluteTimeout, 500, 40_000),
     user: options.user === "passport" ? userOfPassport : userByKey,
     protect: options.protect === "by key"
@@ -334,6 +344,7 @@ export async function play(
         const req = requestOf(sid, from);
         const live = store.createSession(req, loaded.live);
         const visit = model.visit(from.address, polls && from.isPoll, origin);
+        model.load(origin, visit);
         requests[into] = { sid, live, origin, req, visit };
         return;
       }
@@ -395,6 +406,7 @@ export async function play(
         const loaded = await settle() as Session;
         if (!isTree(loaded?.cookie)) return;
         const live = store.createSession(req, loaded as never);
+        model.load(answer.origin, visit!);
         requests[command.request] = { sid, live, origin: answer.origin, req, visit: visit! };
         return;
       }
@@ -505,8 +517,10 @@ export async function play(
         // Whether an iterator that has begun comes to these too is promised nowhere.
         for (const iterator of Object.keys(iterators)) delete iterators[Number(iterator)];
         for (const row of backup) {
-          const prepared = row.expires > model.now && port.prepare(row);
-          assertEquals(Boolean(prepared) && port.admit(prepared as never), model.restore(row));
+          const restoration = port.restore();
+          restoration.put({ ...row, cookie: undefined }, false, 0);
+          const { sessions } = finish(restoration.enter(unexpected)).result;
+          assertEquals(sessions === 1, model.restore(row));
         }
         return;
       case "iterate":

@@ -4,18 +4,18 @@
  *
  * **Life.** A session expires at the date of its cookie, else its numeric
  * `maxAge` from its last save or touch, else `ttl` from then; but no later than
- * `idleTimeout` from then, nor `absoluteTimeout` after its creation. Creation
+ * `idleTimeout` from then or from a load by a request, nor `absoluteTimeout` after its creation. Creation
  * survives saves, touches, and an eviction or an expiry that a save of what was
  * loaded before undoes. What has expired is forgotten by whoever meets it. A
  * date that has passed ends the session if the request that saves or touches
- * put it there, and nothing otherwise. A request that is no activity neither
+ * put it there, and nothing otherwise. A new session that has expired is one that expires. A request that is no activity neither
  * extends nor ends a life.
  *
  * **Options** are asked about what will be kept: the merged session as it will be
  * read, and at a touch the kept data with the new cookie.
  *
  * **Size.** It is that of the sessions as JSON. One session takes at most an
- * eighth of the limit.
+ * eighth of the limit, or 4 KB where that is more and within the limit.
  *
  * **Ranks.** A newcomer was never asked for since it was created, or protected.
  * Newcomers beyond an eighth of the limit go first: of the client address that
@@ -33,12 +33,15 @@
  *
  * **Overlaps.** A save is merged with what is kept, against what its request
  * had loaded or last saved; so is the cookie, at a touch too. What was
- * destroyed stays so: a save of what was loaded before is late, and dropped.
+ * destroyed stays so: a save of what was loaded before is late, and dropped. For
+ * what was loaded of an earlier session of that id, which has left, this holds
+ * for ten minutes.
  *
  * **Users.** An empty string, NaN and `false` are nobody, as `null` is. A user
- * has at most so many sessions; one more destroys the least recently used one. After a revocation, a save of a session of that user is
- * late if its request began before, for ten minutes. Spared are the session of
- * the id that was given, or the request that was given and its session.
+ * has at most so many sessions; one more destroys the least recently used one.
+ * After a revocation, a save of a session of that user is late if its request
+ * began before, for ten minutes. Spared are the session of the id that was
+ * given, or the request that was given and its session.
  *
  * @module
  */
@@ -55,6 +58,8 @@ export interface Kept {
   sid: string;
   text: string;
   expires: number;
+  /** When it expires but for the timeouts, if its cookie has no date. */
+  end: number;
   rank: Rank;
   user: string | undefined;
   /** The client address that it came from, or from which it was made unprotected. */
@@ -68,11 +73,14 @@ export interface Kept {
   usedInRank: number;
   /** Another one after each save. */
   version: number;
+  /** Which session of this id it is: one that left is the same again if a request that had loaded it saves. */
+  life: number;
 }
 
 /** Where a live session is from. */
 export interface Origin {
   sid: string;
+  life: number;
   /** When it was loaded or last saved, as a number in the course of things. */
   at: number;
   /** When it was loaded. */
@@ -106,6 +114,7 @@ export interface Settings {
   maxSessionsPerUser: number;
   ttl(session: Session): number;
   idleTimeout(session: Session): number;
+  isIdleLimited: boolean;
   absoluteTimeout(session: Session): number;
   user(session: Session): unknown;
   protect(session: Session): boolean;
@@ -131,7 +140,7 @@ export class Model {
   /** Those that were evicted or expired, the latest first. */
   departed: Kept[] = [];
   /** Every destroy, and every clear as one without an id. */
-  ends: { sid?: string; at: number }[] = [];
+  ends: { sid?: string; life?: number | undefined; at: number; time: number }[] = [];
   revocations: Revocation[] = [];
   /** The events since somebody last looked. */
   events: unknown[][] = [];
@@ -144,6 +153,8 @@ export class Model {
     touches: 0,
     merges: 0,
     lateWrites: 0,
+    // No list is that long here.
+    listsTakenWhole: 0,
     expired: 0,
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,
@@ -188,6 +199,21 @@ export class Model {
     return { result: JSON.parse(kept.text), origin: this.#originOf(kept) };
   }
 
+  /** A request has loaded a session: that is a use, as far as `idleTimeout` goes. */
+  load(origin: Origin | undefined, { isPoll }: { isPoll: boolean }): void {
+    const { isIdleLimited, idleTimeout, absoluteTimeout } = this.#settings;
+    if (!isIdleLimited || !origin || this.#endedSince(origin)) return;
+    const kept = this.#meet(origin.sid);
+    if (!kept || isPoll) return;
+    const session = JSON.parse(kept.text);
+    const expires = Math.min(
+      dateOf(session.cookie) ?? kept.end,
+      this.now + idleTimeout(session),
+      kept.created + absoluteTimeout(session),
+    );
+    kept.expires = Math.max(kept.expires, expires);
+  }
+
   /** What all() hands out counts as loaded, though it is no use. */
   found(sid: string): Origin | undefined {
     const kept = this.#find(sid);
@@ -210,22 +236,23 @@ export class Model {
     }
     const isPoll = Boolean(visit?.isPoll);
     const data = kept && (origin || isPoll) ? this.#merged(origin, mine, kept, isPoll) : mine;
-    const created = kept?.created ?? (origin && this.#departed(sid)?.created) ?? this.now;
-    const left = isPoll && origin && !kept ? this.#departed(sid) : undefined;
+    const created = kept?.created ?? (origin && this.#departed(origin)?.created) ?? this.now;
+    const left = isPoll && origin && !kept ? this.#departed(origin) : undefined;
     // A poll that comes too late to keep it, but that is no logout.
     if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
+    let end = this.#endOf(data);
     if (dateOf(data.cookie)! <= this.now) {
       const isItsOwn = isPoll ? !origin && !kept : isDateSet(origin, mine);
-      if (isItsOwn) return this.destroy(sid);
-      if (!kept) return {};
-      expires = kept.expires;
+      if (isItsOwn && (kept || origin)) return this.destroy(sid);
+      if (!kept && !isItsOwn) return {};
+      if (kept) [expires, end] = [kept.expires, kept.end];
     } else if (isPoll) {
-      if (kept) expires = kept.expires;
-      else if (left) expires = Math.min(expires, left.expires);
+      if (kept) [expires, end] = [kept.expires, kept.end];
+      else if (left) expires = end = Math.min(expires, left.expires);
     }
-    if (expires <= this.now) return this.destroy(sid);
-    return this.#keep(sid, data, mine, expires, created, { kept, origin, visit, began });
+    if (expires <= this.now && (kept || origin)) return this.destroy(sid);
+    return this.#keep(sid, data, mine, { expires, end, created }, { kept, origin, visit, began });
   }
 
   /** `change` gives what the session is to be, or throws. */
@@ -242,8 +269,7 @@ export class Model {
     const before = dateOf(JSON.parse(kept.text).cookie);
     const date = dateOf(data.cookie);
     if (date !== before && date! <= this.now) return this.destroy(sid);
-    const { expires, created } = kept;
-    const { error } = this.#keep(sid, data, data, expires, created, { kept, inPlace: true });
+    const { error } = this.#keep(sid, data, data, kept, { kept, inPlace: true });
     const after = this.#find(sid);
     return error ? { error } : { result: after && JSON.parse(after.text) };
   }
@@ -261,14 +287,21 @@ export class Model {
     return { result: updated };
   }
 
-  #keep(sid: string, data: Session, mine: Session, expires: number, created: number, from: {
-    kept: Kept | undefined;
-    origin?: Origin | undefined;
-    visit?: Visit | undefined;
-    began?: number;
-    inPlace?: boolean;
-  }): Answer {
+  #keep(
+    sid: string,
+    data: Session,
+    mine: Session,
+    life: Pick<Kept, "expires" | "end" | "created">,
+    from: {
+      kept: Kept | undefined;
+      origin?: Origin | undefined;
+      visit?: Visit | undefined;
+      began?: number;
+      inPlace?: boolean;
+    },
+  ): Answer {
     const { origin, visit, began = Infinity } = from;
+    const { expires, end, created } = life;
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
     let user: string | undefined;
@@ -283,6 +316,9 @@ export class Model {
       return this.#late(sid);
     }
 
+    const isOver = expires <= this.now;
+    // Others may have loaded an earlier session of this id.
+    if (isOver) this.destroy(sid);
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
     const isOvertaken = origin && from.kept && origin.version !== from.kept.version;
@@ -292,6 +328,7 @@ export class Model {
         sid,
         text,
         expires,
+        end,
         rank: isProtected ? "protected" : "newcomers",
         user,
         address: networkOf(visit?.address),
@@ -300,10 +337,15 @@ export class Model {
         made: version,
         usedInRank: version,
         version,
+        life: origin?.life ?? version,
       };
       this.kept.push(kept);
+      if (isOver) {
+        this.#meet(sid);
+        return {};
+      }
     } else {
-      Object.assign(kept, { text, expires, version });
+      Object.assign(kept, { text, expires, end, version });
       if (kept.rank === "protected") kept.address = networkOf(visit?.address);
       if (!from.inPlace && !visit?.isPoll) this.#use(kept);
       kept.user = user;
@@ -337,7 +379,7 @@ export class Model {
     if (expires <= this.now) return this.destroy(sid);
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
-    Object.assign(kept, { text, expires });
+    Object.assign(kept, { text, expires, end: isOver ? kept.end : this.#endOf(data) });
     if (origin) origin.cookie = mine;
     this.#use(kept);
     this.counters.touches++;
@@ -348,13 +390,13 @@ export class Model {
   destroy(sid: string): Answer {
     const kept = this.#meet(sid);
     if (kept) this.#remove(kept, "destroy");
-    this.ends.push({ sid, at: ++this.#course });
+    this.ends.push({ sid, life: kept?.life, at: ++this.#course, time: this.elapsed });
     return {};
   }
 
   clear(): Answer {
     this.kept = [];
-    this.ends.push({ at: ++this.#course });
+    this.ends.push({ at: ++this.#course, time: this.elapsed });
     this.events.push(["clear"]);
     return {};
   }
@@ -441,16 +483,21 @@ export class Model {
   restore(row: Kept): boolean {
     if (row.expires <= this.now || this.#meet(row.sid)) return false;
     const { user } = row;
-    const others = () => this.kept.filter((kept) => kept.user === user);
-    for (const { sid } of user === undefined ? [] : others()) this.#meet(sid);
-    if (user !== undefined && others().length >= this.#settings.maxSessionsPerUser) return false;
+    if (user !== undefined) {
+      const { maxSessionsPerUser } = this.#settings;
+      this.#forgetExpired(user, maxSessionsPerUser - 1);
+      if (this.#ofUser(user).length >= maxSessionsPerUser) return false;
+    }
     const before = --this.#before;
     const kept = {
       ...row,
+      // How long `ttl` would have let it live is not in the file.
+      end: row.expires,
       address: networkOf(undefined),
       made: before,
       usedInRank: before,
       version: ++this.#course,
+      life: this.#course,
     };
     this.kept.push(kept);
     while (bytesOf(this.kept) > this.#settings.maxSize) {
@@ -498,8 +545,9 @@ export class Model {
     return this.kept.find((kept) => kept.sid === sid);
   }
 
-  #departed(sid: string): Kept | undefined {
-    return this.departed.find((kept) => kept.sid === sid);
+  /** What a live session was loaded from, once it has left: another one may have had its id since. */
+  #departed({ life }: Origin): Kept | undefined {
+    return this.departed.find((kept) => kept.life === life);
   }
 
   #ofRank(rank: Rank): Kept[] {
@@ -540,7 +588,8 @@ export class Model {
   #revoke(kept: Kept): void {
     this.counters.revoked++;
     this.#remove(kept, "destroy");
-    this.ends.push({ sid: kept.sid, at: ++this.#course });
+    const { sid, life } = kept;
+    this.ends.push({ sid, life, at: ++this.#course, time: this.elapsed });
   }
 
   #late(sid: string): Answer {
@@ -569,10 +618,11 @@ export class Model {
   }
 
   #originOf(kept: Kept, mine = JSON.parse(kept.text), began?: number): Origin {
-    const { sid, version } = kept;
+    const { sid, version, life } = kept;
     const at = ++this.#course;
     return {
       sid,
+      life,
       at,
       began: began === undefined || began === Infinity ? at : began,
       version,
@@ -581,8 +631,11 @@ export class Model {
     };
   }
 
-  #endedSince({ sid, at }: Origin): boolean {
-    return this.ends.some((end) => end.at > at && (end.sid === undefined || end.sid === sid));
+  #endedSince({ sid, life, at }: Origin): boolean {
+    return this.ends.some((end) =>
+      end.at > at && (end.sid === undefined || end.life === life ||
+        end.sid === sid && this.elapsed - end.time <= TEN_MINUTES)
+    );
   }
 
   #isRevoked(user: string, began: number, sid: string, visit: Visit | undefined): boolean {
@@ -599,30 +652,50 @@ export class Model {
     throw new TypeError();
   }
 
-  #expiryOf(session: Session, created: number): number {
-    const { ttl, idleTimeout, absoluteTimeout } = this.#settings;
+  /** When a session that is saved or touched now ends but for the timeouts. */
+  #endOf(session: Session): number {
     const { maxAge } = session.cookie ?? {};
+    const life = Number.isFinite(maxAge) ? maxAge : this.#settings.ttl(session);
+    return dateOf(session.cookie) ?? this.now + life;
+  }
+
+  #expiryOf(session: Session, created: number): number {
+    const { idleTimeout, absoluteTimeout } = this.#settings;
     return Math.min(
-      dateOf(session.cookie) ?? this.now + (Number.isFinite(maxAge) ? maxAge : ttl(session)),
+      this.#endOf(session),
       this.now + idleTimeout(session),
       created + absoluteTimeout(session),
     );
   }
 
   #isTooLarge(text: string): boolean {
-    return sizeomatic.getSize(text) > this.#settings.maxSize / 8;
+    const { maxSize } = this.#settings;
+    const size = sizeomatic.getSize(text);
+    return size > maxSize || size > 4_096 && size > maxSize / 8;
+  }
+
+  #ofUser(user: string): Kept[] {
+    return this.kept.filter((kept) => kept.user === user);
   }
 
   #limitUser(saved: Kept): void {
     const { user } = saved;
     if (user === undefined) return;
-    const ofUser = () => this.kept.filter((kept) => kept.user === user);
-    if (ofUser().length <= this.#settings.maxSessionsPerUser) return;
-    for (const { sid } of ofUser()) this.#meet(sid);
-    while (ofUser().length > this.#settings.maxSessionsPerUser) {
+    const { maxSessionsPerUser } = this.#settings;
+    this.#forgetExpired(user, maxSessionsPerUser);
+    while (this.#ofUser(user).length > maxSessionsPerUser) {
       this.seen.capped++;
-      const others = ofUser().filter((kept) => kept !== saved);
+      const others = this.#ofUser(user).filter((kept) => kept !== saved);
       this.#revoke(others.sort((a, b) => a.lastUsed - b.lastUsed)[0]);
+    }
+  }
+
+  /** An expired session is none: of a user with more than `most`, such go first. */
+  #forgetExpired(user: string, most: number): void {
+    const expired = this.#ofUser(user).filter(({ expires }) => expires <= this.now)
+      .sort((a, b) => a.expires - b.expires || a.made - b.made);
+    for (const { sid } of expired) {
+      if (this.#ofUser(user).length > most) this.#meet(sid);
     }
   }
 

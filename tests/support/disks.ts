@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { type Disk, type DiskFile, nodeDisk } from "../../src/persistence/disk.ts";
+import { type Disk, type DiskFile, type Hold, nodeDisk } from "../../src/persistence/disk.ts";
 
 /** What is about to be done: the name of a method, and the file that it is about. */
 export type Hook = (method: string, path: string) => void | Promise<void>;
@@ -75,6 +75,9 @@ class Inode {
   readonly ino: number;
   now = new Uint8Array(0);
   synced = new Uint8Array(0);
+  /** Whether a process that lives keeps it. */
+  isHeld = false;
+  mtimeMs = Date.now();
   /** What was written since the last sync. */
   pending: { at: number; bytes: Uint8Array }[] = [];
 
@@ -117,6 +120,7 @@ export class MemoryDisk implements Disk {
       inode.now = bytes;
       inode.synced = bytes.slice();
       inode.pending = [];
+      inode.isHeld = false;
     }
   }
 
@@ -210,6 +214,30 @@ export class MemoryDisk implements Disk {
     this.#find(path);
     this.#names.delete(path);
   }
+
+  // deno-lint-ignore require-await
+  async utimes(path: string, time: number): Promise<void> {
+    this.#find(path).mtimeMs = time;
+  }
+
+  // deno-lint-ignore require-await
+  async hold(path: string): Promise<Hold> {
+    const inode = new Inode(++this.#inodes);
+    inode.isHeld = true;
+    this.#names.set(path, inode);
+    // deno-lint-ignore require-await
+    return { close: async () => void (inode.isHeld = false) };
+  }
+
+  // deno-lint-ignore require-await
+  async isHeld(path: string): Promise<boolean> {
+    return this.#names.get(path)?.isHeld ?? false;
+  }
+
+  // deno-lint-ignore require-await
+  async keeper(): Promise<string> {
+    return "memory";
+  }
 }
 
 class MemoryFile implements DiskFile {
@@ -263,11 +291,17 @@ class MemoryFile implements DiskFile {
     return statusOf(this.#inode);
   }
 
+  async chown(): Promise<void> {}
+
   async close(): Promise<void> {}
 }
 
-function statusOf({ ino, now }: Inode) {
-  return { dev: 1, ino, size: now.length, mtimeMs: Date.now(), isSymbolicLink: () => false };
+function statusOf({ ino, now, mtimeMs }: Inode) {
+  const isFile = () => true;
+  const isNot = () => false;
+  const owner = { uid: 0, gid: 0 };
+  const kind = { isFile, isDirectory: isNot, isSymbolicLink: isNot };
+  return { dev: 1, ino, size: now.length, mtimeMs, ...owner, ...kind };
 }
 
 /** Returns `bytes` with others put in at a place; zeros stand in a gap. */

@@ -18,6 +18,19 @@ export async function openOn(
   return await JournalWriter.open(disk, portOf(store), path, settings);
 }
 
+/** Lock files are named after when, by whom and how they are held. */
+const LOCK = /\.lock\.[0-9a-z]{8,}-\d+-[0-9a-z]+-[0-9a-f]{12}$/;
+
+/** The names of lock files among others. */
+export function namesOfLocks(names: string[]): string[] {
+  return names.filter((name) => LOCK.test(name));
+}
+
+/** The names of all that is no lock file. */
+export function namesOfFiles(names: string[]): string[] {
+  return names.filter((name) => !LOCK.test(name));
+}
+
 /** Waits until `holds` returns `true`. */
 export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
   for (const end = Date.now() + ms; !holds();) {

@@ -1,5 +1,5 @@
 /** The crawler in a full store. */
-import { drawChart, drawNothing } from "./chart.js";
+import { drawUsers } from "./chart.js";
 import { ask, byId, count, hurry, onPress, onState, report, size, write } from "./state.js";
 
 /** The states of the run on the page; empty before the first. */
@@ -24,18 +24,14 @@ onPress("crawler", byId("stop-crawler"), async () => {
 });
 
 /** Says what came of a run. */
-function tell({ opened, failed, users, usersEvicted, took }) {
-  const evicted = usersEvicted === 0
-    ? `All ${count(users)} users are still signed in.`
-    : `${count(usersEvicted)} of ${count(users)} users were evicted.`;
-  const seconds = Math.round(took / 1000);
+function tell({ opened, failed, users, usersEvicted, usersEvictedByPeer }) {
+  const kept = usersEvicted === 0
+    ? `express-lembro kept all ${count(users)} users.`
+    : `express-lembro lost ${count(usersEvicted)} of ${count(users)} users.`;
+  const theirs = ` memorystore lost ${count(usersEvictedByPeer)}.`;
   const fails = failed ? ` ${count(failed)} requests failed.` : "";
-  report(
-    "crawler",
-    `${evicted} The crawler opened ${count(opened)} sessions in ${seconds}\u00a0s.${fails} ` +
-      "Now log in with the form below.",
-    usersEvicted === 0 && failed === 0,
-  );
+  const sessions = ` The crawler opened ${count(opened)} sessions.`;
+  report("crawler", kept + theirs + sessions + fails, usersEvicted === 0 && failed === 0);
 }
 
 onState((state) => {
@@ -63,9 +59,9 @@ onState((state) => {
     calm = hurry();
   }
   const isOver = calm && !isUnderWay(run);
-  if (calm && run) samples.push({ ...store, took: run.took, phase: run.phase });
+  if (calm && run) samples.push(sampleOf(store, run));
   allow(isUnderWay(run) ? "stop" : "start", isUnderWay(run) ? "start" : "stop");
-  draw();
+  if (samples.length > 0) drawUsers(samples);
   if (isOver) {
     calm();
     calm = undefined;
@@ -82,9 +78,12 @@ function allow(can, cannot) {
   if (isFocused) byId(`${can}-crawler`).focus({ preventScroll: true });
 }
 
-function draw() {
-  if (samples.length > 0) drawChart(byId("chart"), samples);
-  else drawNothing(byId("chart"));
+/** How many of the run's users are signed in at both stores. */
+function sampleOf(store, { phase, users, usersEvicted, usersEvictedByPeer }) {
+  const signedIn = phase === "users" ? store.protected : users;
+  return {
+    time: Date.now(),
+    ours: signedIn - usersEvicted,
+    theirs: signedIn - usersEvictedByPeer,
+  };
 }
-
-new ResizeObserver(draw).observe(byId("chart"));

@@ -18,23 +18,28 @@ function show(race, now) {
 onPress("logout", byId("start-logout"), async () => {
   show("logout", -1);
   await ensureSignedIn();
+  await ask("peer/sign-in", { name: "ada" });
   const { lateWrites } = state.store;
   show("logout", 0);
   const slow = ask("slow", {});
+  const theirs = ask("peer/slow", {});
   await pause(HEAD_START);
   show("logout", 1);
   await signOut();
+  await ask("peer/sign-out", {});
   await pause(HEAD_START);
   show("logout", 2);
   const { user } = await slow;
+  await theirs;
+  const peer = await ask("peer/me");
   await look();
   show("logout", 3);
   if (user === undefined) throw new Error("The session ended before the request. Try again.");
   if (state.me) throw new Error("You are signed in again.");
   const dropped = state.store.lateWrites - lateWrites;
-  return `You are still signed out. The store dropped ${dropped} late ${
-    dropped === 1 ? "write" : "writes"
-  }.`;
+  const writes = dropped === 1 ? "1 late write" : `${dropped} late writes`;
+  const back = peer.user === null ? "signed out, too" : "signed in again";
+  return `You are still signed out: ${writes} dropped. On memorystore you are ${back}.`;
 });
 
 onPress("revoke", byId("start-revoke"), async () => {
@@ -55,21 +60,29 @@ onPress("revoke", byId("start-revoke"), async () => {
   return "The other device is not signed in. You still are.";
 });
 
-for (let at = 0; at < ITEMS; at++) byId("items").append(document.createElement("li"));
+const ROWS = ["items", "peer-items"].map(byId);
+for (const row of ROWS) {
+  for (let at = 0; at < ITEMS; at++) row.append(document.createElement("li"));
+}
 
 onPress("cart", byId("start-cart"), async () => {
-  const boxes = [...byId("items").children];
-  for (const box of boxes) box.className = "";
+  for (const box of ROWS.flatMap((row) => [...row.children])) box.className = "";
   await ensureSignedIn();
-  await ask("cart/empty", {});
-  await Promise.all(boxes.map(async (box, at) => {
-    await ask("cart", { item: `item ${at + 1}` });
-    box.className = "sent";
-  }));
+  await Promise.all(["", "peer/"].map((store) => ask(`${store}cart/empty`, {})));
+  await Promise.all(ROWS.flatMap((row, which) =>
+    [...row.children].map(async (box, at) => {
+      await ask(`${which === 0 ? "" : "peer/"}cart`, { item: `item ${at + 1}` });
+      box.className = "sent";
+    })
+  ));
+  const peer = await ask("peer/me");
   await look();
-  const { items } = state.me ?? { items: 0 };
-  boxes.forEach((box, at) => box.className = at < items ? "kept" : "lost");
-  const outcome = `${items} of ${ITEMS} items are in the cart.`;
+  const kept = [state.me?.items ?? 0, peer.items];
+  ROWS.forEach((row, which) =>
+    [...row.children].forEach((box, at) => box.className = at < kept[which] ? "kept" : "lost")
+  );
+  const [items, theirs] = kept;
+  const outcome = `${items} of ${ITEMS} items are in the cart. memorystore kept ${theirs}.`;
   if (items !== ITEMS) throw new Error(outcome);
   return outcome;
 });

@@ -1,11 +1,12 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
+import { flat } from "../../util/flat.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 import { cookieDateOf } from "../record/record.ts";
 import { type Entry, Life, type SessionRecord } from "../vault/entry.ts";
-import { WeakIndex } from "./weak_index.ts";
+import type { Endings } from "./endings.ts";
 
 /** Which kept version a live session came from. */
 export interface Origin extends Note {
@@ -22,8 +23,8 @@ export interface Origin extends Note {
   ownCookie: CookieData | undefined;
   /** The date of the request's own cookie then, in milliseconds since the epoch. */
   date: number | undefined;
-  /** The number of revocations that came before the session was loaded. */
-  readonly moment: number;
+  /** The number of endings that came before its request began. */
+  readonly epoch: number;
 }
 
 /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
@@ -40,8 +41,11 @@ export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly l
  * another one was faster.
  */
 export class Lineage {
-  #departed = new WeakIndex();
-  #era: object = {};
+  readonly #endings: Endings;
+
+  constructor(endings: Endings) {
+    this.#endings = endings;
+  }
 
   /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
   originOf(session: SessionData): Origin | undefined {
@@ -59,13 +63,13 @@ export class Lineage {
 
   /** Whether what `origin` tells of was destroyed, or cleared with all others. */
   isOver({ life }: Origin): boolean {
-    return life.era !== this.#era;
+    return life.isDestroyed || this.#endings.hasEnded(life.sid, life.epoch);
   }
 
   /** Notes that `session` was loaded from `entry` as it is now. */
-  loaded(session: SessionData, entry: Entry, moment: number): void {
+  loaded(session: SessionData, entry: Entry, epoch: number): void {
     const date = cookieDateOf(entry, session);
-    this.#mark(session, this.#withLife(entry), undefined, undefined, date, moment);
+    this.#mark(session, this.#withLife(entry), undefined, undefined, date, epoch);
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
@@ -75,8 +79,8 @@ export class Lineage {
   }
 
   /** Notes that `session` is a copy of an entry that has left. */
-  handedOut(session: SessionData, last: LastVersion, moment: number): void {
-    this.#mark(session, last, undefined, undefined, cookieDateOf(last, session), moment);
+  handedOut(session: SessionData, last: LastVersion, epoch: number): void {
+    this.#mark(session, last, undefined, undefined, cookieDateOf(last, session), epoch);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
@@ -102,9 +106,9 @@ export class Lineage {
     text: string | undefined,
     ownCookie: CookieData | undefined,
     date: number | undefined,
-    moment: number,
+    epoch: number,
   ): void {
-    this.#mark(session, this.#withLife(entry), text, ownCookie, date, moment);
+    this.#mark(session, this.#withLife(entry), text, ownCookie, date, epoch);
   }
 
   /**
@@ -117,38 +121,20 @@ export class Lineage {
     return requestOf(session) !== undefined && !this.originOf(session);
   }
 
-  /** Remembers the life of an entry that was evicted or has expired, if live sessions may hold it too. */
+  /** Notes what is still to be known of an entry that was evicted or has expired. */
   departed(entry: Entry): void {
-    const { life } = entry;
-    if (!life) return;
-    life.leave(entry);
-    this.#departed.add(life);
+    entry.life?.leave(entry);
   }
 
-  /** Returns the life of the departed entry of `sid`, for a save that creates the session again. */
-  takeDeparted(sid: string): Life | undefined {
-    return this.#departed.take(sid);
-  }
-
-  /** Remembers a life that was taken and not used. */
-  returnDeparted(life: Life): void {
-    this.#departed.add(life);
-  }
-
-  /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had departed. */
+  /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had left. */
   end(sid: string, entry: Entry | undefined): void {
-    const life = entry ? entry.life : this.takeDeparted(sid);
-    if (life) life.era = undefined;
-  }
-
-  /** Notes that all sessions were destroyed. */
-  endAll(): void {
-    this.#era = {};
-    this.#departed = new WeakIndex();
+    if (entry?.life) entry.life.isDestroyed = true;
+    // Others may have loaded an earlier session of this id.
+    this.#endings.destroy(entry?.sid ?? flat(sid), entry !== undefined);
   }
 
   #lifeOf(entry: Entry): Life {
-    return entry.life ??= new Life(entry.sid, this.#era);
+    return entry.life ??= new Life(entry.sid, this.#endings.epoch);
   }
 
   /** Returns `entry`, which has a life now. */
@@ -163,7 +149,7 @@ export class Lineage {
     text: string | undefined,
     ownCookie: CookieData | undefined,
     date: number | undefined,
-    moment: number,
+    epoch: number,
   ): void {
     const origin: Origin = {
       owner: this,
@@ -175,7 +161,7 @@ export class Lineage {
       cookie,
       ownCookie,
       date,
-      moment,
+      epoch,
     };
     Stamp.put(session, origin);
     this.#noteOnRequest(session, origin);

@@ -1,21 +1,14 @@
-// @ts-types="npm:@types/express-session@^1.18.0"
-import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
-import { type Origin, requestOf } from "./base_version.ts";
-
-/** How long a request may take that a revocation still has to stop, in milliseconds. */
-const LONGEST_REQUEST = 10 * 60 * 1000;
-
-/** How many users are remembered one by one. */
-const MOST_USERS = 10_000;
+import { type Ending, EndingLog, isOld } from "./ending_log.ts";
 
 /** How many revocations of one user are remembered one by one. */
-const MOST_OF_USER = 100;
+const MAX_OF_USER = 100;
 
+/** What one revocation of a user stops. */
 interface Revocation {
-  /** How many revocations there had been with this one. */
-  readonly moment: number;
+  /** The number of the ending. */
+  readonly epoch: number;
   /** When it was, by a clock that does not jump. */
   readonly time: number;
   /** What it spares. */
@@ -23,127 +16,128 @@ interface Revocation {
   readonly request: WeakRef<object> | undefined;
 }
 
-/** The moment at which a request reached a store. */
+/** All revocations of a user that are remembered, the oldest first. */
+interface UserEnding extends Ending {
+  readonly revocations: Revocation[];
+}
+
+/** The epoch at which a request reached a store. */
 interface Reached extends Note {
-  readonly moment: number;
+  readonly epoch: number;
 }
 
 /**
- * Which users were revoked, and when: for sign-ins that were under way. A moment
- * is the number of revocations so far. A request that reached the store at an
- * earlier moment than that of the revocation began before it.
+ * What ended, and when: sessions that were destroyed, users that were revoked.
+ * An epoch is the number of endings so far. A request that reached the store at
+ * an earlier epoch than that of an ending began before it, and a session that
+ * was loaded then is one that ended.
  *
- * Memory is bounded: a revocation is forgotten after ten minutes, and so is one
- * that a later one covers. When there are more than ten thousand users within
- * ten minutes, the oldest ones become one: every sign-in that began before it is
- * stale, whoever the user is. When there are more than a hundred revocations of
- * one user, the oldest ones become one that spares nothing.
+ * An ending is remembered for ten minutes, by a log of bounded size. A revocation
+ * is forgotten as well when a later one covers it; of more than a hundred of one
+ * user, the oldest become one that spares nothing.
  */
-export class Revocations {
+export class Endings {
   readonly #clock: () => number;
-  #moment = 0;
-  /** The revocations of each user, the oldest first, and so the users by their latest. */
-  #users = new Map<string, Revocation[]>();
-  #everybody: Revocation | undefined;
+  readonly #users: EndingLog<UserEnding>;
+  #sessions: EndingLog<Ending>;
+  #epoch = 0;
+  #clearedAt = 0;
 
   /** @param clock Returns the milliseconds since some moment, and does not jump. */
   constructor(clock: () => number) {
     this.#clock = clock;
+    this.#users = new EndingLog(clock);
+    this.#sessions = new EndingLog(clock);
   }
 
-  /** The present moment. */
-  get moment(): number {
-    return this.#moment;
+  /** The present epoch. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
-  /** Notes that `request` has reached the store, at the latest at `moment`. */
-  reached(request: unknown, moment: number = this.#moment): void {
+  /** Notes that `request` has reached the store, at the latest at `epoch`. */
+  reached(request: unknown, epoch: number = this.#epoch): void {
     if (isObject(request) && this.#reachedAt(request) === undefined) {
-      const reached: Reached = { owner: this, other: undefined, moment };
+      const reached: Reached = { owner: this, other: undefined, epoch };
       Stamp.put(request, reached);
     }
   }
 
-  /** Returns the moment at which the request of `session` reached the store. */
-  momentOf(session: SessionData, origin: Origin | undefined): number {
-    if (this.#moment === 0) return 0;
-    const request = requestOf(session);
-    const reached = request && this.#reachedAt(request);
-    return reached ?? origin?.moment ?? this.#moment;
+  /** Returns the epoch at which `request` reached the store; `loadedAt`, if that is not known. */
+  epochOf(request: object | undefined, loadedAt: number | undefined): number {
+    if (this.#epoch === 0) return 0;
+    return (request && this.#reachedAt(request)) ?? loadedAt ?? this.#epoch;
+  }
+
+  /**
+   * Notes that the session of `sid` was destroyed. `isKept`: whether it was there,
+   * so that those who had loaded it know that it is over.
+   */
+  destroy(sid: string, isKept: boolean): void {
+    const ending = { epoch: ++this.#epoch, time: this.#clock() };
+    this.#sessions.put(sid, ending, isKept);
+  }
+
+  /** Notes that all sessions were destroyed. */
+  clear(): void {
+    this.#clearedAt = ++this.#epoch;
+    // All that it tells of is older.
+    this.#sessions = new EndingLog(this.#clock);
+  }
+
+  /** Whether a session of `sid` that was there at `epoch` has been destroyed since. */
+  hasEnded(sid: string, epoch: number): boolean {
+    if (epoch === this.#epoch) return false;
+    return epoch < this.#clearedAt || epoch < this.#sessions.epochOf(sid);
   }
 
   /** Revokes a user, but for the session `sid` and whatever `request` saves. */
   revoke(user: string, sid: string | undefined, request: object | undefined): void {
-    const now = this.#clock();
-    this.#forget(now);
-    const before = (this.#users.get(user) ?? []).filter((one) =>
-      !isOld(one, now) && !this.#covers(one, sid, request)
-    );
-    if (before.length === MOST_OF_USER) {
-      before.shift();
-      before[0] = { ...before[0], sid: undefined, request: undefined };
+    const time = this.#clock();
+    const revocations = this.#revocationsOf(user).filter((one) => !this.#covers(one, sid, request));
+    if (revocations.length === MAX_OF_USER) {
+      revocations.shift();
+      revocations[0] = { ...revocations[0], sid: undefined, request: undefined };
     }
-    const revocation = {
-      moment: ++this.#moment,
-      time: now,
-      sid,
-      request: request && new WeakRef(request),
-    };
-    this.#users.delete(user);
-    this.#users.set(user, [...before, revocation]);
-    if (this.#users.size <= MOST_USERS) return;
-    const [[oldest, revocations]] = this.#users;
-    this.#users.delete(oldest);
-    this.#everybody = revocations.at(-1);
+    const epoch = ++this.#epoch;
+    revocations.push({ epoch, time, sid, request: request && new WeakRef(request) });
+    this.#users.put(user, { epoch, time, revocations }, false);
   }
 
   /**
-   * Whether a save of `session` signs `user` in, and comes from a request that
-   * began before that user was revoked. `isSignIn`: whether the user changes by it.
+   * Whether `request`, or what it saves under `sid` if it is not known, began
+   * before `user` was revoked, so that it must not sign that user in. `loadedAt`
+   * is the epoch at which its session was loaded.
    */
   isStale(
     user: string,
     sid: string,
-    session: SessionData,
-    origin: Origin | undefined,
-    isSignIn: boolean,
+    request: object | undefined,
+    loadedAt: number | undefined,
   ): boolean {
-    // Nearly always nobody was revoked since. And nobody comes back by a save into
-    // a session that the user has signed in to anew.
-    if (this.#users.size === 0 || !isSignIn) return false;
-    const moment = this.momentOf(session, origin);
-    if (moment === this.#moment) return false;
-    const now = this.#clock();
-    this.#forget(now);
-    const revocations = this.#users.get(user);
-    if (!revocations) return moment < (this.#everybody?.moment ?? 0);
-    const request = requestOf(session);
-    return revocations.some((one) =>
-      moment < one.moment && !isOld(one, now) && sid !== one.sid &&
-      (!request || request !== one.request?.deref())
+    // Nearly always nobody was revoked since.
+    if (this.#users.isEmpty) return false;
+    const epoch = this.epochOf(request, loadedAt);
+    if (epoch === this.#epoch) return false;
+    if (epoch < this.#users.epochDropped(user)) return true;
+    return this.#revocationsOf(user).some((one) =>
+      epoch < one.epoch && sid !== one.sid && (!request || request !== one.request?.deref())
     );
+  }
+
+  #revocationsOf(user: string): Revocation[] {
+    const now = this.#clock();
+    return this.#users.get(user)?.revocations.filter(({ time }) => !isOld(time, now)) ?? [];
   }
 
   /** Whether a revocation that spares `sid` and `request` stops all that the earlier `one` does. */
   #covers(one: Revocation, sid: string | undefined, request: object | undefined): boolean {
     if (sid !== undefined && sid !== one.sid) return false;
     if (!request || request === one.request?.deref()) return true;
-    return (this.#reachedAt(request) ?? 0) >= one.moment;
+    return (this.#reachedAt(request) ?? 0) >= one.epoch;
   }
 
   #reachedAt(request: object): number | undefined {
-    return (Stamp.find(request, this) as Reached | undefined)?.moment;
+    return (Stamp.find(request, this) as Reached | undefined)?.epoch;
   }
-
-  #forget(now: number): void {
-    for (const [user, revocations] of this.#users) {
-      if (!isOld(revocations.at(-1)!, now)) break;
-      this.#users.delete(user);
-    }
-    if (this.#everybody && isOld(this.#everybody, now)) this.#everybody = undefined;
-  }
-}
-
-function isOld({ time }: Revocation, now: number): boolean {
-  return now - time > LONGEST_REQUEST;
 }

@@ -40,7 +40,8 @@ export class CookieTemplate {
 
   /** Returns the template of a cookie with this `data`, if only its date will ever differ. */
   static of(data: CookieData, date: number | undefined): CookieTemplate | undefined {
-    const keys = Object.keys(data);
+    // JSON leaves the others out.
+    const keys = Object.keys(data).filter((key) => data[key] !== undefined);
     const values = keys.map((key) =>
       key === "expires" && isDate(data[key], date) ? DATE : data[key]
     );
@@ -56,8 +57,9 @@ export class CookieTemplate {
     const values = this.#values;
     let i = 0;
     for (const key in data) {
-      if (key !== keys[i]) return false;
       const value = data[key];
+      if (value === undefined) continue;
+      if (key !== keys[i]) return false;
       if (value !== values[i] && !(values[i] === DATE && isDate(value, date))) return false;
       i++;
     }

@@ -6,6 +6,9 @@ import { isFunction, refusedResult } from "../../util/errors.ts";
 /** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
 const SHORTEST_TIME = 5;
 
+/** The options that say how long a session lives. */
+type Lifetimes = Pick<ResolvedOptions, "ttl" | "idleTimeout" | "absoluteTimeout">;
+
 /** Returns the date of a cookie in milliseconds since the epoch, if it has one that can be read. */
 export function dateOf(cookie: unknown): number | undefined {
   return readDate((cookie as { expires?: unknown } | null | undefined)?.expires);
@@ -16,7 +19,7 @@ export function dateOf(cookie: unknown): number | undefined {
  * at `now`. `date` is that of its cookie.
  *
  * @throws What the functions among the options throw, and a `TypeError` if they
- * return no number.
+ * return no number above 0.
  */
 export function expiryOf(
   session: SessionData,
@@ -24,10 +27,33 @@ export function expiryOf(
   date: number | undefined,
   now: number,
   created: number,
-  options: ResolvedOptions,
+  options: Lifetimes,
 ): number {
-  const { idleTimeout, absoluteTimeout } = options;
-  let expires = date ?? now + lifetimeOf(session, sid, options);
+  const end = endOf(session, sid, date, now, options);
+  return earlierOf(end, session, sid, now, created, options);
+}
+
+/** Returns when a session that is saved or touched at `now` ends, but for the timeouts. */
+export function endOf(
+  session: SessionData,
+  sid: string,
+  date: number | undefined,
+  now: number,
+  options: Lifetimes,
+): number {
+  return date ?? now + lifetimeOf(session, sid, options);
+}
+
+/** Returns `end`, or the earlier time at which one of the timeouts ends a session that is used at `now`. */
+export function earlierOf(
+  end: number,
+  session: SessionData,
+  sid: string,
+  now: number,
+  created: number,
+  { idleTimeout, absoluteTimeout }: Pick<Lifetimes, "idleTimeout" | "absoluteTimeout">,
+): number {
+  let expires = end;
   if (idleTimeout !== Infinity) {
     expires = Math.min(expires, now + durationOf("idleTimeout", idleTimeout, session, sid));
   }
@@ -41,11 +67,11 @@ export function expiryOf(
 }
 
 /** Whether {@linkcode expiryOf} asks about the data of the session. */
-export function asksSession({ ttl, idleTimeout, absoluteTimeout }: ResolvedOptions): boolean {
+export function asksSession({ ttl, idleTimeout, absoluteTimeout }: Lifetimes): boolean {
   return isFunction(ttl) || isFunction(idleTimeout) || isFunction(absoluteTimeout);
 }
 
-function lifetimeOf(session: SessionData, sid: string, { ttl }: ResolvedOptions): number {
+function lifetimeOf(session: SessionData, sid: string, { ttl }: Lifetimes): number {
   const maxAge: unknown = session.cookie?.maxAge;
   return Number.isFinite(maxAge) ? maxAge as number : durationOf("ttl", ttl, session, sid);
 }
@@ -53,8 +79,8 @@ function lifetimeOf(session: SessionData, sid: string, { ttl }: ResolvedOptions)
 function durationOf(name: string, duration: Duration, session: SessionData, sid: string): number {
   if (typeof duration === "number") return duration;
   const ms: unknown = duration(session, sid);
-  if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
-  throw refusedResult("keep session", `${name} must return a number of milliseconds`, ms);
+  if (typeof ms === "number" && ms > 0) return ms;
+  throw refusedResult("keep session", `${name} must return a number of milliseconds above 0`, ms);
 }
 
 /** Returns a date as milliseconds since the epoch, or `undefined` if it can't be read as one. */

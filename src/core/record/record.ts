@@ -3,9 +3,14 @@ import type { SessionData } from "express-session";
 import type { ResolvedOptions, Serializer } from "../../options.ts";
 import { failure, isObject, refusedResult } from "../../util/errors.ts";
 import { getSize } from "../../util/sizes.ts";
-import { type CookieTemplate, type CookieTemplates, isTemplatable } from "./cookie_template.ts";
-import type { Entry, SessionRecord } from "../vault/entry.ts";
+import {
+  type CookieData,
+  type CookieTemplate,
+  type CookieTemplates,
+  isTemplatable,
+} from "./cookie_template.ts";
 import { dateOf } from "./expiry.ts";
+import type { Entry, Row, SessionRecord } from "../vault/entry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
@@ -13,8 +18,12 @@ export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
 /** The share of `maxSize` that one session may take. */
 const SESSION_SHARE = 1 / 8;
 
+/** What one session may take in any store that has room for it, in bytes. */
+const MIN_SESSION_LIMIT = 4 * 1024;
+
 /**
- * Returns what is to be kept of `session`, whose cookie has the date `date`.
+ * Returns what is to be kept of `session`, whose cookie has the date `date`, and
+ * which ends at `end` but for the timeouts.
  *
  * @throws What the serializer throws, a `TypeError` if it returns no string, and
  * a `RangeError` with the code {@linkcode TOO_LARGE}.
@@ -23,13 +32,14 @@ export function recordOf(
   session: SessionData,
   expires: number,
   date: number | undefined,
+  end: number,
   options: ResolvedOptions,
   templates: CookieTemplates,
 ): SessionRecord {
   const template = isTemplatable(session, options.serializer)
     ? templates.of(session.cookie, relative(date, expires))
     : undefined;
-  return written(session, template, expires, date, options);
+  return written(session, template, expires, date ?? end, options);
 }
 
 /** Returns the session of a record, as a new object. */
@@ -51,21 +61,41 @@ export function cookieDateOf(
 /** How the JSON of a session begins that had its cookie before anything else, as those of requests. */
 const COOKIE_FIRST = '{"cookie":null';
 
-/** Returns the whole session of a record, as the serializer writes it. */
-export function textOf(record: SessionRecord, options: ResolvedOptions): string {
-  const { text, cookie, expires, dateOffset } = record;
-  if (!cookie) return text;
-  if (!text.startsWith(COOKIE_FIRST)) {
-    return options.serializer.stringify(sessionOf(record, options));
-  }
-  // A file's row of it takes less than half the time without parsing it, and leaves less garbage.
-  const json = JSON.stringify(cookie.cookieAt(expires + dateOffset));
-  return `{"cookie":${json}${text.slice(COOKIE_FIRST.length)}`;
+/** Returns the data of the cookie of a record, if `null` stands for it in the text. */
+export function cookieOf({ cookie, expires, dateOffset }: SessionRecord): CookieData | undefined {
+  return cookie?.cookieAt(expires + dateOffset);
+}
+
+/**
+ * Returns what is to be kept of a session that was written as `text`; with a
+ * `cookie`, `null` stands for that in it. The session is not parsed.
+ *
+ * @throws As {@linkcode recordOf}.
+ */
+export function restored(
+  { text, cookie, expires }: Pick<Row, "text" | "cookie" | "expires">,
+  { maxSize, serializer }: ResolvedOptions,
+  templates: CookieTemplates,
+): SessionRecord {
+  const date = dateOf(cookie);
+  const template = cookie && serializer === JSON
+    ? templates.of(cookie, relative(date, expires))
+    : undefined;
+  const whole = cookie && !template ? withCookie(text, cookie) : text;
+  const size = measured(template?.sizeWith(whole) ?? getSize(whole), maxSize);
+  const dateOffset = template ? offsetOf(date, expires) : 0;
+  return { text: whole, cookie: template, size, expires, dateOffset };
+}
+
+/** Puts a cookie into the JSON of a session. */
+function withCookie(text: string, cookie: CookieData): string {
+  if (!text.startsWith(COOKIE_FIRST)) return JSON.stringify({ ...JSON.parse(text), cookie });
+  return `{"cookie":${JSON.stringify(cookie)}${text.slice(COOKIE_FIRST.length)}`;
 }
 
 /**
  * Returns what is to be kept of `entry` with another cookie, whose date is
- * `date`. The data is neither read nor written if both cookies have templates.
+ * `date`, and which ends at `end` but for the timeouts. The data is neither read nor written if both cookies have templates.
  *
  * @throws As {@linkcode recordOf}.
  */
@@ -74,6 +104,7 @@ export function touched(
   cookie: SessionData["cookie"],
   expires: number,
   date: number | undefined,
+  end: number,
   options: ResolvedOptions,
   templates: CookieTemplates,
 ): SessionRecord {
@@ -82,24 +113,24 @@ export function touched(
   const template = serializer === JSON ? templates.of(cookie, relative(date, expires)) : undefined;
   if (before && template) {
     const size = measured(entry.size - before.size + template.size, options.maxSize);
-    return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+    return { text, cookie: template, size, expires, dateOffset: offsetOf(date ?? end, expires) };
   }
   const session = parse(text, serializer);
   session.cookie = cookie;
   const fitting = isTemplatable(session, serializer) ? template : undefined;
-  return written(session, fitting, expires, date, options);
+  return written(session, fitting, expires, date ?? end, options);
 }
 
 function written(
   session: SessionData,
   template: CookieTemplate | undefined,
   expires: number,
-  date: number | undefined,
+  end: number,
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
   const text = serialize(template?.without(session) ?? session, serializer);
   const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
-  return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+  return { text, cookie: template, size, expires, dateOffset: offsetOf(end, expires) };
 }
 
 /**
@@ -141,10 +172,16 @@ function offsetOf(date: number | undefined, expires: number): number {
 
 /** Returns `size`, unless a session of that size is too large. */
 function measured(size: number, maxSize: number): number {
-  const most = Math.floor(maxSize * SESSION_SHARE);
+  const share = Math.floor(maxSize * SESSION_SHARE);
+  const most = Math.min(maxSize, Math.max(share, MIN_SESSION_LIMIT));
   if (size <= most) return size;
-  const message = `Cannot keep session: its size in bytes must be at most ${most}, an eighth of ` +
-    `maxSize (raise maxSize to at least ${size / SESSION_SHARE}, or keep less in the session): ` +
-    `received ${size}`;
+  const which = most === maxSize
+    ? "all of maxSize"
+    : most === share
+    ? "an eighth of maxSize"
+    : "which is more than an eighth of maxSize";
+  const enough = size > MIN_SESSION_LIMIT ? size / SESSION_SHARE : size;
+  const message = `Cannot keep session: its size in bytes must be at most ${most}, ${which} ` +
+    `(raise maxSize to at least ${enough}, or keep less in the session): received ${size}`;
   throw failure(RangeError, TOO_LARGE, message, { bytes: size, limit: most });
 }

@@ -5,8 +5,9 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { Heap, type Heaped } from "../../util/heap.ts";
 import { type Linked, LinkedList } from "../../util/linked_list.ts";
-import type { CookieTemplate } from "../record/cookie_template.ts";
+import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted. Newcomers
@@ -76,9 +77,32 @@ export interface SessionRecord {
   readonly size: number;
   /** When the session expires, in milliseconds since the epoch. */
   readonly expires: number;
-  /** How much later the date of the cookie is, in milliseconds. */
+  /** How much later the date of the cookie is, or else the end by `ttl`, in milliseconds. */
   readonly dateOffset: number;
 }
+
+/** A kept session as files see it. */
+export interface Row {
+  readonly sid: string;
+  readonly rank: Rank;
+  /** In milliseconds since the epoch; may be `Infinity`. */
+  readonly expires: number;
+  /** In milliseconds since the epoch. */
+  readonly created: number;
+  /** In milliseconds since the epoch. */
+  readonly lastUsed: number;
+  /** Its user when it was saved. */
+  readonly user: string | undefined;
+  /** The data of its cookie, if `null` stands for that in `text`, which is JSON then. */
+  readonly cookie: CookieData | undefined;
+  /** The session as the serializer writes it. */
+  readonly text: string;
+}
+
+/** A session of which nothing but the cookie, the life and the place has changed. */
+export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
+  readonly cookie: CookieData;
+};
 
 /** A session in the vault. Only the vault changes it, but for its life. */
 export class Entry implements SessionRecord, Linked<Entry> {
@@ -99,8 +123,8 @@ export class Entry implements SessionRecord, Linked<Entry> {
   queue: Queue;
   prev: Entry | undefined = undefined;
   next: Entry | undefined = undefined;
-  /** Its user, if any; once that one has had several sessions, they share a group. */
-  owner: string | UserGroup | undefined = undefined;
+  /** Its user, if any; once that one has had several sessions, its place among them. */
+  owner: string | Member | undefined = undefined;
   /** Its place among those from its client address, unless it is protected. */
   seat: Seat | undefined = undefined;
   life: Life | undefined;
@@ -141,12 +165,12 @@ export class Entry implements SessionRecord, Linked<Entry> {
 
   /** Its user by the option `user`. */
   get user(): string | undefined {
-    return typeof this.owner === "object" ? this.owner.user : this.owner;
+    return typeof this.owner === "object" ? this.owner.group.user : this.owner;
   }
 
   /** Whether it was revoked, and has not left yet. */
   get isRevoked(): boolean {
-    return typeof this.owner === "object" && this.owner.isRevoked;
+    return typeof this.owner === "object" && this.owner.group.isRevoked;
   }
 }
 
@@ -158,18 +182,17 @@ export class Entry implements SessionRecord, Linked<Entry> {
  */
 export class Life {
   readonly sid: string;
-  /** The time from one clearing of the store to the next; none once the session is destroyed. */
-  era: object | undefined;
-  /** Its place among the lives whose entries have left: see weak_index.ts. */
-  next: Life | undefined = undefined;
+  /** The number of endings before it. */
+  readonly epoch: number;
+  isDestroyed = false;
   /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
   created: number | undefined = undefined;
   /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
   expires: number | undefined = undefined;
 
-  constructor(sid: string, era: object) {
+  constructor(sid: string, epoch: number) {
     this.sid = sid;
-    this.era = era;
+    this.epoch = epoch;
   }
 
   /** Notes what is still to be known when `entry` has left. */
@@ -213,18 +236,45 @@ export class Queue extends LinkedList<Entry> {
 /** The sessions of a user that has several. */
 export class UserGroup {
   readonly user: string;
-  /** The least recently used first, if `isSorted`. */
-  entries: Set<Entry>;
-  isSorted = true;
+  /** The least recently used first. */
+  readonly members = new LinkedList<Member>();
+  /** The first to expire first. Those of a revoked user are in none. */
+  readonly byExpiry = new Heap<Member>(expiresBefore);
+  /** The one that was put into its place last: the next one often belongs near it. */
+  latest: Member | undefined = undefined;
+  /** Those of the walks under way. */
+  cursors: readonly Cursor[] = [];
   /** Whether all of them are revoked. */
   isRevoked = false;
   /** How many of them have left since they were revoked. */
   removed = 0;
 
-  constructor(user: string, entry: Entry) {
+  constructor(user: string) {
     this.user = user;
-    this.entries = new Set([entry]);
   }
+}
+
+/** Where a walk through the sessions of a user goes on, whatever leaves its place meanwhile. */
+export interface Cursor {
+  next: Member | undefined;
+}
+
+/** The place of a session among those of its user. */
+export class Member implements Linked<Member>, Heaped {
+  readonly entry: Entry;
+  readonly group: UserGroup;
+  prev: Member | undefined = undefined;
+  next: Member | undefined = undefined;
+  position = 0;
+
+  constructor(entry: Entry, group: UserGroup) {
+    this.entry = entry;
+    this.group = group;
+  }
+}
+
+function expiresBefore({ entry: a }: Member, { entry: b }: Member): boolean {
+  return a.expires < b.expires || a.expires === b.expires && a.number < b.number;
 }
 
 /** The place of an unprotected session among those from its client address. */

@@ -2,6 +2,7 @@ import { Addresses } from "./addresses.ts";
 import {
   Entry,
   type Life,
+  type Member,
   Queue,
   type Rank,
   type Reason,
@@ -20,8 +21,8 @@ import { Users } from "./users.ts";
 export interface Observer {
   /** `entry` was used, or is about to leave its place in its queue. */
   move?(entry: Entry): void;
-  /** `entry` is new, was saved or touched, or has changed its rank. */
-  upsert?(entry: Entry): void;
+  /** `entry` is new, was saved or touched, or has changed its rank; its data may be the same as before. */
+  upsert?(entry: Entry, isDataSame?: boolean): void;
   /** `entry` has left. */
   delete?(entry: Entry, reason: Reason): void;
   /** All entries have left at once. */
@@ -137,6 +138,11 @@ export class Vault {
     return this.#queues[rank];
   }
 
+  /** The smallest number that an entry has, or had: the last that was admitted. */
+  get oldest(): number {
+    return this.#oldest;
+  }
+
   /** Returns the live entry of `sid`. An expired one is forgotten. */
   find(sid: string, now: number): Entry | undefined {
     const entry = this.#entries.get(sid);
@@ -148,9 +154,19 @@ export class Vault {
     return this.#users.countOf(user);
   }
 
-  /** Returns the entries of a user, the least recently used first. */
-  entriesOf(user: string): Iterable<Entry> {
-    return this.#users.entriesOf(user);
+  /** Returns the entries that a user has now, the most recently used first, in steps. */
+  entriesOf(user: string): Generator<void, Iterable<Entry>, undefined> {
+    return this.#users.entriesOf(user, this.#newest);
+  }
+
+  /** Returns the entry of a user that is the first to expire. */
+  firstToExpireOf(user: string): Entry | undefined {
+    return this.#users.firstToExpireOf(user);
+  }
+
+  /** Returns the least recently used entry of a user, other than `spared`. */
+  leastRecentOf(user: string, spared: Entry): Entry | undefined {
+    return this.#users.leastRecentOf(user, spared);
   }
 
   /**
@@ -168,7 +184,15 @@ export class Vault {
     this.#users.use(entry);
     if (entry.queue !== newcomers) return this.#move(entry, entry.queue);
     this.#move(entry, returning);
-    this.#tellUpsert(entry);
+    this.#tellUpsert(entry, true);
+  }
+
+  /** Lets `entry` live until `expires`. The date of its cookie stays. */
+  extend(entry: Entry, expires: number): void {
+    entry.dateOffset = entry.expires + entry.dateOffset - expires || 0;
+    entry.expires = expires;
+    this.#users.extended(entry);
+    this.#tellUpsert(entry, true);
   }
 
   /**
@@ -191,21 +215,24 @@ export class Vault {
     const unprotected = entry.queue === guarded ? returning : entry.queue;
     const queue = isProtected ? guarded : unprotected;
     if (queue !== entry.queue || isUse && queue !== newcomers) this.#move(entry, queue, address);
-    this.#tellUpsert(entry);
+    this.#tellUpsert(entry, as === "touch");
     return entry;
   }
 
   /**
-   * Adds an entry as the next of its rank to be evicted, and evicts what goes
-   * before it to keep the limit. Returns whether it is kept: it is not if it
+   * Takes an entry that is in no vault and in no queue as the next of its rank to
+   * be evicted, and evicts what goes before it to keep the limit. Returns whether it is kept: it is not if it
    * would be the next to go itself.
    */
-  admit(draft: Draft, rank: Rank): boolean {
-    const queue = this.#queues[rank];
-    const entry = this.#enter(draft, --this.#oldest, queue);
-    queue.prepend(entry);
-    if (rank === "newcomers") this.#addresses.addNewcomer(entry, draft.address, true);
-    this.#users.restore(entry, draft.user);
+  admit(entry: Entry, rank: Rank): boolean {
+    const { user } = entry;
+    entry.owner = undefined;
+    entry.number = --this.#oldest;
+    entry.revision = ++this.#revision;
+    this.#entries.set(entry.sid, entry);
+    this.#queues[rank].prepend(entry);
+    if (rank === "newcomers") this.#addresses.addNewcomer(entry, UNKNOWN_ADDRESS, true);
+    this.#users.restore(entry, user);
     while (this.bytes > this.#maxSize) {
       const next = this.next()!;
       if (next === entry) {
@@ -222,7 +249,7 @@ export class Vault {
   remove(entry: Entry, reason: Reason): void {
     this.#onLeave(entry, reason);
     const { owner } = entry;
-    if (entry.isRevoked && reason === "destroy") (owner as UserGroup).removed++;
+    if (entry.isRevoked && reason === "destroy") (owner as Member).group.removed++;
     this.#unlink(entry);
     this.#observers?.forEach((observer) => observer.delete?.(entry, reason));
   }
@@ -340,11 +367,11 @@ export class Vault {
   *#empty(group: UserGroup | undefined): Generator<void, number, undefined> {
     const entries = this.#entries;
     let removed = 0;
-    for (const entry of group?.entries ?? []) {
+    for (let member = group?.members.first; member; member = group!.members.first) {
       // All were cleared meanwhile: others may have these ids by now.
       if (this.#entries !== entries) break;
       // Removes it, since it was revoked.
-      this.#isLive(entry, this.#clock());
+      this.#isLive(member.entry, this.#clock());
       if (++removed % STRIDE === 0) yield;
     }
     return group?.removed ?? 0;
@@ -447,12 +474,12 @@ export class Vault {
     return false;
   }
 
-  #tellUpsert(entry: Entry): void {
-    this.#observers?.forEach((observer) => observer.upsert?.(entry));
+  #tellUpsert(entry: Entry, isDataSame = false): void {
+    this.#observers?.forEach((observer) => observer.upsert?.(entry, isDataSame));
   }
 }
 
-function emptyQueues(): Record<Rank, Queue> {
+export function emptyQueues(): Record<Rank, Queue> {
   return {
     newcomers: new Queue("newcomers"),
     returning: new Queue("returning"),

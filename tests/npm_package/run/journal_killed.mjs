@@ -28,7 +28,7 @@ async function open(path, options, lembro = imported, { openJournal } = imported
 
 // Works until it is killed, and says which logouts were answered.
 async function use(path, secret) {
-  const { store } = await open(path, { interval: 50, secret });
+  const { store } = await open(path, { interval: 50, ...(secret && { secret }) });
   for (let n = await store.length(); ; n++) {
     await store.set(`s${n}`, { cookie: new session.Cookie(), text: 'x'.repeat(3000) });
     if (n % 3 === 0) {
@@ -106,7 +106,7 @@ async function killed(path, secret) {
     await closed;
     for (const n of text.split('\n').slice(0, -1)) gone.add(`s${n}`);
   }
-  const { store, journal } = await open(path, { secret: secret || undefined });
+  const { store, journal } = await open(path, secret ? { secret } : {});
   const back = (await store.ids()).filter((sid) => gone.has(sid));
   assert.ok(gone.size > ROUNDS, `${gone.size} logouts were answered`);
   assert.ok(await store.length() > 0);

@@ -1,0 +1,270 @@
+/**
+ * Several processes serve one Express app, with sessions in Redis: are logouts
+ * undone, do sign-ins under way survive "sign out everywhere", are keys lost?
+ *
+ *     deno task races [--rounds=1000] [--processes=4] [--cluster]
+ *
+ * Prints a table of connect-redis and of this package. Fails if a promise of
+ * this package is broken.
+ *
+ * @module
+ */
+import { type Redis, startRedis, startRedisCluster } from "../support/redis_server.ts";
+
+/** What was found. */
+export interface Found {
+  /** Of 20 keys, items of a list and nested keys, each written by another request at once. */
+  readonly keptKeys: number;
+  readonly keptItems: number;
+  readonly keptNested: number;
+  /** Of requests that write at random moments, of one browser at once. */
+  readonly writes: number;
+  readonly lostWrites: number;
+  /** Of sign-outs while others write. */
+  readonly signOuts: number;
+  readonly undoneSignOuts: number;
+  /** Of sign-ins that began before "sign out everywhere". */
+  readonly signInsUnderWay: number;
+  readonly survivingSignIns: number;
+  /** Of sign-ins that began after it was answered. */
+  readonly laterSignIns: number;
+  readonly refusedSignIns: number;
+}
+
+const WORKER = new URL("worker.ts", import.meta.url);
+
+const PARALLEL = 20;
+
+/** Plays all races with processes of their own. */
+export async function race(
+  engine: "lembro" | "connect-redis",
+  redisPorts: number[],
+  rounds: number,
+  processes: number,
+): Promise<Found> {
+  await using site = await Site.start(engine, redisPorts, processes);
+  const [keptKeys, keptItems, keptNested] = [
+    await gated(site, "key"),
+    await gated(site, "item"),
+    await gated(site, "nested"),
+  ];
+  const totals = { writes: 0, lostWrites: 0, signOuts: 0, undoneSignOuts: 0 };
+  const signIns = { signInsUnderWay: 0, survivingSignIns: 0, laterSignIns: 0, refusedSignIns: 0 };
+  for (let round = 0; round < rounds; round++) {
+    const [writes, lost] = await parallelWrites(site, round);
+    totals.writes += writes;
+    totals.lostWrites += lost;
+    totals.signOuts++;
+    if (await signOutIsUndone(site, round)) totals.undoneSignOuts++;
+    for (const { isUnderWay, isThere } of await signInsAround(site, round)) {
+      signIns[isUnderWay ? "signInsUnderWay" : "laterSignIns"]++;
+      if (isUnderWay && isThere) signIns.survivingSignIns++;
+      if (!isUnderWay && !isThere) signIns.refusedSignIns++;
+    }
+  }
+  return { keptKeys, keptItems, keptNested, ...totals, ...signIns };
+}
+
+/** As many requests of one browser load its session before any of them saves it. */
+async function gated(site: Site, what: "key" | "item" | "nested"): Promise<number> {
+  const browser = site.browser();
+  await browser.get(`/sign-in?user=gated`);
+  const requests = Array.from(
+    { length: PARALLEL },
+    (_, n) => browser.get(`/write?gate=${what}&${what}=${what}${n}`, n),
+  );
+  await site.untilWaiting(what, PARALLEL);
+  await site.all(`/open?gate=${what}`);
+  await Promise.all(requests);
+  const kept = await browser.get<Record<string, unknown>>("/read");
+  return what === "key"
+    ? Object.keys(kept).filter((key) => /^key\d/.test(key)).length
+    : what === "item"
+    ? new Set(kept.list as string[]).size
+    : Object.keys(kept.nested as object).length;
+}
+
+const random = (most: number) => Math.random() * most;
+
+/** Five requests write a key each, at random moments. Returns how many, and how many keys are lost. */
+async function parallelWrites(site: Site, round: number): Promise<[number, number]> {
+  const browser = site.browser();
+  await browser.get(`/sign-in?user=writer${round}`);
+  const keys = ["a", "b", "c", "d", "e"];
+  await Promise.all(keys.map((key) => browser.get(`/write?key=${key}&ms=${random(6)}`)));
+  const kept = await browser.get<Record<string, unknown>>("/read");
+  return [keys.length, keys.filter((key) => !(key in kept)).length];
+}
+
+/** While others write, one request signs out. Returns whether the user is signed in afterwards. */
+async function signOutIsUndone(site: Site, round: number): Promise<boolean> {
+  const browser = site.browser();
+  await browser.get(`/sign-in?user=leaver${round}`);
+  const { cookie } = browser;
+  await Promise.all([
+    ...["a", "b", "c", "d"].map((key) => browser.get(`/write?key=${key}&ms=${random(8)}`)),
+    browser.get(`/sign-out?ms=${random(8)}`),
+  ]);
+  browser.cookie = cookie;
+  return "passport" in await browser.get<object>("/read");
+}
+
+/** A user signs in on several devices, and signs out everywhere meanwhile. */
+async function signInsAround(
+  site: Site,
+  round: number,
+): Promise<{ isUnderWay: boolean; isThere: boolean }[]> {
+  const user = `traveller${round}`;
+  const first = site.browser();
+  await first.get(`/sign-in?user=${user}`);
+  const early = Array.from({ length: 4 }, () => site.browser());
+  const signIns = early.map(async (browser) => {
+    await pause(random(6));
+    return await browser.get<{ began: number }>(`/sign-in?user=${user}&ms=${random(8)}`);
+  });
+  await pause(random(6));
+  const { sent } = await site.browser().get<{ sent: number }>(`/revoke?user=${user}`);
+  const late = Array.from({ length: 2 }, () => site.browser());
+  await Promise.all(late.map((browser) => browser.get(`/sign-in?user=${user}&ms=${random(3)}`)));
+  const began = (await Promise.all(signIns)).map((signIn) => signIn.began);
+  const isThere = async (browser: Browser) => "passport" in await browser.get<object>("/read");
+  const found: { isUnderWay: boolean; isThere: boolean }[] = [
+    { isUnderWay: true, isThere: await isThere(first) },
+  ];
+  for (const [n, browser] of early.entries()) {
+    // What began in the meantime is on neither side.
+    if (began[n] < sent - 1) found.push({ isUnderWay: true, isThere: await isThere(browser) });
+  }
+  for (const browser of late) found.push({ isUnderWay: false, isThere: await isThere(browser) });
+  return found;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The processes of one app. */
+class Site implements AsyncDisposable {
+  readonly #children: Deno.ChildProcess[];
+  readonly urls: string[];
+
+  private constructor(children: Deno.ChildProcess[], urls: string[]) {
+    this.#children = children;
+    this.urls = urls;
+  }
+
+  static async start(engine: string, redisPorts: number[], processes: number): Promise<Site> {
+    const children = Array.from({ length: processes }, () =>
+      new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", WORKER.href, engine, ...redisPorts.map(String)],
+        stdout: "piped",
+      }).spawn());
+    const urls = await Promise.all(children.map(async ({ stdout }) => {
+      for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
+        return `http://127.0.0.1:${text.trim()}`;
+      }
+      throw new Error("Cannot start a process of the app");
+    }));
+    return new Site(children, urls);
+  }
+
+  browser(): Browser {
+    return new Browser(this);
+  }
+
+  /** Sends a request to each process. */
+  async all<Result>(path: string): Promise<Result[]> {
+    return await Promise.all(this.urls.map(async (url) => (await fetch(url + path)).json()));
+  }
+
+  /** Waits until so many requests wait at a gate. */
+  async untilWaiting(gate: string, count: number): Promise<void> {
+    const sum = async () => {
+      const waiting = await this.all<number>(`/waiting?gate=${gate}`);
+      return waiting.reduce((total, one) => total + one, 0);
+    };
+    while (await sum() < count) await pause(5);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) child.kill("SIGKILL");
+    await Promise.all(this.#children.map((child) => child.status));
+  }
+}
+
+/** A browser, whose requests come to any of the processes. */
+class Browser {
+  readonly #site: Site;
+  cookie = "";
+
+  constructor(site: Site) {
+    this.#site = site;
+  }
+
+  /** Gets a page as JSON, of the process number `n` or of any. */
+  async get<Result>(path: string, n?: number): Promise<Result> {
+    const { urls } = this.#site;
+    const url = urls[(n ?? Math.floor(random(urls.length))) % urls.length];
+    const response = await fetch(url + path, {
+      headers: { cookie: this.cookie },
+      signal: AbortSignal.timeout(30_000),
+    });
+    const [set] = response.headers.getSetCookie();
+    if (set) this.cookie = set.split(";")[0];
+    const result = await response.json();
+    if (!response.ok) throw new Error(`${path}: ${result}`);
+    return result;
+  }
+}
+
+/** Whether a store has kept every promise. */
+export function isFaultless(found: Found): boolean {
+  return found.keptKeys === PARALLEL && found.keptItems === PARALLEL &&
+    found.keptNested === PARALLEL && found.lostWrites === 0 && found.undoneSignOuts === 0 &&
+    found.survivingSignIns === 0 && found.refusedSignIns === 0;
+}
+
+/** The results side by side, in Markdown. */
+function tableOf(results: Record<string, Found>): string {
+  const rows: [string, (found: Found) => string][] = [
+    [
+      "keys, items of a list, nested keys kept of 20 written at once",
+      (found) => `${found.keptKeys}, ${found.keptItems}, ${found.keptNested}`,
+    ],
+    ["keys lost of parallel writes", (found) => `${found.lostWrites} of ${found.writes}`],
+    ["sign-outs undone by a write", (found) => `${found.undoneSignOuts} of ${found.signOuts}`],
+    [
+      'sign-ins under way that survived "sign out everywhere"',
+      (found) => `${found.survivingSignIns} of ${found.signInsUnderWay}`,
+    ],
+    [
+      "sign-ins that began after it and were refused",
+      (found) => `${found.refusedSignIns} of ${found.laterSignIns}`,
+    ],
+  ];
+  const names = Object.keys(results);
+  return [
+    `| | ${names.join(" | ")} |`,
+    `| --- |${names.map(() => " --- |").join("")}`,
+    ...rows.map(([name, show]) => `| ${name} | ${Object.values(results).map(show).join(" | ")} |`),
+  ].join("\n");
+}
+
+if (import.meta.main) {
+  const option = (name: string, fallback: number) =>
+    Number(Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.split("=")[1] ?? fallback);
+  const isCluster = Deno.args.includes("--cluster");
+  const [rounds, processes] = [option("rounds", 1_000), option("processes", 4)];
+  await using redis = isCluster ? await startRedisCluster() : await startRedis();
+  if (!redis) throw new Error("Cannot race: there is no redis-server on the PATH");
+  const ports = "ports" in redis ? redis.ports : [(redis as Redis).port];
+  console.log(
+    `${rounds} rounds, ${processes} processes, ${
+      isCluster ? "a cluster of three masters" : "one Redis"
+    }\n`,
+  );
+  const theirs = await race("connect-redis", ports, Math.min(rounds, 100), processes);
+  const ours = await race("lembro", ports, rounds, processes);
+  console.log(tableOf({ "connect-redis": theirs, "express-lembro": ours }));
+  if (!isFaultless(ours)) Deno.exit(1);
+}

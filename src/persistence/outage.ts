@@ -1,0 +1,133 @@
+/**
+ * A disk that fails, or does not answer.
+ *
+ * @module
+ */
+import timers from "node:timers";
+import type { Port } from "../core/port.ts";
+import { failure } from "../util/errors.ts";
+import { monotonicNow } from "../util/time.ts";
+import type { Disk, DiskFile } from "./disk.ts";
+
+/** The code of the event when the journal cannot be written. */
+export const UNWRITTEN = "ERR_LEMBRO_JOURNAL_WRITE";
+
+/** How long a disk may take for an answer before it counts as failing, in milliseconds. */
+export const PATIENCE = 3_000;
+
+/** The error for a disk that does not answer. */
+export function unanswered(): Error {
+  return failure(Error, UNWRITTEN, `the disk has not answered for ${PATIENCE} ms`);
+}
+
+/** What of a journal may fail. Each is over by itself. */
+type Part = "write" | "compact" | "answer";
+
+/**
+ * The time in which something of a journal fails, whatever it is: one `error`
+ * event when it begins, and one `recover` event when nothing fails any more.
+ */
+export class Outage {
+  readonly #port: Port;
+  readonly #path: string;
+  readonly #failing = new Set<Part>();
+  #since = 0;
+
+  constructor(port: Port, path: string) {
+    this.#port = port;
+    this.#path = path;
+  }
+
+  /** Whether anything fails. */
+  get isOn(): boolean {
+    return this.#failing.size > 0;
+  }
+
+  /** How long something has failed, in milliseconds. */
+  get age(): number {
+    return this.isOn ? monotonicNow() - this.#since : 0;
+  }
+
+  begin(part: Part, error: Error): void {
+    const isOn = this.isOn;
+    this.#failing.add(part);
+    if (isOn) return;
+    this.#since = monotonicNow();
+    const message = `Cannot ${part === "compact" ? part : "write"} journal: ${error.message}`;
+    this.#port.announce("error", failure(Error, UNWRITTEN, message, { cause: error }));
+  }
+
+  end(part: Part): void {
+    if (!this.#failing.delete(part) || this.isOn) return;
+    this.#port.announce("recover", `Journal ${this.#path} is written again`);
+  }
+}
+
+/** Notices calls of a disk that are not answered. */
+export class DiskWatch {
+  readonly #onHang: () => void;
+  #unanswered = 0;
+  /** Called when the disk hangs. */
+  #waiting = new Set<() => void>();
+
+  constructor(onHang: () => void) {
+    this.#onHang = onHang;
+  }
+
+  /** Whether there is a call that the disk has not answered for {@linkcode PATIENCE}. */
+  get isHanging(): boolean {
+    return this.#unanswered > 0;
+  }
+
+  /** Returns `disk`, with each of its calls watched, and those of its files. */
+  over(disk: Disk): Disk {
+    return this.#watched(disk);
+  }
+
+  /**
+   * Waits for `work`, but not for a disk that hangs.
+   *
+   * @throws What `work` is rejected with, or {@linkcode unanswered}.
+   */
+  orHang<Result>(work: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const hang = () => reject(unanswered());
+      if (this.isHanging) hang();
+      else this.#waiting.add(hang);
+      work.then(resolve, reject).finally(() => this.#waiting.delete(hang));
+    });
+  }
+
+  #watched<Watched extends Disk | DiskFile>(target: Watched): Watched {
+    return new Proxy(target, {
+      get: (_, name) => {
+        const method = target[name as keyof Watched];
+        if (typeof method !== "function") return method;
+        return (...args: unknown[]) => {
+          const answer: unknown = method.apply(target, args);
+          if (!(answer instanceof Promise)) return answer;
+          const watched = this.#watch(answer);
+          return name === "open" ? watched.then((file) => this.#watched(file)) : watched;
+        };
+      },
+    });
+  }
+
+  async #watch<Result>(answer: Promise<Result>): Promise<Result> {
+    let isHanging = false;
+    const timer = timers.setTimeout(() => {
+      isHanging = true;
+      this.#unanswered++;
+      this.#onHang();
+      for (const hang of this.#waiting) hang();
+      this.#waiting.clear();
+    }, PATIENCE);
+    timer.unref();
+    try {
+      return await answer;
+    } finally {
+      timers.clearTimeout(timer);
+      if (isHanging) this.#unanswered--;
+    }
+  }
+}
