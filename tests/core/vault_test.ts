@@ -217,7 +217,7 @@ describe("Vault: when it walks", () => {
           if (what !== "admit" && what !== "go on") vault.find(sid, vault.time);
           if (what === "save" || what === "touch" || what === "update") vault.put(draft(sid), what);
           else if (what === "admit") {
-            vault.find(sid, vault.time) ?? vault.admit(draft(sid), "returning");
+            vault.find(sid, vault.time) ?? admit(vault, draft(sid), "returning");
           } else if (what === "wait") vault.time += time;
           else if (what === "begin") purges.push(vault.purge());
           else if (what === "go on") purges.forEach((purge) => purge.next());

@@ -221,8 +221,8 @@ export class Vault {
 
   /**
    * Takes an entry that is in no vault and in no queue as the next of its rank to
-   * be evicted, and evicts what goes before it to keep the limit. Returns whether it is kept: it is not if it
-   * would be the next to go itself.
+   * be evicted, and evicts what goes before it to keep the limit. Returns whether
+   * it is kept: it is not if it would be the next to go itself.
    */
   admit(entry: Entry, rank: Rank): boolean {
     const { user } = entry;
@@ -230,6 +230,7 @@ export class Vault {
     entry.number = --this.#oldest;
     entry.revision = ++this.#revision;
     this.#entries.set(entry.sid, entry);
+    this.#noteExpiry(entry.expires);
     this.#queues[rank].prepend(entry);
     if (rank === "newcomers") this.#addresses.addNewcomer(entry, UNKNOWN_ADDRESS, true);
     this.#users.restore(entry, user);
