@@ -78,9 +78,17 @@ const key = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constantFrom("bad", "a", "b") },
 );
+/** An item that no other list has: which of two equal ones is meant is not for the model to say. */
+const item = fc.noBias(fc.maxSafeNat());
 const value = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(0, 1, "one", null, true, {}, { n: 1 }, { a: { n: 1 } }) },
-  fc.constantFrom([], [1], [1, 2], [{ n: 1 }], { list: [1] }, { list: [1, 2], n: 2 }),
+  fc.oneof(
+    fc.constant([]),
+    fc.tuple(item),
+    fc.tuple(item, fc.record({ n: item })),
+    fc.record({ list: fc.tuple(item) }),
+    fc.record({ list: fc.tuple(item, item), n: fc.constant(2) }),
+  ),
   fc.constantFrom({ user: 1 }, { user: "ada" }, { user: { id: "ada" } }, "ada"),
   fc.constantFrom({ mongo: "ada" }, { user: { mongo: "ada" } }, { user: { id: { mongo: "ada" } } }),
   fc.constantFrom(...["id", "_id", null].flatMap((writes) => {
@@ -99,7 +107,7 @@ const path = fc.oneof(
 const edits: fc.Arbitrary<Edit[]> = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: fc.tuple(fc.constant("set" as const), path, value) },
-    { weight: 2, arbitrary: fc.tuple(fc.constant("push" as const), path, fc.constantFrom(1, 2)) },
+    { weight: 2, arbitrary: fc.tuple(fc.constant("push" as const), path, item) },
     fc.tuple(
       fc.constant("drop" as const),
       path,
@@ -451,7 +459,7 @@ describe("the store and a model of it", () => {
   it(`agree in ${seed ? "the sequence to replay" : `${numRuns} random sequences`}`, async () => {
     const seen: Record<string, number> = {};
     const property = fc.asyncProperty(options, commands, async (options, commands) => {
-      const { evicted, ...counters } = await play(options, commands);
+      const { evicted, listsTakenWhole: _, ...counters } = await play(options, commands);
       for (const [name, count] of Object.entries({ ...counters, ...evicted })) {
         seen[name] = (seen[name] ?? 0) + count;
       }

@@ -25,7 +25,7 @@ function figures(changes: Partial<LembroStats> = {}): LembroStats {
     ...{ sessions: 0, bytes: 0, maxSize: 4 * 1024 ** 2, newcomers: 0, returning: 0, protected: 0 },
     ...{ hits: 0, misses: 0, saves: 0, touches: 0, merges: 0, lateWrites: 0, expired: 0 },
     evicted: { newcomers: 0, returning: 0, protected: 0 },
-    ...{ users: 0, revoked: 0, rejected: 0 },
+    ...{ users: 0, revoked: 0, rejected: 0, listsTakenWhole: 0 },
     ...changes,
   };
 }

@@ -106,11 +106,16 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       console.log(`The package: ${size} bytes, ${unpackedSize} unpacked`);
     });
 
-    it("depends on debug, ipaddr.js and sizeomatic, and on the express-session of the app", async () => {
+    it("depends on debug, diff, ipaddr.js and sizeomatic, and on the express-session of the app", async () => {
       const manifest = await manifestOf(project);
       assertEquals(manifest.name, "express-lembro");
       assertEquals(manifest.version, config.version);
-      assertEquals(Object.keys(manifest.dependencies), ["debug", "ipaddr.js", "sizeomatic"]);
+      assertEquals(Object.keys(manifest.dependencies), [
+        "debug",
+        "diff",
+        "ipaddr.js",
+        "sizeomatic",
+      ]);
       assertEquals(manifest.peerDependencies, {
         "@types/express-session": "^1.17.0",
         "express-session": "^1.17.0",
@@ -417,6 +422,7 @@ async function asModules(folder: string): Promise<Record<string, string>> {
   const { outputFiles } = await build({
     entryPoints: {
       debug: join(folder, "debug/src/browser.js"),
+      diff: join(folder, "diff/libesm/index.js"),
       ipaddr: join(folder, "ipaddr.js/lib/ipaddr.js"),
       sizeomatic: join(folder, "sizeomatic/index.js"),
     },

@@ -45,6 +45,7 @@ describe("the example for Prometheus", () => {
         lembro_users: stats.users,
         lembro_revoked_total: stats.revoked,
         lembro_rejected_total: stats.rejected,
+        lembro_lists_taken_whole_total: stats.listsTakenWhole,
         'lembro_sessions{rank="newcomers"}': stats.newcomers,
         'lembro_sessions{rank="returning"}': stats.returning,
         'lembro_sessions{rank="protected"}': stats.protected,
@@ -62,7 +63,7 @@ describe("the example for Prometheus", () => {
       assert(text.includes(`# HELP ${name} `), name);
       assertEquals(type, name.endsWith("_total") ? "counter" : "gauge", name);
     }
-    assertEquals(text.match(/^# TYPE /gm)?.length, 14);
+    assertEquals(text.match(/^# TYPE /gm)?.length, 15);
   });
 
   it("shows no limit as +Inf, and has separate metrics for two stores", async () => {

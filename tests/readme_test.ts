@@ -5,6 +5,8 @@ import { io } from "socket.io-client";
 import { Visitor } from "./support/http.ts";
 import { root } from "./support/installed.ts";
 import { App, firstProgram, inserted, snippetOf } from "./support/readme.ts";
+import { keptData, Requests, save } from "./support/requests.ts";
+import { Lembro } from "./support/setup.ts";
 
 /** An idle timeout to wait for, in milliseconds. */
 const IDLE = 1_500;
@@ -69,6 +71,32 @@ describe("the text of the README", () => {
     for (const link of links) {
       if (link.startsWith("#")) assert(anchors.includes(link), link);
       else await Deno.stat(join(root, link));
+    }
+  });
+});
+
+describe("the README's table of overlapping requests", () => {
+  it("has ten rows, and each is what happens", async () => {
+    const readme = await Deno.readTextFile(join(root, "README.md"));
+    const [, table] = readme.match(/^\| Before .*\n\|[- |]+\n((?:\|.*\n)+)/m)!;
+    const rows = table.trim().split("\n")
+      .map((row) => [...row.matchAll(/\| `(.*?)` +(?=\|)/g)].map(([, cell]) => cell));
+    assertEquals(rows.map((cells) => cells.length), new Array(10).fill(4));
+    for (const [before, one, later, kept] of rows) {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const { sessionID } = await requests.create(value(before));
+      const all = [await requests.load(sessionID), await requests.load(sessionID)];
+      for (const [n, code] of [one, later].entries()) {
+        const { session } = all[n];
+        new Function("session", ...Object.keys(session), code)(session, ...Object.values(session));
+      }
+      for (const request of all) await save(request);
+      assertEquals(await keptData(store, sessionID), value(kept), `${one} and ${later}`);
+    }
+
+    function value(literal: string): Record<string, unknown> {
+      return new Function(`return (${literal})`)();
     }
   });
 });

@@ -30,6 +30,7 @@ const COUNTERS = [
   ["expired", "lembro_expired_total", "Sessions that have expired"],
   ["revoked", "lembro_revoked_total", "Sessions that were revoked"],
   ["rejected", "lembro_rejected_total", "Saves, updates and touches that failed"],
+  ["listsTakenWhole", "lembro_lists_taken_whole_total", "Lists that were too long to be merged"],
 ] as const;
 
 const RANKS = ["newcomers", "returning", "protected"] as const;

@@ -9,7 +9,8 @@ import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_templa
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
-import { merge, mergeCookies } from "./overlaps/merge_objects.ts";
+import { mergeCookies } from "./overlaps/merge_cookies.ts";
+import { merge } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import { cookieDateOf, parse, recordOf, restored, sessionOf, touched } from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
@@ -77,6 +78,7 @@ export class Sessions {
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,
     rejected: 0,
+    listsTakenWhole: 0,
   };
 
   constructor(options: ResolvedOptions, surroundings: Surroundings) {
@@ -443,6 +445,7 @@ export class Sessions {
     }
     this.#counters.saves++;
     if (merged?.isOvertaken) this.#counters.merges++;
+    this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
     return entry;
@@ -515,15 +518,20 @@ export class Sessions {
     const cookie = this.#mergedCookie(session, origin, kept, isPassive);
     if (!isBehind && !cookie) return undefined;
     const { serializer } = this.options;
-    const { merged, text } = origin
+    const { merged, text, listsTakenWhole } = origin
       ? merge(session, origin.text, kept.text, serializer)
-      : { merged: parse(serializer.stringify(session), serializer), text: undefined };
+      : {
+        merged: parse(serializer.stringify(session), serializer),
+        text: undefined,
+        listsTakenWhole: 0,
+      };
     if (cookie) merged.cookie = cookie;
     return {
       session: merged,
       text: isBehind ? text : undefined,
       ownCookie: cookie && plain(session.cookie),
       isOvertaken,
+      listsTakenWhole,
     };
   }
 
@@ -722,6 +730,7 @@ interface Merged {
   /** What its own cookie was, if another one is saved. */
   readonly ownCookie: CookieData | undefined;
   readonly isOvertaken: boolean;
+  readonly listsTakenWhole: number;
 }
 
 /** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */

@@ -1,6 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { merge, mergeCookies } from "../core/overlaps/merge_objects.ts";
+import { mergeCookies } from "../core/overlaps/merge_cookies.ts";
+import { merge } from "../core/overlaps/merge_objects.ts";
 import { type CookieData, dataOf } from "../core/record/cookie_template.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { Serializer } from "../options.ts";
@@ -13,6 +14,7 @@ export interface Overlaid {
   readonly text: string;
   /** What its own cookie was, if another one is kept. */
   readonly ownCookie: CookieData | undefined;
+  readonly listsTakenWhole: number;
 }
 
 /**
@@ -28,12 +30,12 @@ export function overlay(
   serializer: Serializer,
   keepsLifetime: boolean,
 ): Overlaid {
-  const { merged, text } = base
+  const { merged, text, listsTakenWhole } = base
     ? merge(session, base.text, keptText, serializer)
-    : { merged: { ...session }, text: serialize(session, serializer) };
+    : { merged: { ...session }, text: serialize(session, serializer), listsTakenWhole: 0 };
   const cookie = overlayCookie(session.cookie, base, keptText, serializer, keepsLifetime);
   if (cookie) merged.cookie = cookie as never;
-  return { session: merged, text, ownCookie: cookie && plain(session.cookie) };
+  return { session: merged, text, ownCookie: cookie && plain(session.cookie), listsTakenWhole };
 }
 
 /** Returns the cookie to keep instead of `cookie`, if another request has changed the kept one. */

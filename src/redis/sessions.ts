@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
-import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_objects.ts";
+import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
 import { asksSession, dateOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
@@ -105,6 +105,7 @@ export class RedisSessions {
     lateWrites: 0,
     revoked: 0,
     rejected: 0,
+    listsTakenWhole: 0,
   };
 
   constructor(
@@ -617,6 +618,7 @@ export class RedisSessions {
   ): void {
     this.#counters.saves++;
     if (mine && base && kept?.revision !== base.kept.revision) this.#counters.merges++;
+    this.#counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
     // Plain data that was never loaded stays plain: its next save is as plain.
     if (!base && (!requestOf(live) || this.#bases.find(live))) return;
     this.#bases.put(live, {

@@ -38,6 +38,8 @@ export interface LembroRedisStats {
   revoked: number;
   /** How many saves, updates and touches failed with an error. */
   rejected: number;
+  /** How many lists that two requests changed were too long to be merged, and taken whole. */
+  listsTakenWhole: number;
 }
 
 /**

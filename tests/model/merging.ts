@@ -12,16 +12,17 @@ type Any = any;
  *
  * - What is an object on both sides is merged key by key. If the base has
  *   nothing there, or null, its keys are all new.
- * - Two arrays of which the base has none are one behind the other, the one
- *   saved first in front.
+ * - What is an array on both sides has what the others made of it, but for what
+ *   the saver removed, and then what the saver inserted. If the base has no
+ *   array there, all of it is inserted.
  * - An object that one side has no longer as an object stays so, whatever the
- *   other made of it. So does an array that one side replaced.
- * - Of an array that both sides only appended to, both appendices are kept, the
- *   one saved first in front.
- * - Of an array that one side emptied or deleted and the other only appended
- *   to, the appendix is kept.
+ *   other made of it. So does an array that one side replaced; of one that it
+ *   deleted, what the other inserted is kept.
  * - What the saver left alone stays as it is kept.
  * - Anything else is as the saver has it.
+ *
+ * This is all there is to say of arrays if all their items differ, and they are
+ * appended to and replaced, but not edited otherwise.
  *
  * `undefined` stands for what is not there.
  */
@@ -33,28 +34,24 @@ export function merge(base: Any, mine: Any, kept: Any): Any {
       keys.map((key) => [key, merge(own(base ?? {}, key), own(mine, key), own(kept, key))]),
     );
   }
-  if (!Array.isArray(base) && Array.isArray(mine) && Array.isArray(kept)) {
-    return [...kept, ...mine];
-  }
   if (isTree(base)) return isTree(mine) ? kept : mine;
-  if (Array.isArray(base) && Array.isArray(mine) && kept !== undefined && !Array.isArray(kept)) {
-    return kept;
+  if (Array.isArray(mine) && Array.isArray(kept)) {
+    return mergeLists(Array.isArray(base) ? base : [], mine, kept);
   }
-  const [byMe, byOthers] = [appendix(base, mine), appendix(base, kept)];
-  if (byMe && byOthers) return [...base, ...byOthers, ...byMe];
-  if (byOthers?.length && isEmptied(mine)) return byOthers;
-  if (byMe?.length && isEmptied(kept)) return byMe;
+  if (Array.isArray(base) && Array.isArray(mine ?? kept)) {
+    if (mine !== undefined && kept !== undefined) return kept;
+    const left = mergeLists(base, mine ?? [], kept ?? []);
+    return left.length > 0 ? left : undefined;
+  }
   return same(base, mine) ? kept : mine;
 }
 
-/** What was appended to `base`, if nothing else was done to it. */
-function appendix(base: Any, now: Any): unknown[] | undefined {
-  if (!Array.isArray(base) || !Array.isArray(now)) return undefined;
-  return same(base, now.slice(0, base.length)) ? now.slice(base.length) : undefined;
-}
-
-function isEmptied(now: Any): boolean {
-  return now === undefined || Array.isArray(now) && now.length === 0;
+function mergeLists(base: unknown[], mine: unknown[], kept: unknown[]): unknown[] {
+  const has = (list: unknown[], item: unknown) => list.some((one) => same(one, item));
+  return [
+    ...kept.filter((item) => !has(base, item) || has(mine, item)),
+    ...mine.filter((item) => !has(base, item)),
+  ];
 }
 
 /**

@@ -150,6 +150,8 @@ export class Model {
     touches: 0,
     merges: 0,
     lateWrites: 0,
+    // No list is that long here.
+    listsTakenWhole: 0,
     expired: 0,
     evicted: { newcomers: 0, returning: 0, protected: 0 },
     revoked: 0,

@@ -2,55 +2,55 @@
 import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
 import type { Serializer } from "../../options.ts";
-import { dateOf } from "../record/expiry.ts";
+import { Labels, UNKNOWN } from "./labels.ts";
+import { mergeLists } from "./merge_lists.ts";
+import { ABSENT, hasOwn, isPlain, own, put, type Tree } from "./tree.ts";
 
-type Tree = Record<string, unknown>;
-
-/** What stands for a key that an object does not have. */
-const ABSENT = Symbol("absent");
+/** What becomes of a save that another one overtook. */
+export interface Merge {
+  readonly merged: SessionData;
+  /** The session of the request as text: the base of its next save. */
+  readonly text: string;
+  /** How many lists both sides changed that were too long to be merged. */
+  readonly listsTakenWhole: number;
+}
 
 /**
- * Whether `other` differs from what stands at `key` of `holder`, where one of
- * the two is not plain JSON. `holder` is part of the base, or of the saver's
- * tree where the base has nothing.
- */
-type Differs = (holder: object, key: PropertyKey, other: unknown) => boolean;
-
-/**
- * What becomes of a save that another one overtook: what `session` changed or
- * deleted since it was loaded wins, and the rest is as it is kept. What
- * "deleted" means is for the serializer to say: whatever it did not write.
- * The cookie is left to the caller: the result has that of `session`.
+ * Merges a save that another one overtook: what `session` changed or deleted
+ * since it was loaded wins, and the rest is as it is kept. What "deleted" means
+ * is for the serializer to say: whatever it did not write. The cookie is left to
+ * the caller: the result has that of `session`.
+ *
+ * It knows nothing of how sessions are kept: any engine that has the text of
+ * the base and of the kept session can use it.
  *
  * @param session What the request saves.
  * @param baseText The whole session as it was written when the request loaded it.
  * @param keptText The whole session as it is kept now.
- * @returns The result, and `session` as text: the base of the request's next save.
  */
 export function merge(
   session: SessionData,
   baseText: string,
   keptText: string,
   serializer: Serializer,
-): { merged: SessionData; text: string } {
+): Merge {
   const text = serializer.stringify(session);
   const [base, mine, kept] = [baseText, text, keptText].map((one) =>
     serializer.parse(one) as unknown as Tree
   );
-  const merged = mergeSessions(base, mine, kept, serializer);
+  const walk = new TreeMerge(serializer === JSON);
+  const tree = walk.sessions(base, mine, kept);
+  const merged = isPlain(kept) ? tree : inClassOf(kept, tree);
   if (session.cookie !== undefined) merged.cookie = session.cookie;
-  return { merged: merged as unknown as SessionData, text };
+  return {
+    merged: merged as unknown as SessionData,
+    text,
+    listsTakenWhole: walk.listsTakenWhole,
+  };
 }
 
-function mergeSessions(base: Tree, mine: Tree, kept: Tree, serializer: Serializer): Tree {
-  const shared = serializer === JSON ? NONE : sharedIn(base, mine, kept);
-  const questions = new Questions(base, mine, serializer);
-  let tree = new TreeMerge(questions.note, shared).sessions(base, mine, kept);
-  if (questions.answer()) {
-    tree = new TreeMerge(questions.differs, shared).sessions(base, mine, kept);
-  }
-  if (isPlain(kept)) return tree;
-  // An object of a class of the app's: it stays the one that the serializer made.
+/** An object of a class of the app's stays the one that the serializer made. */
+function inClassOf(kept: Tree, tree: Tree): Tree {
   for (const key of Object.keys(kept)) {
     if (!hasOwn(tree, key)) Reflect.deleteProperty(kept, key);
   }
@@ -59,29 +59,21 @@ function mergeSessions(base: Tree, mine: Tree, kept: Tree, serializer: Serialize
 }
 
 /**
- * Merges three JSON trees. `undefined` stands for a tree that is not there.
+ * Merges three trees of JSON, or of what else a serializer revives. `undefined`
+ * stands for a tree that is not there.
  *
- * - Plain objects are merged key by key, at every level. One that a side deleted
- *   or replaced by something else stays so, whatever the other changed inside.
- * - Two arrays of which the base has none are one behind the other, that of
- *   `kept` in front.
- * - Where both sides only appended to an array, both appendices are kept, that
- *   of `kept` in front.
- * - Where one side emptied or deleted an array and the other only appended to
- *   it, what was appended is kept: read messages go, new ones stay.
- * - Anything else is taken whole: from `mine` if it changed there, else from `kept`.
- *
- * @param differs Asked about values that are not plain JSON; without it, each
- *   counts as changed unless it is the very same.
+ * - Plain objects and `Map`s are merged key by key, at every level, lists item
+ *   by item, `Set`s entry by entry. If the base has none there, or only `null`,
+ *   all keys and entries are new; all items of lists are, whatever the base has.
+ * - What one side deleted or replaced by something else stays so, whatever the
+ *   other changed inside. But of a list that one side deleted, what the other
+ *   inserted stays.
+ * - Anything else is taken whole: from `mine` if it changed there, else from
+ *   `kept`. So are lists that {@linkcode mergeLists} finds too long.
  */
-export function mergeTrees(
-  base: unknown,
-  mine: unknown,
-  kept: unknown,
-  differs: Differs = () => true,
-): unknown {
+export function mergeTrees(base: unknown, mine: unknown, kept: unknown): unknown {
   const root = (tree: unknown): Tree => tree === undefined ? {} : { tree };
-  return new TreeMerge(differs, NONE).sessions(root(base), root(mine), root(kept)).tree;
+  return new TreeMerge(false).sessions(root(base), root(mine), root(kept)).tree;
 }
 
 /**
@@ -90,399 +82,146 @@ export function mergeTrees(
  * at each value a fixed number of times, so that it is linear.
  */
 class TreeMerge {
-  readonly #differs: Differs;
-  readonly #shared: ReadonlySet<unknown>;
-  /** Objects that are still to be merged, as base, mine, kept and result. */
-  readonly #todo: [Tree, Tree, Tree, Tree][] = [];
+  listsTakenWhole = 0;
+  readonly #labels: Labels;
+  readonly #todo: (() => void)[] = [];
+  /** What was merged, by what the saver has of it: JSON reaches nothing on two ways, others may. */
+  readonly #merged: Map<object, [base: unknown, kept: unknown, result: unknown][]> | undefined;
 
-  constructor(differs: Differs, shared: ReadonlySet<unknown>) {
-    this.#differs = differs;
-    this.#shared = shared;
+  constructor(isJson: boolean) {
+    this.#labels = new Labels(isJson);
+    this.#merged = isJson ? undefined : new Map();
   }
 
   /** Merges whole sessions, of whatever class they are, apart from their cookies. */
   sessions(base: Tree, mine: Tree, kept: Tree): Tree {
     const result: Tree = {};
-    this.#todo.push([base, mine, kept, result]);
-    for (let next = this.#todo.pop(); next; next = this.#todo.pop()) {
-      this.#objects(...next, next[3] === result);
-    }
+    this.#objects(base, mine, kept, result, "cookie");
+    for (let next = this.#todo.pop(); next; next = this.#todo.pop()) next();
     return result;
   }
 
-  #objects(base: Tree, mine: Tree, kept: Tree, result: Tree, isRoot: boolean): void {
+  #objects(base: Tree, mine: Tree, kept: Tree, result: Tree, skipped?: string): void {
     const mineKeys = Object.keys(mine);
     let inBoth = 0;
     for (const key of Object.keys(kept)) {
       const ofMine = own(mine, key);
       if (ofMine !== ABSENT) inBoth++;
-      if (isRoot && key === "cookie") continue;
+      if (key === skipped) continue;
       const ofKept = kept[key];
       if (ofMine === ofKept && !isObject(ofKept)) put(result, key, ofKept);
-      else this.#values(base, key, ofMine, ofKept, result);
+      else put(result, key, this.#value(own(base, key), ofMine, ofKept));
     }
     if (inBoth === mineKeys.length) return;
     for (const key of mineKeys) {
-      if (!hasOwn(kept, key)) this.#values(base, key, mine[key], ABSENT, result);
+      if (!hasOwn(kept, key)) put(result, key, this.#value(own(base, key), mine[key], ABSENT));
     }
   }
 
-  #values(
-    ofBase: Tree,
-    key: string,
-    mine: unknown,
-    kept: unknown,
-    result: Tree,
-  ): void {
-    const base = own(ofBase, key);
-    let merged: unknown;
-    if (this.#isTree(mine) && this.#isTree(kept) && (isNone(base) || this.#isTree(base))) {
-      merged = {};
-      this.#todo.push([isNone(base) ? {} : base as Tree, mine, kept, merged as Tree]);
-    } else if (!Array.isArray(base) && this.#isArray(mine) && this.#isArray(kept)) {
-      merged = [...kept, ...mine];
-    } else if (this.#isArray(base) && this.#isArrayOrNone(mine) && this.#isArrayOrNone(kept)) {
-      merged = this.#arrays(base, mine, kept);
-    } else if (
-      this.#isTree(base) && this.#isTree(mine) || this.#isArray(base) && this.#isArray(mine)
-    ) {
+  /** Returns what a value becomes; what is inside of it may be filled in later. */
+  #value(base: unknown, mine: unknown, kept: unknown): unknown {
+    const kind = kindOf(mine);
+    if (kind && kind === kindOf(kept)) {
+      if (kind === "list") return this.#lists(base, mine as unknown[], kept as unknown[]);
+      const isOfKind = kind === kindOf(base);
+      if (isOfKind || base === ABSENT || base === null) {
+        return this.#parts(kind, isOfKind ? base : EMPTY[kind], mine as object, kept);
+      }
+    } else if (Array.isArray(base) && (mine === ABSENT || kept === ABSENT)) {
+      return this.#deletedList(base, mine, kept);
+    } else if (kind && kind === kindOf(base)) {
       // Others deleted or replaced it: a change inside does not bring it back.
-      merged = kept;
-    } else {
-      merged = this.#isSame(ofBase, key, base, mine) ? kept : mine;
+      return kept;
     }
-    if (merged !== ABSENT) put(result, key, merged);
+    return this.#labels.areEqual(base, mine) ? kept : mine;
   }
 
-  /** Merges arrays that the base has: a side without one has deleted it. */
-  #arrays(
-    base: unknown[],
-    mine: unknown[] | typeof ABSENT,
-    kept: unknown[] | typeof ABSENT,
-  ): unknown {
-    const { length } = base;
-    const mineCommon = mine === ABSENT ? -1 : this.#commonLength(base, mine);
-    const keptCommon = kept === ABSENT ? -1 : this.#commonLength(base, kept);
-    const mineAppended = mine !== ABSENT && mineCommon === length ? mine.slice(length) : undefined;
-    const keptAppended = kept !== ABSENT && keptCommon === length ? kept.slice(length) : undefined;
-    if (mineAppended && keptAppended) return [...kept as unknown[], ...mineAppended];
-    if (keptAppended?.length && isEmptied(mine)) return keptAppended;
-    if (mineAppended?.length && isEmptied(kept)) return mineAppended;
-    return mineAppended?.length === 0 ? kept : mine;
+  /** Merges two objects, `Map`s or `Set`s, of which the base is one, too. */
+  #parts(kind: "tree" | "map" | "set", base: unknown, mine: object, kept: unknown): unknown {
+    const others = this.#merged?.get(mine) ?? [];
+    // A circle would have no end.
+    const done = others.find(([ofBase, ofKept]) => ofBase === base && ofKept === kept);
+    if (done) return done[2];
+    const [result, fill] = kind === "tree"
+      ? this.#intoTree(base as Tree, mine as Tree, kept as Tree)
+      : this.#intoEntries(base as Entries, mine as Entries, kept as Entries);
+    this.#merged?.set(mine, [...others, [base, kept, result]]);
+    if (fill) this.#todo.push(fill);
+    return result;
   }
 
-  /** How many elements at the beginning are the same in both. */
-  #commonLength(one: unknown[], other: unknown[]): number {
-    const length = Math.min(one.length, other.length);
-    for (let n = 0; n < length; n++) {
-      if (!this.#isSame(one, n, one[n], other[n])) return n;
-    }
-    return length;
+  #intoTree(base: Tree, mine: Tree, kept: Tree): Filling {
+    const result: Tree = {};
+    return [result, () => this.#objects(base, mine, kept, result)];
   }
 
-  /** Whether `one`, which stands at `key` of `holder`, is the same as `other`, at any depth. */
-  #isSame(holder: object, key: PropertyKey, one: unknown, other: unknown): boolean {
-    if (Object.is(one, other)) return true;
-    if (one === ABSENT || other === ABSENT) return false;
-    if (!isObject(one) && !isObject(other) && !isOpaque(one) && !isOpaque(other)) return false;
-    const todo: [object, PropertyKey, unknown, unknown][] = [[holder, key, one, other]];
-    for (let next = todo.pop(); next; next = todo.pop()) {
-      const [holder, key, one, other] = next;
-      if (Object.is(one, other)) continue;
-      if (this.#isArray(one) && this.#isArray(other)) {
-        if (one.length !== other.length) return false;
-        for (const [n, value] of one.entries()) todo.push([one, n, value, other[n]]);
-      } else if (this.#isTree(one) && this.#isTree(other)) {
-        const keys = Object.keys(one);
-        if (keys.length !== Object.keys(other).length) return false;
-        for (const key of keys) {
-          if (!hasOwn(other, key)) return false;
-          todo.push([one, key, one[key], other[key]]);
-        }
-      } else if (this.#isJson(one) && this.#isJson(other)) {
-        return false;
-      } else if (this.#differs(holder, key, other)) {
-        return false;
+  #intoEntries(...[base, mine, kept]: [base: Entries, mine: Entries, kept: Entries]): Filling {
+    const [ofBase, ofMine, ofKept] = [base, mine, kept].map((entries) =>
+      new Map([...entries.entries()].map((entry) => [this.#labels.of(entry[0]), entry]))
+    );
+    // A key that can't be told from others may be any of them.
+    if ([ofBase, ofMine, ofKept].some((entries) => entries.has(UNKNOWN))) return [mine];
+    const result: Entries = mine instanceof Map ? new Map() : new Set();
+    return [result, () => {
+      for (const [label, [key]] of new Map([...ofKept, ...ofMine])) {
+        const [inBase, inMine, inKept] = [ofBase, ofMine, ofKept].map((entries) => {
+          const entry = entries.get(label);
+          return entry ? entry[1] : ABSENT;
+        });
+        const value = this.#value(inBase, inMine, inKept);
+        if (value === ABSENT) continue;
+        if (result instanceof Map) result.set(key, value);
+        else result.add(value);
       }
+    }];
+  }
+
+  /** Merges two lists, whatever the base has. */
+  #lists(base: unknown, mine: unknown[], kept: unknown[]): unknown[] {
+    const before = Array.isArray(base) ? base : [];
+    const items = mergeLists(before, mine, kept, this.#labels);
+    if (!items) {
+      if (this.#labels.areEqual(before, mine)) return kept;
+      if (this.#labels.areEqual(before, kept)) return mine;
+      this.listsTakenWhole++;
+      return mine;
     }
-    return true;
-  }
-
-  #isTree(value: unknown): value is Tree {
-    return isPlain(value) && !(this.#shared.size > 0 && this.#shared.has(value));
-  }
-
-  #isArray(value: unknown): value is unknown[] {
-    return Array.isArray(value) && !(this.#shared.size > 0 && this.#shared.has(value));
-  }
-
-  #isArrayOrNone(value: unknown): value is unknown[] | typeof ABSENT {
-    return value === ABSENT || this.#isArray(value);
-  }
-
-  #isJson(value: unknown): boolean {
-    return isObject(value) ? this.#isArray(value) || this.#isTree(value) : !isOpaque(value);
-  }
-}
-
-/** A value that the serializer has to judge. */
-interface Question {
-  /** Where it stands in a whole session. */
-  holder: object;
-  key: PropertyKey;
-  /** What may or may not be written differently there. */
-  other: unknown;
-  differs: boolean;
-}
-
-/** How much text the search for the values that differ may write, beside the least it takes. */
-const SEARCH_LENGTH = 1_000_000;
-const SEARCH_STEPS = 32;
-
-/**
- * Which values that are not plain JSON differ, as the serializer writes them.
- * It is only ever given whole sessions: those that the values stand in, with
- * the other values put in their places. So the trees are walked twice: once to
- * note what has to be asked, and once with the answers. If all are the same,
- * as mostly, one comparison tells.
- */
-class Questions {
-  readonly #hosts: Tree[];
-  readonly #mine: Tree;
-  readonly #serializer: Serializer;
-  readonly #all: Question[] = [];
-  readonly #places = new Map<object, Map<PropertyKey, Question[]>>();
-
-  constructor(base: Tree, mine: Tree, serializer: Serializer) {
-    this.#hosts = [base, mine];
-    this.#mine = mine;
-    this.#serializer = serializer;
-  }
-
-  /** Notes what is to be asked. As long as nothing differs, nothing is left out of the walk. */
-  readonly note: Differs = (holder, key, other) => {
-    if (!this.#find(holder, key, other)) {
-      const question = { holder, key, other, differs: true };
-      this.#all.push(question);
-      const places = this.#places.get(holder) ?? new Map<PropertyKey, Question[]>();
-      this.#places.set(holder, places.set(key, [...places.get(key) ?? [], question]));
-    }
-    return false;
-  };
-
-  readonly differs: Differs = (holder, key, other) =>
-    this.#find(holder, key, other)?.differs ?? true;
-
-  #find(holder: object, key: PropertyKey, other: unknown): Question | undefined {
-    const there = this.#places.get(holder)?.get(key);
-    return there?.find((question) => Object.is(question.other, other));
-  }
-
-  /** Asks the serializer, and tells whether there was anything to ask. */
-  answer(): boolean {
-    if (this.#all.length === 0) return false;
-    const inMine = holdersIn(this.#mine);
-    const left = new Set(this.#all);
-    // One value a place at a time; there are two at most.
-    while (left.size > 0) {
-      const places = new Map<object, Set<PropertyKey>>();
-      const batch = [...left].filter(({ holder, key }) => {
-        const keys = places.get(holder) ?? new Set();
-        if (keys.has(key)) return false;
-        return places.set(holder, keys.add(key));
-      });
-      for (const question of batch) left.delete(question);
-      for (const host of this.#hosts) {
-        const isMine = host === this.#mine;
-        this.#search(host, batch.filter(({ holder }) => inMine.has(holder) === isMine));
+    const result: unknown[] = new Array(items.length);
+    this.#todo.push(() => {
+      for (let n = 0; n < items.length; n++) {
+        const [base, mine, kept] = items[n];
+        result[n] = this.#labels.areEqual(base, mine) ? kept : this.#value(base, mine, kept);
       }
-    }
-    return true;
+    });
+    return result;
   }
 
-  /** Finds those of `questions` that make a difference in `host`, by halves. */
-  #search(host: Tree, questions: Question[]): void {
-    if (questions.length === 0) return;
-    const unchanged = this.#write(host, []);
-    const isSame = (some: Question[]) => this.#write(host, some) === unchanged;
-    const mark = (some: Question[], differs: boolean) => {
-      for (const question of some) question.differs = differs;
-    };
-    if (unchanged === undefined) return;
-    if (isSame(questions)) return mark(questions, false);
-    // One that never writes the same twice, such as an encrypting one, can't tell.
-    if (this.#write(host, []) !== unchanged) return;
-    let steps = SEARCH_STEPS + SEARCH_LENGTH / unchanged.length;
-    const differing = [questions];
-    // Those that the search has no time for count as changed.
-    for (let some = differing.shift(); some && steps > 0; some = differing.shift()) {
-      if (some.length === 1) continue;
-      const half = some.length >> 1;
-      const [left, right] = [some.slice(0, half), some.slice(half)];
-      steps--;
-      if (isSame(left)) {
-        mark(left, false);
-        differing.push(right);
-        continue;
-      }
-      differing.push(left);
-      steps--;
-      if (isSame(right)) mark(right, false);
-      else differing.push(right);
-    }
-  }
-
-  /** `host` as text, with the other values of `questions`; nothing if it can't be written so. */
-  #write(host: Tree, questions: Question[]): string | undefined {
-    const before = questions.map(({ holder, key }) => (holder as Tree)[key as string]);
-    for (const { holder, key, other } of questions) put(holder, key, other);
-    try {
-      return this.#serializer.stringify(host as unknown as SessionData);
-    } catch {
-      return undefined;
-    } finally {
-      for (const [n, { holder, key }] of questions.entries()) put(holder, key, before[n]);
-    }
+  /** Of a list that one side deleted, what the other inserted stays. */
+  #deletedList(base: unknown[], mine: unknown, kept: unknown): unknown {
+    if (!Array.isArray(mine) && !Array.isArray(kept)) return mine;
+    const left = this.#lists(
+      base,
+      mine === ABSENT ? [] : mine as unknown[],
+      kept === ABSENT ? [] : kept as unknown[],
+    );
+    return left.length > 0 ? left : ABSENT;
   }
 }
 
-const NONE: ReadonlySet<unknown> = new Set();
+/** What can be merged part by part. */
+type Kind = "tree" | "list" | "map" | "set";
+type Entries = Map<unknown, unknown> | Set<unknown>;
 
-/**
- * The objects that can be reached on more than one way, which JSON has none of:
- * such an object is taken whole, since a walk into a circle would not end.
- */
-function sharedIn(...trees: Tree[]): ReadonlySet<unknown> {
-  const shared = new Set<unknown>();
-  for (const tree of trees) holdersIn(tree, shared);
-  return shared;
-}
+/** What is returned at once, and what fills it in later, so that no depth overflows the stack. */
+type Filling = [result: object, fill?: () => void];
 
-/** All plain objects and arrays in `tree`; those met again are added to `shared`. */
-function holdersIn(tree: Tree, shared?: Set<unknown>): Set<object> {
-  const seen = new Set<object>([tree]);
-  const todo: object[] = [tree];
-  for (let next = todo.pop(); next; next = todo.pop()) {
-    for (const value of Array.isArray(next) ? next : Object.values(next)) {
-      if (!Array.isArray(value) && !isPlain(value)) continue;
-      if (seen.has(value)) shared?.add(value);
-      else {
-        seen.add(value);
-        todo.push(value);
-      }
-    }
-  }
-  return seen;
-}
+/** What stands for an object that the base does not have. */
+const EMPTY = { tree: {}, map: new Map(), set: new Set() };
 
-/** As `Object.hasOwn`, for which dnt would bring a polyfill. */
-function hasOwn(object: object, key: PropertyKey): boolean {
-  return Object.prototype.hasOwnProperty.call(object, key);
-}
-
-function own(tree: Tree, key: string): unknown {
-  return hasOwn(tree, key) ? tree[key] : ABSENT;
-}
-
-/** Sets a key as data, whatever its name: assigning to `__proto__` would do something else. */
-function put(to: object, key: PropertyKey, value: unknown): void {
-  if (!(key in to)) {
-    (to as Record<PropertyKey, unknown>)[key] = value;
-    return;
-  }
-  Object.defineProperty(to, key, { value, configurable: true, enumerable: true, writable: true });
-}
-
-/** Whether `value` is an object as a literal makes it, in whatever realm. */
-function isPlain(value: unknown): value is Tree {
-  if (!isObject(value) || Array.isArray(value)) return false;
+function kindOf(value: unknown): Kind | undefined {
+  if (!isObject(value)) return undefined;
+  if (Array.isArray(value)) return "list";
+  if (isPlain(value)) return "tree";
   const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ||
-    Object.getPrototypeOf(prototype) === null && hasOwn(prototype, "isPrototypeOf");
-}
-
-/** Whether a value other than an object is one that JSON can't write. */
-function isOpaque(value: unknown): boolean {
-  return value !== null && !/^(string|number|boolean|object)$/.test(typeof value);
-}
-
-/** Whether there was nothing, so that both sides may begin something there. */
-function isNone(base: unknown): boolean {
-  return base === ABSENT || base === null;
-}
-
-function isEmptied(value: unknown[] | typeof ABSENT): boolean {
-  return value === ABSENT || value.length === 0;
-}
-
-/** A cookie as JSON writes it. */
-export interface CookieData {
-  originalMaxAge?: unknown;
-  expires?: unknown;
-  maxAge?: unknown;
-  [field: string]: unknown;
-}
-
-const LIFETIME = ["originalMaxAge", "expires", "maxAge"];
-
-/**
- * What becomes of a cookie that another request changed since this one loaded
- * its session: each field as this request set it, if it did, else as it is
- * kept. The lifetime is one thing, and a date that merely moved makes no other
- * one of it.
- *
- * @param keepsLifetime Whether the lifetime stays as it is kept, whatever the request did to it.
- * @returns Nothing if `mine` can stay as it is.
- */
-export function mergeCookies(
-  base: CookieData | undefined,
-  mine: CookieData,
-  kept: CookieData,
-  keepsLifetime = false,
-): CookieData | undefined {
-  const isDateKept = keepsLifetime ||
-    base !== undefined && isSameDate(base, mine) && !isSameDate(base, kept);
-  const isLifetimeKept = keepsLifetime || base !== undefined && !isOtherLifetime(base, mine) &&
-      (isDateKept || isOtherLifetime(base, kept));
-  const merged: CookieData = {};
-  let isSame = true;
-  for (const field of new Set([...Object.keys(mine), ...Object.keys(kept)])) {
-    const ofMine = own(mine, field);
-    const isOfKept = field === "expires"
-      ? isDateKept || isLifetimeKept
-      : LIFETIME.includes(field)
-      ? isLifetimeKept
-      : base !== undefined && sameField(own(base, field), ofMine);
-    const value = isOfKept ? own(kept, field) : ofMine;
-    isSame &&= sameField(value, ofMine);
-    if (value !== ABSENT) put(merged, field, value);
-  }
-  return isSame ? undefined : merged;
-}
-
-/** Whether a cookie ends when `base` did: a request that leaves the date alone has not set it. */
-function isSameDate(base: CookieData, mine: CookieData): boolean {
-  const date = dateOf(base);
-  // Without a date, `maxAge` counts.
-  if (date === undefined && !sameField(own(base, "maxAge"), own(mine, "maxAge"))) return false;
-  return date === dateOf(mine) &&
-    (date !== undefined || sameField(own(base, "expires"), own(mine, "expires")));
-}
-
-/** Whether two cookies have other lifetimes. A date that merely moved makes no other one. */
-export function isOtherLifetime(one: CookieData, other: CookieData): boolean {
-  if (hasDate(one) !== hasDate(other)) return true;
-  const [before, after] = [one.originalMaxAge || null, other.originalMaxAge || null];
-  if (typeof before !== "number" || typeof after !== "number") return before !== after;
-  // express-session computes it anew at each touch, by two looks at the clock.
-  return Math.abs(after - before) > Math.min(1_000, before / 100);
-}
-
-function hasDate({ expires, maxAge }: CookieData): boolean {
-  return [expires, maxAge].some((date) => isObject(date) || !!date || date === 0);
-}
-
-function sameField(one: unknown, other: unknown): boolean {
-  return one === other ||
-    one !== ABSENT && other !== ABSENT && JSON.stringify(one) === JSON.stringify(other);
+  return prototype === Map.prototype ? "map" : prototype === Set.prototype ? "set" : undefined;
 }
