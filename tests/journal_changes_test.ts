@@ -125,7 +125,7 @@ describe("Scan", () => {
   it("changed: writes few of the changes at once that came while the disk was slow", () => {
     const sids = Array.from({ length: 5_000 }, (_, i) => `${i}`);
     const { vault, entries, port } = noting(...sids);
-    const scan = new Scan(port);
+    const scan = new Scan(port, Infinity);
     const useAll = () => entries.forEach((entry) => vault.use(entry, 0));
     useAll();
     const rows = scan.changed();

@@ -1,12 +1,25 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
-import { errorOf, Folder, Lembro, sessionOf, sessionsIn, type Store } from "./snapshot/setup.ts";
+import {
+  errorOf,
+  Folder,
+  Lembro,
+  portOf,
+  sessionOf,
+  sessionsIn,
+  type Store,
+} from "./snapshot/setup.ts";
 import { diskError, HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { chances, openOn } from "./support/journals.ts";
 
 /** A sealed file takes some 50 ms to open: of that, this test tries so many places only. */
 const SEALED_PLACES = Number(Deno.env.get("SEALED_PLACES") ?? 40);
+
+/** A session that was touched, with a cookie that differs in nothing but its date. */
+function touched(n: number): ReturnType<typeof sessionOf> {
+  return sessionOf({}, { path: "/", expires: new Date(Date.UTC(2100, 0, 1, 0, 0, n)) });
+}
 
 /** A journal as a killed process leaves it, and what it holds after each of its blocks. */
 async function smallJournal(folder: Folder, secret: string | undefined) {
@@ -22,6 +35,8 @@ async function smallJournal(folder: Folder, secret: string | undefined) {
     (store) => store.destroy("a"),
     (store) => store.set("c", sessionOf({ name: "Eve" })),
     (store) => store.set("b", sessionOf({ name: "Bob", again: true })),
+    (store) => store.touch("c", touched(2)),
+    (store) => store.touch("c", touched(3)),
   ];
   for (const change of changes) {
     await change(store);
@@ -123,9 +138,11 @@ for (const secret of [undefined, "a secret"]) {
 }
 
 describe("a journal whose power fails", () => {
+  const nOf = (session: unknown) => (session as { n: number }).n;
+
   /** What the app knows of a session: its versions, and how many of them were confirmed. */
   interface Known {
-    versions: (number | undefined)[];
+    versions: (string | undefined)[];
     confirmed: number;
   }
 
@@ -161,7 +178,8 @@ describe("a journal whose power fails", () => {
           const sid = `${Math.floor(chance() * 30)}`;
           const of = known.get(sid) ?? { versions: [undefined], confirmed: 0 };
           known.set(sid, of);
-          if (chance() < 0.15) {
+          const kind = chance();
+          if (kind < 0.15) {
             of.versions.push(undefined);
             const upTo = of.versions.length - 1;
             // An answer after the loss says nothing: nobody has got it.
@@ -169,9 +187,16 @@ describe("a journal whose power fails", () => {
               if (!isOut) of.confirmed = Math.max(of.confirmed, upTo);
             };
             confirming.push(store.destroy(sid).then(answered));
+          } else if (kind < 0.5) {
+            // It goes to another rank, or to the end of its own, or there is none.
+            if (kind < 0.3) store.get(sid, () => {});
+            const kept = portOf(store).find(sid);
+            if (kept) of.versions.push(`${nOf(portOf(store).sessionOf(kept))} ${++n}`);
+            store.touch(sid, touched(n), () => {});
           } else {
-            of.versions.push(++n);
-            store.set(sid, sessionOf({ n, fill: "x".repeat(chance() * 40_000) }), () => {});
+            of.versions.push(`${++n} ${n}`);
+            const fill = "x".repeat(chance() * 40_000);
+            store.set(sid, { ...touched(n), n, fill } as never, () => {});
           }
           if (chance() < 0.3) {
             const marks = [...known.values()].map((of) => [of, of.versions.length - 1] as const);
@@ -200,7 +225,10 @@ describe("a journal whose power fails", () => {
         }
         const reopened = await openOn(memory, after, "/disk/j");
         for (const [sid, of] of known) {
-          const found = (await after.get(sid) as unknown as { n: number } | undefined)?.n;
+          const kept = await after.get(sid);
+          const since = Date.UTC(2100, 0, 1);
+          const found = kept &&
+            `${nOf(kept)} ${(new Date(kept.cookie.expires!).getTime() - since) / 1_000}`;
           assert(
             of.versions.slice(of.confirmed).includes(found),
             `SEED=${seed}, round ${round}: ${sid} is ${found}, of ${of.versions}, ` +

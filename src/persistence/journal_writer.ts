@@ -590,7 +590,7 @@ export class JournalWriter {
   async #rewrite(exclusive: (swap: () => Promise<void>) => Promise<void>): Promise<void> {
     const temporary = temporaryOf(this.#path);
     const { serializer } = this.#port.options;
-    const scan = new Scan(this.#port);
+    const scan = new Scan(this.#port, TOO_MANY);
     let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(temporary, "wx", 0o600);

@@ -161,13 +161,16 @@ export class Scan implements Observer {
   readonly #stop: () => void;
   /** What has changed since the start, or since this was taken. */
   readonly changes = new Changes();
+  readonly #limit: number;
   #isVoid = false;
   /** Where the walk through a rank goes on, and where it ends. */
   #next: Entry | undefined;
   #end: Entry | undefined;
 
-  constructor(port: Port) {
+  /** @param limit How many changes are kept. */
+  constructor(port: Port, limit: number) {
     this.#port = port;
+    this.#limit = limit;
     this.#stop = port.observe(this);
   }
 
@@ -223,22 +226,22 @@ export class Scan implements Observer {
     if (this.#next === entry) this.#goOn();
     if (this.#end === entry) this.#end = entry.prev;
     this.changes.moved(entry.sid);
-    this.#limit();
+    this.#bound();
   }
 
   upsert(entry: Entry, isDataSame?: boolean): void {
     this.changes.upsert(entry, isDataSame);
-    this.#limit();
+    this.#bound();
   }
 
   delete(entry: Entry, reason: "destroy" | "evict" | "expire"): void {
     this.changes.delete(entry, reason);
-    this.#limit();
+    this.#bound();
   }
 
   end(sid: string): void {
     this.changes.end(sid);
-    this.#limit();
+    this.#bound();
   }
 
   truncate(): void {
@@ -250,8 +253,8 @@ export class Scan implements Observer {
     this.changes.revoke();
   }
 
-  #limit(): void {
-    if (this.changes.size <= TOO_MANY) return;
+  #bound(): void {
+    if (this.changes.size <= this.#limit) return;
     this.#isVoid = true;
     this.#next = undefined;
     this.changes.take();

@@ -98,7 +98,7 @@ class SnapshotWriter {
   async write(secrets: readonly string[]): Promise<Saved> {
     // A link that somebody put there is not followed.
     const file = await this.#disk.open(this.#temporary, "wx", 0o600);
-    const scan = new Scan(this.#port);
+    const scan = new Scan(this.#port, Infinity);
     const removeOld = await secondName(this.#disk, this.#target);
     try {
       const saved = await closing(file, async () => {
