@@ -37,14 +37,10 @@ export type {
   SessionTooLargeError,
 } from "./src/util/codes.ts";
 export type {
-  LembroEvented,
   LembroEvents,
+  LembroMethods,
   LembroStats,
   LembroStore,
   RevokeOptions,
-  SessionModule,
-  Store,
-  StoreClass,
-  StoreConstructor,
-  StoreOf,
+  SessionStore,
 } from "./src/types.ts";

@@ -185,9 +185,17 @@ function callable(entry: string, factory: string): { text: string; names: string
     ...names.map((name) => name === "lembro" ? "named as lembro" : `lembro as ${name}`),
     ...types.flatMap(([, names]) => names.split(", ")),
   ];
+  // Types that the function is declared with, and that nobody imports.
+  const [, others = ""] = /^import type \{ (.*?),? \} from "\.\/types\.js";$/m.exec(factory) ?? [];
+  const internal = others.split(", ").filter((name) =>
+    name && declared?.[2].includes(name) && !exported.includes(name)
+  );
   const text = [
     rest,
     ...types.map(([line]) => line.replace("export", "import")),
+    ...internal.length > 0
+      ? [`import type { ${internal.join(", ")} } from "./src/types.js";\n`]
+      : [],
     ...declared.slice(1),
     ...names.includes("lembro") ? ["declare const named: typeof lembro;\n"] : [],
     "declare namespace lembro {\n",

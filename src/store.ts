@@ -17,8 +17,8 @@ import {
 import { type LembroOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import type {
   LembroEvents,
+  LembroMethods,
   LembroStats,
-  LembroStore,
   RevokeOptions,
   SessionModule,
   StoreConstructor,
@@ -33,7 +33,7 @@ import { every, monotonicNow, now } from "./util/time.ts";
 import { inBatches, type ListedUser, USERS } from "./util/user_list.ts";
 import { warn, warnInCluster } from "./util/warnings.ts";
 
-// A promise where there is no callback: the overloads of LembroStore say which.
+// A promise where there is no callback: the overloads of LembroMethods say which.
 // deno-lint-ignore no-explicit-any
 type Answer = any;
 
@@ -59,7 +59,7 @@ const log = debug("express-lembro");
 export function lembro<Base extends object>(
   session: SessionModule<Base>,
 ): StoreConstructor<StoreOf<Base>> {
-  class Lembro extends storeOf(session, "lembro") implements LembroStore {
+  class Lembro extends storeOf(session, "lembro") implements LembroMethods {
     declare readonly options: ResolvedOptions;
     readonly #sessions: Sessions;
     readonly #stopPurging: () => void;

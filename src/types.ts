@@ -1,38 +1,20 @@
 // deno-lint-ignore-file no-explicit-any -- as in the types of express-session: callbacks written for its MemoryStore compile unchanged
 // @ts-types="npm:@types/express-session@^1.18.0"
-import type { SessionData } from "express-session";
+import type { SessionData, Store as ExpressStore } from "express-session";
 import type { Rank, SessionInfo } from "./core/vault/entry.ts";
 import type { LembroOptions, ResolvedOptions, StoreRequest, User } from "./options.ts";
 
 /**
  * A class of session stores to build on, such as `session.Store`.
  *
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import lembro, { type StoreClass } from "express-lembro";
- *
- * class Bare {
- *   name = "a class is enough";
- * }
- * const Base: StoreClass = Bare;
- * using store = new (lembro({ Store: Bare }))();
- * assertEquals([store.name, store instanceof Base], ["a class is enough", true]);
- * ```
+ * @internal
  */
 export type StoreClass = abstract new (...args: any[]) => object;
 
 /**
  * What the factory takes: `express-session`, or anything with a `Store` class on it.
  *
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import session from "express-session";
- * import lembro from "express-lembro";
- *
- * const own = { Store: class extends session.MemoryStore {} };
- * using store = new (lembro(own))();
- * assertEquals(store instanceof own.Store, true);
- * ```
+ * @internal
  */
 export type SessionModule<Base extends object = StoreClass> =
   | { readonly Store: Base }
@@ -42,13 +24,7 @@ export type SessionModule<Base extends object = StoreClass> =
  * The stores of a `Store` class. `@fastify/session` declares its class as one of
  * its stores, which leaves out the methods of an EventEmitter.
  *
- * ```ts
- * import session from "express-session";
- * import lembro, { type StoreOf } from "express-lembro";
- *
- * using store: StoreOf<typeof session.Store> = new (lembro(session))();
- * store.emit("connect");
- * ```
+ * @internal
  */
 export type StoreOf<Base extends object> = Base extends StoreClass ? InstanceType<Base>
   : Base & LembroEvented;
@@ -111,7 +87,7 @@ export interface LembroStats {
 }
 
 /**
- * What {@linkcode LembroStore.revoke} leaves alone.
+ * What {@linkcode SessionStore.revokeUser} leaves alone.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -179,17 +155,7 @@ export interface LembroEvents {
 /**
  * Listening to {@linkcode LembroEvents}, on a `Store` that is an EventEmitter.
  *
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import session from "express-session";
- * import lembro, { type LembroEvented } from "express-lembro";
- *
- * using store = new (lembro(session))();
- * const listening: LembroEvented = store;
- * const purged = new Promise((resolve) => listening.once("purge", resolve));
- * await store.purge();
- * assertEquals(await purged, { expired: 0 });
- * ```
+ * @internal
  */
 export interface LembroEvented {
   /** Calls `listener` at each `event`. */
@@ -210,27 +176,25 @@ export interface LembroEvented {
 }
 
 /**
- * What a store can do on top of its `Store`. Each method takes a Node-style
- * callback last, which runs later and never inside the call. Without one, it
- * returns a promise of the same result. A change has taken effect when the call
- * returns. An id is a string, or a number, which is turned into one.
+ * What a store of this package does on top of its `Store`, in memory and on
+ * Redis. Each method takes a Node-style callback last, which runs later and never
+ * inside the call. Without one, it returns a promise of the same result. An id is
+ * a string, or a number, which is turned into one.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import session from "express-session";
- * import lembro, { type LembroStore } from "express-lembro";
+ * import lembro, { type SessionStore } from "express-lembro";
  *
- * // How full a store is, from 0 to 1.
- * const fullness = (store: LembroStore) => store.stats().bytes / store.options.maxSize;
+ * // On how many devices somebody is signed in, whichever store the app has.
+ * const devices = async (store: SessionStore, user: string) =>
+ *   (await store.sessionsOfUser(user)).length;
  *
  * using store = new (lembro(session))();
- * assertEquals(fullness(store), 0);
+ * assertEquals(await devices(store, "ada"), 0);
  * ```
  */
-export interface LembroStore {
-  /** The options in force; `maxSize` is in bytes. */
-  readonly options: ResolvedOptions;
-
+export interface SessionStore {
   /**
    * Returns a fresh copy of the session with the cookie of its last save or
    * touch, or `undefined` if there is none or it has expired.
@@ -303,7 +267,7 @@ export interface LembroStore {
    * assertEquals((await store.get("a"))?.cookie.originalMaxAge, cookie.originalMaxAge);
    * ```
    *
-   * @throws As {@linkcode LembroStore.set}.
+   * @throws As {@linkcode SessionStore.set}.
    */
   touch(sid: string, session: SessionData): Promise<void>;
   /** As above, with a callback. */
@@ -354,7 +318,7 @@ export interface LembroStore {
    * ```
    *
    * @throws {TypeError} If `change` is no function or returns a promise.
-   * @throws What `change` throws, and as {@linkcode LembroStore.set}.
+   * @throws What `change` throws, and as {@linkcode SessionStore.set}.
    */
   update(sid: string, change: (session: SessionData) => void): Promise<SessionData | undefined>;
   /** As above, with a callback. */
@@ -394,7 +358,7 @@ export interface LembroStore {
   ): Promise<SessionInfo | undefined> | void;
 
   /**
-   * Returns what {@linkcode LembroStore.info} returns, for each live session of
+   * Returns what {@linkcode SessionStore.info} returns, for each live session of
    * a user, the most recently used first.
    *
    * ```ts
@@ -420,7 +384,7 @@ export interface LembroStore {
   ): Promise<SessionInfo[]> | void;
 
   /**
-   * Does what {@linkcode LembroStore.update} does for each session of a user: a
+   * Does what {@linkcode SessionStore.update} does for each session of a user: a
    * new role, a changed name. Returns how many were updated. Each session is
    * changed as a whole, but not all of them at once: what a request saves
    * meanwhile is merged. If `change` throws, the session that it threw on stays
@@ -440,8 +404,8 @@ export interface LembroStore {
    * assertEquals(await store.updateUser("ada", (session) => Object.assign(session, { role })), 2);
    * ```
    *
-   * @throws {TypeError} If `user` is no string, number or bigint, or as {@linkcode LembroStore.update}.
-   * @throws What `change` throws, and as {@linkcode LembroStore.set}.
+   * @throws {TypeError} If `user` is no string, number or bigint, or as {@linkcode SessionStore.update}.
+   * @throws What `change` throws, and as {@linkcode SessionStore.set}.
    */
   updateUser(user: User, change: (session: SessionData) => void): Promise<number>;
   /** As above, with a callback. */
@@ -487,6 +451,12 @@ export interface LembroStore {
     options: RevokeOptions | null | undefined,
     callback: (error: any, revoked?: number) => void,
   ): void;
+  /** As above, with a promise: the last signature is the one that the compiler's messages are about. */
+  revokeUser(
+    user: User,
+    options?: RevokeOptions | null,
+    callback?: undefined,
+  ): Promise<number>;
 
   /**
    * Returns every live session, as an object by id that has no prototype.
@@ -565,27 +535,6 @@ export interface LembroStore {
   clear(callback: (error?: any) => void): void;
   /** As above, with a callback that may be missing: then it returns a promise. */
   clear(callback: ((error?: any) => void) | undefined): Promise<void> | void;
-
-  /**
-   * Brings the size of all sessions to at most 75 % of `maxSize`. When a save
-   * takes the store over `maxSize`, it makes room by itself. Logs through the
-   * `debug` module, with the namespace `express-lembro`.
-   *
-   * ```ts
-   * import { assertEquals } from "@std/assert";
-   * import session from "express-session";
-   * import lembro from "express-lembro";
-   *
-   * using store = new (lembro(session))();
-   * await store.reduce();
-   * assertEquals(store.stats().bytes <= 0.75 * store.options.maxSize, true);
-   * ```
-   */
-  reduce(): Promise<void>;
-  /** As above, with a callback. */
-  reduce(callback: (error?: any) => void): void;
-  /** As above, with a callback that may be missing: then it returns a promise. */
-  reduce(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
    * Forgets the expired sessions now. The interval calls it.
@@ -678,6 +627,49 @@ export interface LembroStore {
    * ```
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]>;
+}
+
+/**
+ * What a store in memory does on top of that. A change has taken effect when the
+ * call returns.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import session from "express-session";
+ * import lembro, { type LembroMethods } from "express-lembro";
+ *
+ * // How full a store is, from 0 to 1, whatever it is built on.
+ * const fullness = (store: LembroMethods) => store.stats().bytes / store.options.maxSize;
+ *
+ * using store = new (lembro(session))();
+ * using plain = new (lembro({ Store: class {} }))();
+ * assertEquals([fullness(store), fullness(plain)], [0, 0]);
+ * ```
+ */
+export interface LembroMethods extends SessionStore {
+  /** The options in force; `maxSize` is in bytes. */
+  readonly options: ResolvedOptions;
+
+  /**
+   * Brings the size of all sessions to at most 75 % of `maxSize`. When a save
+   * takes the store over `maxSize`, it makes room by itself. Logs through the
+   * `debug` module, with the namespace `express-lembro`.
+   *
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import session from "express-session";
+   * import lembro from "express-lembro";
+   *
+   * using store = new (lembro(session))();
+   * await store.reduce();
+   * assertEquals(store.stats().bytes <= 0.75 * store.options.maxSize, true);
+   * ```
+   */
+  reduce(): Promise<void>;
+  /** As above, with a callback. */
+  reduce(callback: (error?: any) => void): void;
+  /** As above, with a callback that may be missing: then it returns a promise. */
+  reduce(callback: ((error?: any) => void) | undefined): Promise<void> | void;
 
   /**
    * Returns the counters, synchronously.
@@ -712,46 +704,34 @@ export interface LembroStore {
 }
 
 /**
- * A store on top of a `Base`: what `new Lembro()` returns.
+ * A store in memory: what `new Lembro()` returns, on the `Store` of
+ * express-session, or on another `Base`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import { assert } from "@std/assert";
  * import session from "express-session";
- * import lembro, { type Store } from "express-lembro";
+ * import lembro, { type LembroStore } from "express-lembro";
  *
  * const Lembro = lembro(session);
- * using store: Store<session.Store> = new Lembro();
- * assertEquals(store instanceof session.Store, true);
+ * using store: LembroStore = new Lembro();
+ * const middleware = session({ store, secret: "s", resave: false, saveUninitialized: false });
+ * assert(store instanceof session.Store && middleware.length === 3);
  * ```
  */
-export type Store<Base extends object> =
-  & LembroStore
+export type LembroStore<Base extends object = ExpressStore> =
+  & LembroMethods
   & (Base extends { on: unknown } ? LembroEvented : unknown)
   & Base;
 
 /**
  * The class that the factory returns.
  *
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import session from "express-session";
- * import lembro, { type StoreConstructor } from "express-lembro";
- *
- * const Lembro: StoreConstructor<session.Store> = lembro(session);
- * // A store that comes with the options of this app.
- * class OurStore extends Lembro {
- *   constructor() {
- *     super({ maxSize: "16M", ttl: 3_600_000 });
- *   }
- * }
- * using store = new OurStore();
- * assertEquals(store.options.ttl, 3_600_000);
- * ```
+ * @internal
  */
 export interface StoreConstructor<Base extends object> {
   // The last signature is the one that the compiler's messages are about.
   /** Creates a store with the default options. `callback` runs once, after the constructor has returned. */
-  new (callback: () => void): Store<Base>;
+  new (callback: () => void): LembroStore<Base>;
   /**
    * Creates a store.
    *
@@ -772,7 +752,7 @@ export interface StoreConstructor<Base extends object> {
    * @param callback Runs once, after the constructor has returned.
    * @throws {TypeError | RangeError} For a bad option; names it, what it takes and what it received.
    */
-  new (options?: LembroOptions | null, callback?: () => void): Store<Base>;
+  new (options?: LembroOptions | null, callback?: () => void): LembroStore<Base>;
   /** The prototype of the stores. */
-  readonly prototype: Store<Base>;
+  readonly prototype: LembroStore<Base>;
 }

@@ -25,7 +25,7 @@ describe("the API reference", () => {
     const symbols = Object.values(nodes)
       .flatMap(({ symbols }) => symbols)
       .flatMap(({ name, declarations }) => declarations.map((found) => ({ ...found, name })));
-    const store = symbols.filter(({ name }) => /^(LembroStore|StoreConstructor)$/.test(name));
+    const store = symbols.filter(({ name }) => /^(SessionStore|LembroMethods)$/.test(name));
     const members = store.flatMap(({ def }) => [
       ...def?.methods ?? [],
       ...def?.constructors ?? [],

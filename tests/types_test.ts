@@ -58,7 +58,11 @@ describe("the types", () => {
     const app = express();
     app.use(session({ store, secret: "s", resave: false, saveUninitialized: false }));
     const asStore: session.Store = store;
+    // What people write is the instance, and fits there as well.
     const asLembro: LembroStore = store;
+    app.use(session({ store: asLembro, secret: "s", resave: false, saveUninitialized: false }));
+    asLembro.on("evict", (sid, _session, rank) => [sid.length, rank]);
+    asLembro.on("disconnect", () => {});
     assertEquals(asStore as unknown, asLembro);
   });
 

@@ -79,6 +79,7 @@ export class History {
 
 /** The process, as far as the runtime tells of it: its number, and its age in milliseconds. */
 function processNow(): { pid?: number; uptime?: number } {
+  // dnt-shim-ignore: the process is that of the runtime, if it has one.
   const { process } = globalThis as { process?: { pid?: number; uptime?(): number } };
   const uptime = process?.uptime?.();
   return {

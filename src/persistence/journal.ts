@@ -24,7 +24,7 @@
  */
 import process from "node:process";
 import type { Port } from "../core/port.ts";
-import type { LembroStore } from "../types.ts";
+import type { LembroMethods } from "../types.ts";
 import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, failure, refusedOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
@@ -231,7 +231,7 @@ class OpenJournal implements Journal {
  * @throws What the file system says, as `ENOENT` if there is no such folder.
  */
 export async function openJournal(
-  store: LembroStore,
+  store: LembroMethods,
   path: string | URL,
   options?: JournalOptions,
 ): Promise<Journal> {

@@ -21,7 +21,7 @@
  *
  * @module
  */
-import type { LembroStore } from "../types.ts";
+import type { LembroMethods } from "../types.ts";
 import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
@@ -182,7 +182,7 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  * is as it was.
  */
 export async function saveSnapshot(
-  store: LembroStore,
+  store: LembroMethods,
   path: string | URL,
   options: SnapshotOptions = {},
 ): Promise<SavedSnapshot> {
@@ -227,7 +227,7 @@ export async function saveSnapshot(
  * @throws What the file system says, as `ENOENT` if there is no file.
  */
 export async function loadSnapshot(
-  store: LembroStore,
+  store: LembroMethods,
   path: string | URL,
   options: LoadSnapshotOptions = {},
 ): Promise<LoadedSnapshot> {

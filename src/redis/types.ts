@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-explicit-any -- as in the types of express-session: callbacks written for its MemoryStore compile unchanged
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { LembroEvents, LembroStore } from "../types.ts";
+import type { LembroEvents, SessionStore } from "../types.ts";
 import type { LembroRedisOptions, ResolvedRedisOptions } from "./options.ts";
 
 /**
@@ -119,9 +119,7 @@ export interface LembroRedisEvented {
  * assertEquals(contention(store), NaN);
  * ```
  */
-export interface LembroRedisStore
-  extends
-    Omit<LembroStore, "options" | "stats" | "entries" | "reduce" | typeof Symbol.asyncIterator> {
+export interface LembroRedisStore extends Omit<SessionStore, typeof Symbol.asyncIterator> {
   /** The options in force. */
   readonly options: ResolvedRedisOptions;
 

@@ -23,7 +23,7 @@ watch.close();
 // @ts-expect-error There are no figures in it.
 monitor(new session.MemoryStore());
 // @ts-expect-error There is no such option.
-monitor(store, { title: "Sessions" });
+monitor(store, { name: "Sessions" });
 // @ts-expect-error It has no state.
 monitor(store, { journal: {} });
 // @ts-expect-error Nothing to answer.

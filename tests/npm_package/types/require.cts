@@ -2,8 +2,8 @@ import session = require("express-session");
 import lembro = require("express-lembro");
 
 const options: lembro.LembroOptions = { interval: 60_000, maxSize: "4M" };
-const Lembro: lembro.StoreConstructor<session.Store> = lembro(session);
-const store: lembro.Store<session.Store> = new Lembro(options, () => {});
+const Lembro = lembro(session);
+const store: lembro.LembroStore = new Lembro(options, () => {});
 session({ store, secret: "change me" });
 store.on("evict", (_sid: string, _session: unknown, _rank: lembro.Rank) => {});
 

@@ -2,7 +2,7 @@ import session = require("express-session");
 import lembro = require("express-lembro");
 
 const options: lembro.LembroOptions = { maxSize: "4M" };
-const store: lembro.Store<session.Store> = new (lembro(session))(options);
+const store: lembro.LembroStore = new (lembro(session))(options);
 session({ store, secret: "change me" });
 
 // @ts-expect-error There is no such option.

@@ -2,7 +2,7 @@
 import session from "express-session";
 import lembro, { type LembroEvents, type LembroOptions, type LembroStats } from "express-lembro";
 import { lembro as named } from "express-lembro";
-import type { Rank, ResolvedOptions, Serializer, Store, StoreConstructor } from "express-lembro";
+import type { LembroStore, Rank, ResolvedOptions, Serializer } from "express-lembro";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
   : false;
@@ -10,7 +10,6 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ?
 function same<A, B>(_same: Same<A, B>) {}
 
 const Lembro = lembro(session);
-same<typeof Lembro, StoreConstructor<session.Store>>(true);
 same<typeof named, typeof lembro>(true);
 lembro({ Store: session.Store });
 lembro({ session: { Store: session.Store } });
@@ -34,7 +33,7 @@ const options: LembroOptions = {
   serializer,
 };
 const store = new Lembro(options, () => {});
-same<typeof store, Store<session.Store>>(true);
+same<typeof store, LembroStore>(true);
 new Lembro();
 new Lembro(() => {});
 new Lembro(null);
