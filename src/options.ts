@@ -117,7 +117,8 @@ export interface LembroOptions {
   ttl?: Duration | undefined;
   /**
    * The longest time, in milliseconds, between two uses of a session, even if
-   * its cookie would live longer.
+   * its cookie would live longer. A request uses it when it loads it, and when
+   * it saves or touches it, unless `isActivity` says no.
    * @default {Infinity}
    */
   idleTimeout?: Duration | undefined;

@@ -2,10 +2,19 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
-import { DAY, HeldClock, HOUR, MINUTE, SECOND, START } from "./support/clock.ts";
+import { openJournal } from "express-lembro/journal";
+import { Folder } from "./snapshot/setup.ts";
+import { atTime, DAY, HeldClock, HOUR, MINUTE, SECOND, START } from "./support/clock.ts";
 import { Site } from "./support/http.ts";
 import { jsonCalls } from "./support/json.ts";
-import { type FakeRequest, regenerate, Requests, save, touch } from "./support/requests.ts";
+import {
+  type FakeRequest,
+  keptData,
+  regenerate,
+  Requests,
+  save,
+  touch,
+} from "./support/requests.ts";
 import { Lembro, type session, sessionOf, sessionOfSize } from "./support/setup.ts";
 
 /** A number, and a function that returns it. */
@@ -48,6 +57,92 @@ describe("idleTimeout", () => {
       });
     }
   }
+
+  for (const [kind, idleTimeout] of BOTH(MINUTE)) {
+    for (const cookie of COOKIES) {
+      it(`does not end a session while a long request is under way, which began with a load: ${kind}, cookie ${JSON.stringify(cookie)}`, async () => {
+        using clock = new HeldClock();
+        using store = new Lembro({ idleTimeout });
+        const requests = new Requests(store, cookie);
+        const { sessionID } = await requests.create({ n: 0 });
+        clock.tick(50 * SECOND);
+        const upload = await requests.load(sessionID);
+        assertEquals((await store.info(sessionID))!.expires, new Date(START + 110 * SECOND));
+        const { expires } = upload.session.cookie;
+        clock.tick(50 * SECOND);
+        // Another tab is not signed out meanwhile, nor is the cookie another one.
+        assertEquals(
+          `${(await store.get(sessionID))!.cookie.expires ?? null}`,
+          `${expires ? new Date(expires).toJSON() : null}`,
+        );
+        upload.session.n = 1;
+        await save(upload);
+        assertEquals(await keptData(store, sessionID), { n: 1 });
+        assertEquals([store.stats().expired, store.stats().touches], [0, 0]);
+        clock.tick(MINUTE);
+        assertEquals(await store.length(), 0);
+      });
+    }
+  }
+
+  it("is extended by the load of a request, and by no other", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({
+      idleTimeout: MINUTE,
+      isActivity: (request) => (request as unknown as FakeRequest).path !== "/poll",
+    });
+    const requests = new Requests(store);
+    const { sessionID } = await requests.create();
+    clock.tick(50 * SECOND);
+    await store.get(sessionID);
+    await requests.load(sessionID, { path: "/poll" });
+    await store.all();
+    assertEquals((await store.info(sessionID))!.expires, new Date(START + MINUTE));
+    await requests.load(sessionID);
+    assertEquals((await store.info(sessionID))!.expires, new Date(START + 110 * SECOND));
+  });
+
+  for (
+    const [what, options, cookie] of [
+      ["ttl, from the last save or touch", { ttl: 70 * SECOND }, {}],
+      ["the date of the cookie", {}, { maxAge: 70 * SECOND }],
+      ["absoluteTimeout", { absoluteTimeout: 70 * SECOND }, {}],
+    ] as [string, LembroOptions, session.SessionOptions["cookie"]][]
+  ) {
+    it(`is extended by a load no longer than ${what} allows, however often`, async () => {
+      using clock = new HeldClock();
+      using store = new Lembro({ idleTimeout: MINUTE, ...options });
+      const requests = new Requests(store, cookie);
+      const { sessionID } = await requests.create();
+      clock.tick(5 * SECOND);
+      await requests.load(sessionID);
+      clock.tick(55 * SECOND);
+      await requests.load(sessionID);
+      assertEquals((await store.info(sessionID))!.expires, new Date(START + 70 * SECOND));
+      clock.tick(10 * SECOND);
+      assertEquals(await store.length(), 0);
+    });
+  }
+
+  it("is extended by a load in the journal too", async () => {
+    using folder = new Folder();
+    const { sessionID } = await atTime(START, async () => {
+      using store = new Lembro({ idleTimeout: MINUTE });
+      await using _journal = await openJournal(store, folder.snapshot);
+      const requests = new Requests(store);
+      const request = await requests.create();
+      await requests.load(request.sessionID);
+      await _journal.flush();
+      Date.now = () => START + 50 * SECOND;
+      await requests.load(request.sessionID);
+      return request;
+    });
+    await atTime(START + 100 * SECOND, async () => {
+      using store = new Lembro({ idleTimeout: MINUTE });
+      await using _journal = await openJournal(store, folder.snapshot);
+      assertEquals((await store.info(sessionID))?.expires, new Date(START + 110 * SECOND));
+    });
+  });
 
   it("does not lengthen the life of a session", async () => {
     using clock = new HeldClock();

@@ -36,17 +36,6 @@ export interface Watcher {
   refused(sessions: number, cause: unknown): void;
 }
 
-/** A session of a file, and where its row is. */
-class Staged extends Entry {
-  at: number;
-
-  constructor(row: Row, record: SessionRecord, queue: Queue, at: number) {
-    super(row.sid, 1, 0, queue, record, row.created, row.lastUsed, undefined);
-    this.owner = row.user;
-    this.at = at;
-  }
-}
-
 /** So much of a rank may be staged, as a multiple of `maxSize`: rows that follow may take some of it back. */
 const STAGED_SHARE = 2;
 
@@ -59,7 +48,8 @@ const STAGED_SHARE = 2;
 export class Restoration implements Observer {
   readonly #sessions: Sessions;
   readonly #stop: () => void;
-  #staged = new ShardedMap<Staged>();
+  /** Their numbers mean nothing yet, and their revisions say where their rows are. */
+  #staged = new ShardedMap<Entry>();
   #queues = emptyQueues();
   /** The ids of sessions that the store cannot take. */
   #omitted = new Set<string>();
@@ -109,13 +99,12 @@ export class Restoration implements Observer {
 
   truncate(): void {
     this.#isCleared = true;
-    for (const { sid } of this.#staged.values()) this.#omit(sid);
   }
 
   /**
    * Takes a session as the last of its rank, or in the place that it has.
    *
-   * @param at Where its row is, for the errors.
+   * @param at Where its row is, for the errors: a small number.
    */
   put(row: Row, stays: boolean, at: number): void {
     const record = this.#made(() => this.#sessions.restored(row));
@@ -125,12 +114,14 @@ export class Restoration implements Observer {
     const queue = this.#queues[row.rank];
     if (before && stays && before.queue === queue) {
       before.owner = row.user;
-      before.at = at;
+      before.revision = at;
       return rewrite(before, record, row.lastUsed);
     }
     before?.queue.remove(before);
-    const added = new Staged(row, record, queue, at);
-    this.#staged.set(added.sid, added);
+    const { sid, created, lastUsed } = row;
+    const added = new Entry(sid, 1, at, queue, record, created, lastUsed, undefined);
+    added.owner = row.user;
+    this.#staged.set(sid, added);
     if (stays) queue.prepend(added);
     else queue.append(added);
     this.#limit(queue);
@@ -194,7 +185,7 @@ export class Restoration implements Observer {
         try {
           session = sessionOf(entry, this.#sessions.options);
         } catch (cause) {
-          throw unreadable(entry.at, cause);
+          throw unreadable(entry.revision, cause);
         }
         try {
           entry.owner ??= this.#sessions.userOf(session, entry.sid);
@@ -215,7 +206,8 @@ export class Restoration implements Observer {
     let entered = 0;
     for (const rank of [...RANKS].reverse()) {
       for (let entry = this.#queues[rank].last; entry; entry = this.#queues[rank].last) {
-        this.#unstage(entry.sid);
+        // The store takes it as it is.
+        entry.queue.remove(entry);
         if (!this.#isLive(entry)) {
           expired++;
           if (watcher.expired && !this.#isOver(entry) && !vault.find(entry.sid, this.#now())) {
@@ -229,6 +221,7 @@ export class Restoration implements Observer {
         yield;
       }
     }
+    this.#staged = new ShardedMap();
     const evicted = this.#evicted;
     return { sessions: entered - evicted, expired, omitted: this.#omitted.size + evicted };
   }

@@ -7,12 +7,20 @@ import type { ListedUser } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
-import { asksSession, dateOf, expiryOf } from "./record/expiry.ts";
+import { asksSession, dateOf, earlierOf, endOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
 import { mergeCookies } from "./overlaps/merge_cookies.ts";
 import { merge } from "./overlaps/merge_objects.ts";
 import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { cookieDateOf, parse, recordOf, restored, sessionOf, touched } from "./record/record.ts";
+import {
+  cookieDateOf,
+  cookieOf,
+  parse,
+  recordOf,
+  restored,
+  sessionOf,
+  touched,
+} from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
 import { Endings } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
@@ -290,6 +298,7 @@ export class Sessions {
   created(request: unknown, loaded: SessionData, made: SessionData): void {
     this.#lineage.copied(loaded, made);
     this.#endings.reached(request, this.#lineage.originOf(made)?.epoch);
+    if (this.options.idleTimeout !== Infinity) this.#extend(made);
   }
 
   /** Returns what is to be kept of a session that comes from a file. */
@@ -300,7 +309,7 @@ export class Sessions {
   /** Returns what is to be kept of a session of a file with another cookie and life. */
   retouched(entry: Entry, cookie: CookieData, expires: number): SessionRecord {
     const date = dateOf(cookie);
-    return touched(entry, cookie as never, expires, date, this.options, this.#templates);
+    return touched(entry, cookie as never, expires, date, expires, this.options, this.#templates);
   }
 
   /**
@@ -309,24 +318,14 @@ export class Sessions {
    * sessions as allowed, or if its id is kept already.
    */
   admit(entry: Entry, rank: Rank): boolean {
-    const { sid, user, created, lastUsed } = entry;
+    const { sid, user } = entry;
     if (this.vault.find(sid, this.now())) return false;
     if (user !== undefined) {
       const { maxSessionsPerUser } = this.options;
       this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
       if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
     }
-    const candidate = {
-      sid,
-      record: entry,
-      user,
-      created,
-      lastUsed,
-      life: undefined,
-      address: UNKNOWN_ADDRESS,
-      isProtected: false,
-    };
-    return this.vault.admit(candidate, rank);
+    return this.vault.admit(entry, rank);
   }
 
   /** Announces a session that has expired before it came to the store. */
@@ -344,6 +343,26 @@ export class Sessions {
   /** Returns the time, in milliseconds since the epoch. */
   now(): number {
     return this.#surroundings.clock();
+  }
+
+  /**
+   * Extends the life of what a request has loaded: a request under way is a use.
+   * The date of the cookie, `ttl` and `absoluteTimeout` bound it as before.
+   */
+  #extend(session: SessionData): void {
+    const origin = this.#lineage.originOf(session);
+    if (!origin || this.#lineage.isOver(origin)) return;
+    const now = this.now();
+    const { sid } = origin.life;
+    const entry = this.vault.find(sid, now);
+    if (!entry || !isActivity(session, this.options)) return;
+    const asked = this.#asksSession || !entry.cookie
+      ? sessionOf(entry, this.options)
+      : { cookie: cookieOf(entry) } as unknown as SessionData;
+    const end = dateOf(asked.cookie) ?? entry.expires + entry.dateOffset;
+    const expires = earlierOf(end, asked, sid, now, entry.created, this.options);
+    // One of the app's functions may have ended the session.
+    if (entry.isKept && expires > entry.expires) this.vault.extend(entry, expires);
   }
 
   #load(entry: Entry): SessionData {
@@ -399,7 +418,10 @@ export class Sessions {
     const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
     if (hasPassed && isLeftAlone && !kept) return undefined;
     const withLife = hasPassed && isLeftAlone ? kept : place;
-    const expires = withLife?.expires ?? expiryOf(asked, sid, date, now, created, this.options);
+    const end = withLife
+      ? withLife.expires + withLife.dateOffset
+      : endOf(asked, sid, date, now, this.options);
+    const expires = withLife?.expires ?? earlierOf(end, asked, sid, now, created, this.options);
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
@@ -408,7 +430,9 @@ export class Sessions {
       this.destroy(sid);
       return undefined;
     }
-    const record = recordOf(saved, Math.min(expires, last), date, this.options, this.#templates);
+    const lasting = Math.min(expires, last);
+    const ending = last === Infinity ? end : lasting;
+    const record = recordOf(saved, lasting, date, ending, this.options, this.#templates);
     const user = this.userOf(asked, sid);
     const isGuarded = isProtected(asked, sid, this.options);
     const isRanked = isGuarded || kept && kept.rank !== "protected";
@@ -470,11 +494,13 @@ export class Sessions {
     asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
     const hasPassed = date !== undefined && date <= now;
     // A date that the request did not set ends nothing.
-    const expires = hasPassed && origin && ownDate === origin.date
+    const isLeftAlone = hasPassed && origin && ownDate === origin.date;
+    const end = isLeftAlone ? date : endOf(asked, sid, date, now, this.options);
+    const expires = isLeftAlone
       ? entry.expires
-      : expiryOf(asked, sid, date, now, entry.created, this.options);
+      : earlierOf(end, asked, sid, now, entry.created, this.options);
     if (expires <= now) return this.destroy(sid);
-    const record = touched(entry, cookie, expires, date, this.options, this.#templates);
+    const record = touched(entry, cookie, expires, date, end, this.options, this.#templates);
 
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;

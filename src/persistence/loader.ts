@@ -16,6 +16,8 @@ import { applyRow } from "./rows.ts";
 export class Loader {
   readonly #port: Port;
   readonly #restoration: Restoration;
+  /** Where the blocks of rows are in the file. */
+  readonly #blocks: number[] = [];
 
   constructor(port: Port) {
     this.#port = port;
@@ -48,7 +50,8 @@ export class Loader {
     return await sliced(this.#restoration.enter({
       ...(expired ? { expired } : {}),
       // The cause may show data of a session: it is not for the message.
-      unreadable: (at, cause) => reader.refusal("a session cannot be read", at, cause),
+      unreadable: (block, cause) =>
+        reader.refusal("a session cannot be read", this.#blocks[block], cause),
       refused: (sessions, cause) => {
         const message = `Cannot load ${sessions} of the sessions, which are left out: the option ` +
           "user must not throw: received an error, which is the cause";
@@ -65,9 +68,10 @@ export class Loader {
 
   *#apply(reader: BlockReader, block: Block): Generator<void, number, undefined> {
     let rows = 0;
+    const place = this.#blocks.push(block.at) - 1;
     for (const { text, at } of block.lines()) {
       try {
-        applyRow(text, this.#restoration, at);
+        applyRow(text, this.#restoration, place);
       } catch (cause) {
         throw reader.refusal("a row cannot be read", at, cause);
       }

@@ -29,7 +29,7 @@ describe("restored", () => {
       const templates = new CookieTemplates();
       // The first of its kind has no template.
       const [first, record] = [1, 2].map(() =>
-        recordOf(saved, date ?? 1e13, date, options, templates)
+        recordOf(saved, date ?? 1e13, date, date ?? 1e13, options, templates)
       );
       assertEquals([first.cookie, record.cookie !== undefined], [undefined, true]);
       for (const kept of [first, record]) {

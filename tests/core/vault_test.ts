@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Draft, Observer } from "../../src/core/vault/vault.ts";
 import { RANKS } from "../../src/core/vault/entry.ts";
-import { draftOf, finish, TestVault } from "../support/core.ts";
+import { admit, draftOf, finish, TestVault } from "../support/core.ts";
 
 describe("Vault: the ledger", () => {
   it("counts the bytes and the entries of each rank", () => {
@@ -122,8 +122,8 @@ describe("Vault: admit", () => {
     const vault = new TestVault(1_000);
     for (const rank of RANKS) {
       vault.fill(rank, `${rank} 1`);
-      assert(vault.admit(draftOf(`${rank} 0`, 100), rank));
-      assert(vault.admit(draftOf(`${rank} -1`, 100), rank));
+      assert(admit(vault, draftOf(`${rank} 0`, 100), rank));
+      assert(admit(vault, draftOf(`${rank} -1`, 100), rank));
       assertEquals(vault.sids(rank), [`${rank} -1`, `${rank} 0`, `${rank} 1`]);
     }
   });
@@ -132,12 +132,12 @@ describe("Vault: admit", () => {
     const vault = new TestVault(1_000);
     vault.fill("returning", ..."abcdefgh");
     vault.fill("newcomers", "1", "2");
-    assertEquals(vault.admit(draftOf("r", 100), "returning"), true);
+    assertEquals(admit(vault, draftOf("r", 100), "returning"), true);
     assertEquals(vault.gone, [["1", "evict"]]);
-    assertEquals(vault.admit(draftOf("r 2", 100), "returning"), false);
+    assertEquals(admit(vault, draftOf("r 2", 100), "returning"), false);
     assertEquals(vault.find("r 2", 0), undefined);
     assertEquals([vault.bytes, vault.size], [1_000, 10]);
-    assertEquals(vault.admit(draftOf("p", 100), "protected"), true);
+    assertEquals(admit(vault, draftOf("p", 100), "protected"), true);
   });
 });
 
@@ -150,7 +150,7 @@ describe("Vault: walk and purge", () => {
     vault.remove(b, "destroy");
     vault.use(c, 1);
     vault.fill("newcomers", "new");
-    vault.admit(draftOf("admitted", 100), "newcomers");
+    admit(vault, draftOf("admitted", 100), "newcomers");
     for (const entry of walk) seen.push(entry?.sid);
     assertEquals(seen.filter((sid) => sid !== "admitted"), ["a", "c", "d", "e"]);
   });

@@ -169,6 +169,7 @@ export async function play(
     maxSessionsPerUser,
     ttl: byKey(options.ttl, 300, 30_000),
     idleTimeout: byKey(options.idleTimeout, 150, 20_000),
+    isIdleLimited: options.idleTimeout !== Infinity,
     absoluteTimeout: byKey(options.absoluteTimeout, 500, 40_000),
     user: options.user === "passport" ? userOfPassport : userByKey,
     protect: options.protect === "by key"
@@ -370,6 +371,7 @@ export async function play(
         const req = requestOf(sid, from);
         const live = store.createSession(req, loaded.live);
         const visit = model.visit(from.address, polls && from.isPoll, origin);
+        model.load(origin, visit);
         requests[into] = { sid, live, origin, req, visit };
         return;
       }
@@ -431,6 +433,7 @@ export async function play(
         const loaded = await settle() as Session;
         if (!isTree(loaded?.cookie)) return;
         const live = store.createSession(req, loaded as never);
+        model.load(answer.origin, visit!);
         requests[command.request] = { sid, live, origin: answer.origin, req, visit: visit! };
         return;
       }

@@ -4,7 +4,7 @@
  *
  * **Life.** A session expires at the date of its cookie, else its numeric
  * `maxAge` from its last save or touch, else `ttl` from then; but no later than
- * `idleTimeout` from then, nor `absoluteTimeout` after its creation. Creation
+ * `idleTimeout` from then or from a load by a request, nor `absoluteTimeout` after its creation. Creation
  * survives saves, touches, and an eviction or an expiry that a save of what was
  * loaded before undoes. What has expired is forgotten by whoever meets it. A
  * date that has passed ends the session if the request that saves or touches
@@ -58,6 +58,8 @@ export interface Kept {
   sid: string;
   text: string;
   expires: number;
+  /** When it expires but for the timeouts, if its cookie has no date. */
+  end: number;
   rank: Rank;
   user: string | undefined;
   /** The client address that it came from, or from which it was made unprotected. */
@@ -112,6 +114,7 @@ export interface Settings {
   maxSessionsPerUser: number;
   ttl(session: Session): number;
   idleTimeout(session: Session): number;
+  isIdleLimited: boolean;
   absoluteTimeout(session: Session): number;
   user(session: Session): unknown;
   protect(session: Session): boolean;
@@ -196,6 +199,21 @@ export class Model {
     return { result: JSON.parse(kept.text), origin: this.#originOf(kept) };
   }
 
+  /** A request has loaded a session: that is a use, as far as `idleTimeout` goes. */
+  load(origin: Origin | undefined, { isPoll }: { isPoll: boolean }): void {
+    const { isIdleLimited, idleTimeout, absoluteTimeout } = this.#settings;
+    if (!isIdleLimited || !origin || this.#endedSince(origin)) return;
+    const kept = this.#meet(origin.sid);
+    if (!kept || isPoll) return;
+    const session = JSON.parse(kept.text);
+    const expires = Math.min(
+      dateOf(session.cookie) ?? kept.end,
+      this.now + idleTimeout(session),
+      kept.created + absoluteTimeout(session),
+    );
+    kept.expires = Math.max(kept.expires, expires);
+  }
+
   /** What all() hands out counts as loaded, though it is no use. */
   found(sid: string): Origin | undefined {
     const kept = this.#find(sid);
@@ -223,17 +241,18 @@ export class Model {
     // A poll that comes too late to keep it, but that is no logout.
     if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
+    let end = this.#endOf(data);
     if (dateOf(data.cookie)! <= this.now) {
       const isItsOwn = isPoll ? !origin && !kept : isDateSet(origin, mine);
       if (isItsOwn && (kept || origin)) return this.destroy(sid);
       if (!kept && !isItsOwn) return {};
-      if (kept) expires = kept.expires;
+      if (kept) [expires, end] = [kept.expires, kept.end];
     } else if (isPoll) {
-      if (kept) expires = kept.expires;
-      else if (left) expires = Math.min(expires, left.expires);
+      if (kept) [expires, end] = [kept.expires, kept.end];
+      else if (left) expires = end = Math.min(expires, left.expires);
     }
     if (expires <= this.now && (kept || origin)) return this.destroy(sid);
-    return this.#keep(sid, data, mine, expires, created, { kept, origin, visit, began });
+    return this.#keep(sid, data, mine, { expires, end, created }, { kept, origin, visit, began });
   }
 
   /** `change` gives what the session is to be, or throws. */
@@ -250,8 +269,7 @@ export class Model {
     const before = dateOf(JSON.parse(kept.text).cookie);
     const date = dateOf(data.cookie);
     if (date !== before && date! <= this.now) return this.destroy(sid);
-    const { expires, created } = kept;
-    const { error } = this.#keep(sid, data, data, expires, created, { kept, inPlace: true });
+    const { error } = this.#keep(sid, data, data, kept, { kept, inPlace: true });
     const after = this.#find(sid);
     return error ? { error } : { result: after && JSON.parse(after.text) };
   }
@@ -269,14 +287,21 @@ export class Model {
     return { result: updated };
   }
 
-  #keep(sid: string, data: Session, mine: Session, expires: number, created: number, from: {
-    kept: Kept | undefined;
-    origin?: Origin | undefined;
-    visit?: Visit | undefined;
-    began?: number;
-    inPlace?: boolean;
-  }): Answer {
+  #keep(
+    sid: string,
+    data: Session,
+    mine: Session,
+    life: Pick<Kept, "expires" | "end" | "created">,
+    from: {
+      kept: Kept | undefined;
+      origin?: Origin | undefined;
+      visit?: Visit | undefined;
+      began?: number;
+      inPlace?: boolean;
+    },
+  ): Answer {
     const { origin, visit, began = Infinity } = from;
+    const { expires, end, created } = life;
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
     let user: string | undefined;
@@ -303,6 +328,7 @@ export class Model {
         sid,
         text,
         expires,
+        end,
         rank: isProtected ? "protected" : "newcomers",
         user,
         address: networkOf(visit?.address),
@@ -319,7 +345,7 @@ export class Model {
         return {};
       }
     } else {
-      Object.assign(kept, { text, expires, version });
+      Object.assign(kept, { text, expires, end, version });
       if (kept.rank === "protected") kept.address = networkOf(visit?.address);
       if (!from.inPlace && !visit?.isPoll) this.#use(kept);
       kept.user = user;
@@ -353,7 +379,7 @@ export class Model {
     if (expires <= this.now) return this.destroy(sid);
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
-    Object.assign(kept, { text, expires });
+    Object.assign(kept, { text, expires, end: isOver ? kept.end : this.#endOf(data) });
     if (origin) origin.cookie = mine;
     this.#use(kept);
     this.counters.touches++;
@@ -465,6 +491,8 @@ export class Model {
     const before = --this.#before;
     const kept = {
       ...row,
+      // How long `ttl` would have let it live is not in the file.
+      end: row.expires,
       address: networkOf(undefined),
       made: before,
       usedInRank: before,
@@ -624,11 +652,17 @@ export class Model {
     throw new TypeError();
   }
 
-  #expiryOf(session: Session, created: number): number {
-    const { ttl, idleTimeout, absoluteTimeout } = this.#settings;
+  /** When a session that is saved or touched now ends but for the timeouts. */
+  #endOf(session: Session): number {
     const { maxAge } = session.cookie ?? {};
+    const life = Number.isFinite(maxAge) ? maxAge : this.#settings.ttl(session);
+    return dateOf(session.cookie) ?? this.now + life;
+  }
+
+  #expiryOf(session: Session, created: number): number {
+    const { idleTimeout, absoluteTimeout } = this.#settings;
     return Math.min(
-      dateOf(session.cookie) ?? this.now + (Number.isFinite(maxAge) ? maxAge : ttl(session)),
+      this.#endOf(session),
       this.now + idleTimeout(session),
       created + absoluteTimeout(session),
     );

@@ -29,8 +29,31 @@ export function expiryOf(
   created: number,
   options: Lifetimes,
 ): number {
-  const { idleTimeout, absoluteTimeout } = options;
-  let expires = date ?? now + lifetimeOf(session, sid, options);
+  const end = endOf(session, sid, date, now, options);
+  return earlierOf(end, session, sid, now, created, options);
+}
+
+/** Returns when a session that is saved or touched at `now` ends, but for the timeouts. */
+export function endOf(
+  session: SessionData,
+  sid: string,
+  date: number | undefined,
+  now: number,
+  options: Lifetimes,
+): number {
+  return date ?? now + lifetimeOf(session, sid, options);
+}
+
+/** Returns `end`, or the earlier time at which one of the timeouts ends a session that is used at `now`. */
+export function earlierOf(
+  end: number,
+  session: SessionData,
+  sid: string,
+  now: number,
+  created: number,
+  { idleTimeout, absoluteTimeout }: Pick<Lifetimes, "idleTimeout" | "absoluteTimeout">,
+): number {
+  let expires = end;
   if (idleTimeout !== Infinity) {
     expires = Math.min(expires, now + durationOf("idleTimeout", idleTimeout, session, sid));
   }

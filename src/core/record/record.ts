@@ -22,7 +22,8 @@ const SESSION_SHARE = 1 / 8;
 const MIN_SESSION_LIMIT = 4 * 1024;
 
 /**
- * Returns what is to be kept of `session`, whose cookie has the date `date`.
+ * Returns what is to be kept of `session`, whose cookie has the date `date`, and
+ * which ends at `end` but for the timeouts.
  *
  * @throws What the serializer throws, a `TypeError` if it returns no string, and
  * a `RangeError` with the code {@linkcode TOO_LARGE}.
@@ -31,13 +32,14 @@ export function recordOf(
   session: SessionData,
   expires: number,
   date: number | undefined,
+  end: number,
   options: ResolvedOptions,
   templates: CookieTemplates,
 ): SessionRecord {
   const template = isTemplatable(session, options.serializer)
     ? templates.of(session.cookie, relative(date, expires))
     : undefined;
-  return written(session, template, expires, date, options);
+  return written(session, template, expires, date ?? end, options);
 }
 
 /** Returns the session of a record, as a new object. */
@@ -93,7 +95,7 @@ function withCookie(text: string, cookie: CookieData): string {
 
 /**
  * Returns what is to be kept of `entry` with another cookie, whose date is
- * `date`. The data is neither read nor written if both cookies have templates.
+ * `date`, and which ends at `end` but for the timeouts. The data is neither read nor written if both cookies have templates.
  *
  * @throws As {@linkcode recordOf}.
  */
@@ -102,6 +104,7 @@ export function touched(
   cookie: SessionData["cookie"],
   expires: number,
   date: number | undefined,
+  end: number,
   options: ResolvedOptions,
   templates: CookieTemplates,
 ): SessionRecord {
@@ -110,24 +113,24 @@ export function touched(
   const template = serializer === JSON ? templates.of(cookie, relative(date, expires)) : undefined;
   if (before && template) {
     const size = measured(entry.size - before.size + template.size, options.maxSize);
-    return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+    return { text, cookie: template, size, expires, dateOffset: offsetOf(date ?? end, expires) };
   }
   const session = parse(text, serializer);
   session.cookie = cookie;
   const fitting = isTemplatable(session, serializer) ? template : undefined;
-  return written(session, fitting, expires, date, options);
+  return written(session, fitting, expires, date ?? end, options);
 }
 
 function written(
   session: SessionData,
   template: CookieTemplate | undefined,
   expires: number,
-  date: number | undefined,
+  end: number,
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
   const text = serialize(template?.without(session) ?? session, serializer);
   const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
-  return { text, cookie: template, size, expires, dateOffset: offsetOf(date, expires) };
+  return { text, cookie: template, size, expires, dateOffset: offsetOf(end, expires) };
 }
 
 /**

@@ -77,7 +77,7 @@ export interface SessionRecord {
   readonly size: number;
   /** When the session expires, in milliseconds since the epoch. */
   readonly expires: number;
-  /** How much later the date of the cookie is, in milliseconds. */
+  /** How much later the date of the cookie is, or else the end by `ttl`, in milliseconds. */
   readonly dateOffset: number;
 }
 

@@ -73,8 +73,7 @@ export class Users {
   set(entry: Entry, user: string | undefined): void {
     if (entry.user === user) {
       this.use(entry);
-      if (typeof entry.owner === "object") entry.owner.group.byExpiry.restore(entry.owner);
-      return;
+      return this.extended(entry);
     }
     this.remove(entry);
     if (user === undefined) return;
@@ -87,6 +86,11 @@ export class Users {
     this.remove(entry);
     const member = user === undefined ? undefined : this.#add(entry, user);
     if (member) insert(member);
+  }
+
+  /** Notes that `entry` expires at another time than before. */
+  extended({ owner }: Entry): void {
+    if (typeof owner === "object") owner.group.byExpiry.restore(owner);
   }
 
   /** Notes that `entry` was used. */

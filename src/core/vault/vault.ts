@@ -182,6 +182,14 @@ export class Vault {
     this.#tellUpsert(entry, true);
   }
 
+  /** Lets `entry` live until `expires`. The date of its cookie stays. */
+  extend(entry: Entry, expires: number): void {
+    entry.dateOffset = entry.expires + entry.dateOffset - expires || 0;
+    entry.expires = expires;
+    this.#users.extended(entry);
+    this.#tellUpsert(entry, true);
+  }
+
   /**
    * Keeps `draft`. What this takes over the limit is for {@linkcode limit} to
    * mend. Newcomers stay in the order of creation.
@@ -207,16 +215,19 @@ export class Vault {
   }
 
   /**
-   * Adds an entry as the next of its rank to be evicted, and evicts what goes
-   * before it to keep the limit. Returns whether it is kept: it is not if it
+   * Takes an entry that is in no vault and in no queue as the next of its rank to
+   * be evicted, and evicts what goes before it to keep the limit. Returns whether it is kept: it is not if it
    * would be the next to go itself.
    */
-  admit(draft: Draft, rank: Rank): boolean {
-    const queue = this.#queues[rank];
-    const entry = this.#enter(draft, --this.#oldest, queue);
-    queue.prepend(entry);
-    if (rank === "newcomers") this.#addresses.addNewcomer(entry, draft.address, true);
-    this.#users.restore(entry, draft.user);
+  admit(entry: Entry, rank: Rank): boolean {
+    const { user } = entry;
+    entry.owner = undefined;
+    entry.number = --this.#oldest;
+    entry.revision = ++this.#revision;
+    this.#entries.set(entry.sid, entry);
+    this.#queues[rank].prepend(entry);
+    if (rank === "newcomers") this.#addresses.addNewcomer(entry, UNKNOWN_ADDRESS, true);
+    this.#users.restore(entry, user);
     while (this.bytes > this.#maxSize) {
       const next = this.next()!;
       if (next === entry) {
