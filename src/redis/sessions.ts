@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import type { Arrival, Outcome, Receive } from "../core/arrival.ts";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
@@ -836,10 +837,11 @@ export class RedisSessions {
   }
 
   /** Destroys the least recently used sessions of `user` that are too many, but not that of `sid`. */
-  async #limitUser(user: string, sid: string): Promise<void> {
+  async #limitUser(user: string, sid?: string): Promise<void> {
     const members = await this.#users.membersOf(user, now());
     const others = members.filter((member) => member.sid !== sid);
-    const tooMany = others.slice(Math.max(0, this.options.maxSessionsPerUser - 1));
+    const spared = sid === undefined ? 0 : 1;
+    const tooMany = others.slice(Math.max(0, this.options.maxSessionsPerUser - spared));
     const ended = await Promise.all(
       tooMany.map((member) => this.#endOfUser(member.sid, user, "")),
     );
@@ -986,6 +988,59 @@ export class RedisSessions {
     return Promise.all(part.map(async ([, key]) => {
       return await this.#connection.send(key, ["GETRANGE", key, "0", String(AT.user)]) as string;
     }));
+  }
+
+  /**
+   * Returns what takes the sessions of a transfer that begins now. What is signed
+   * out here from now on stays so, whatever arrives later.
+   */
+  receiver(): Receive {
+    const begin = realMonotonicNow();
+    // Without an answer, what has ended shortly before stays away as well: that is safe.
+    const ready = this.readClock().catch(() => {});
+    return async (arrival) => {
+      await ready;
+      const sid = wellFormed(arrival.sid);
+      return await this.#counted(() =>
+        this.#inTurn(sid, () => this.#receive({ ...arrival, sid }, begin))
+      );
+    };
+  }
+
+  /** Keeps what another store knew of a session, in place of what is there. */
+  async #receive({ sid, session, ...known }: Arrival, begin: number): Promise<Outcome> {
+    const { options } = this;
+    const { created = now(), lastUsed = now(), rank = "returning" } = known;
+    const expires = known.expires === undefined
+      ? expiryOf(session, sid, dateOf(session.cookie), now(), created, options)
+      : earlierOf(known.expires, session, sid, lastUsed, created, options);
+    const user = known.user === undefined ? this.#userOf(session, sid) : wellFormed(known.user);
+    const text = cookieFirst(serialize(session, options.serializer), options.serializer);
+    let kept: StoredSession | undefined;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const life = expires - now();
+      if (life <= 0) return "expired";
+      const draft = { sid, live: session, begin };
+      const entered = user === undefined
+        ? undefined
+        : await this.#enrol(draft, user, life, true, false);
+      if (entered?.isStale) return "ended";
+      const indexed = user === undefined ? 0 : expires + life;
+      const { raw } = this.#next(kept, { created, lastUsed, rank, expires, indexed, user, text });
+      const guard = kept ? kept.identity ? startOf(kept, AT.indexed) : sha1(kept.raw) : "";
+      const reply = await this.#run(SAVE, sid, [
+        ...[kept ? modeOf(kept) : "absent", guard, raw, lifeArgument(life)],
+        ...[String(this.#clock.at(begin)), entered?.at ?? "", String(LONGEST_SAVE_MS * 1000)],
+        ...["", ""],
+      ]);
+      if (reply === 0) return "ended";
+      if (reply === 1) {
+        if (entered?.isFull) await this.#limitUser(user!);
+        return "arrived";
+      }
+      if (reply !== -1) kept = typeof reply === "string" ? read(reply, now()) : undefined;
+    }
+    throw tooBusy();
   }
 }
 

@@ -1,5 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { RECEIVE, type Receive } from "../core/arrival.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import {
   changeOf,
@@ -219,6 +220,10 @@ export function lembroRedis<Base extends object>(
 
     stats(): LembroRedisStats {
       return this.#sessions.stats();
+    }
+
+    [RECEIVE](): Receive {
+      return this.#sessions.receiver();
     }
 
     override createSession(req: unknown, session: SessionData): SessionData {
