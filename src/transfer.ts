@@ -20,8 +20,15 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { type Arrival, RECEIVE, type Receive, type Receives } from "./core/arrival.ts";
-import { type Entry, type Port, portOf } from "./core/port.ts";
+import {
+  admissionTo,
+  type Admit,
+  type Arrival,
+  type Entry,
+  isOpen,
+  type Port,
+  portOf,
+} from "./core/port.ts";
 import { dateOf } from "./core/record/expiry.ts";
 import type { SessionInfo } from "./core/vault/entry.ts";
 import { readSignal, unlessAborted } from "./util/abort.ts";
@@ -270,14 +277,14 @@ interface Source {
 class Transfer {
   readonly #to: TargetStore;
   /** For a target that keeps more than what `set` brings. */
-  readonly #receive: Receive | undefined;
+  readonly #admit: Admit | undefined;
   readonly #options: Settings;
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
   readonly #arrived: Candidate[] = [];
 
   constructor(to: TargetStore, options: Settings) {
     this.#to = to;
-    this.#receive = (to as Partial<Receives>)[RECEIVE]?.();
+    this.#admit = admissionTo(to);
     this.#options = options;
   }
 
@@ -319,8 +326,8 @@ class Transfer {
       return;
     }
     this.#options.signal?.throwIfAborted();
-    if (this.#receive) {
-      const outcome = await this.#receive({ ...copy, sid });
+    if (this.#admit) {
+      const outcome = await this.#admit({ ...copy, sid });
       if (outcome === "expired") this.#result.expired++;
       if (outcome !== "arrived") return;
     } else {
@@ -366,7 +373,7 @@ async function sourceOf(from: SourceStore): Promise<Source> {
   const port = portOf(from);
   if (port) return new OwnSource(port);
   const { ids, get, all } = from ?? {};
-  if (RECEIVE in Object(from)) return await listedOwn(from as never);
+  if (isOpen(from)) return await listedOwn(from as never);
   if (isFunction(ids) && isFunction(get)) {
     return await listed(from as Required<SourceStore>);
   }

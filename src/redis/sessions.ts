@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import type { Arrival, Outcome, Receive } from "../core/arrival.ts";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
+import type { Admit, Arrival, Outcome } from "../core/port.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
 import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
@@ -304,6 +304,23 @@ export class RedisSessions {
     const { adopted: flag } = this.#keys;
     await this.#connection.send(flag, ["SET", flag, "1"]);
     return adopted;
+  }
+
+  /**
+   * Returns what takes the sessions of a transfer that begins now. What is signed
+   * out here from now on stays so, whatever arrives later.
+   */
+  admission(): Admit {
+    const begin = realMonotonicNow();
+    // Without an answer, what has ended shortly before stays away as well: that is safe.
+    const ready = this.readClock().catch(() => {});
+    return async (arrival) => {
+      await ready;
+      const sid = wellFormed(arrival.sid);
+      return await this.#counted(() =>
+        this.#inTurn(sid, () => this.#admit({ ...arrival, sid }, begin))
+      );
+    };
   }
 
   stats() {
@@ -990,25 +1007,8 @@ export class RedisSessions {
     }));
   }
 
-  /**
-   * Returns what takes the sessions of a transfer that begins now. What is signed
-   * out here from now on stays so, whatever arrives later.
-   */
-  receiver(): Receive {
-    const begin = realMonotonicNow();
-    // Without an answer, what has ended shortly before stays away as well: that is safe.
-    const ready = this.readClock().catch(() => {});
-    return async (arrival) => {
-      await ready;
-      const sid = wellFormed(arrival.sid);
-      return await this.#counted(() =>
-        this.#inTurn(sid, () => this.#receive({ ...arrival, sid }, begin))
-      );
-    };
-  }
-
   /** Keeps what another store knew of a session, in place of what is there. */
-  async #receive({ sid, session, ...known }: Arrival, begin: number): Promise<Outcome> {
+  async #admit({ sid, session, ...known }: Arrival, begin: number): Promise<Outcome> {
     const { options } = this;
     const { created = now(), lastUsed = now(), rank = "returning" } = known;
     const expires = known.expires === undefined

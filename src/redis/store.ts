@@ -1,6 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
-import { RECEIVE, type Receive } from "../core/arrival.ts";
+import { openTo } from "../core/port.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import {
   changeOf,
@@ -88,6 +88,7 @@ export function lembroRedis<Base extends object>(
         hearsItself: subscriber !== undefined,
         announce: (event, args) => this.#announce(event, args),
       });
+      openTo(this, () => this.#sessions.admission());
       this.#subscription = subscriber && new Subscription(
         subscriber,
         keys.channel,
@@ -220,10 +221,6 @@ export function lembroRedis<Base extends object>(
 
     stats(): LembroRedisStats {
       return this.#sessions.stats();
-    }
-
-    [RECEIVE](): Receive {
-      return this.#sessions.receiver();
     }
 
     override createSession(req: unknown, session: SessionData): SessionData {
