@@ -44,7 +44,7 @@ async function onLembro(): Promise<string> {
 
 /** The same app with the sessions of the README's third step. */
 async function onRedis(): Promise<string> {
-  const step = await snippetOf("leaving: step 3");
+  const step = await snippetOf("redis");
   return `import express from "express";
 const app = express();
 ${step}
