@@ -7,9 +7,11 @@ import type { SessionInfo } from "./core/vault/entry.ts";
 import { Sessions } from "./core/sessions.ts";
 import {
   changeOf,
+  guarded,
   idOf,
   readArguments,
   reporting,
+  SELF,
   spared,
   storeOf,
   userNameOf,
@@ -74,6 +76,7 @@ export function lembro<Base extends object>(
       super();
       const [passed, ready] = readArguments(options, callback, "lembro");
       const resolved = resolveOptions(passed);
+      Object.defineProperty(this, SELF, { value: this });
       Object.defineProperty(this, "options", { value: resolved, enumerable: true });
       this.#sessions = new Sessions(resolved, {
         clock: now,
@@ -253,5 +256,5 @@ export function lembro<Base extends object>(
     }
   }
 
-  return Lembro as unknown as StoreConstructor<StoreOf<Base>>;
+  return guarded(Lembro) as unknown as StoreConstructor<StoreOf<Base>>;
 }

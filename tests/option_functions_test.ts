@@ -5,10 +5,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
+import { inMemory } from "./support/engines.ts";
 import { HeldClock, MINUTE, SECOND } from "./support/clock.ts";
 import { Site } from "./support/http.ts";
 import { type FakeRequest, Requests, save, touch } from "./support/requests.ts";
 import { Lembro, type SessionData, sessionOf } from "./support/setup.ts";
+
+/** For what only a store in memory promises. */
+const test = inMemory(it);
 
 type Data = Record<string, unknown>;
 
@@ -88,7 +92,7 @@ describe("every function among the options", () => {
     return { options, calls };
   }
 
-  it("is called with the merged session at a save", async () => {
+  test("is called with the merged session at a save", async () => {
     const { options, calls } = noting();
     const { store, one, other, sessionID } = await twoRequests(options);
     using _ = store;
@@ -244,7 +248,7 @@ describe("every function among the options sees the session as it will be read b
 
   for (const [by, serializer] of Object.entries(SERIALIZERS)) {
     for (const [what, value] of Object.entries({ ...CHANGED, ...UNCHANGED })) {
-      it(`${what}, by ${by}`, async () => {
+      test(`${what}, by ${by}`, async () => {
         using clock = new HeldClock();
         const { store, check } = noting(serializer);
         using _ = store;
@@ -299,7 +303,7 @@ describe("every function among the options sees the session as it will be read b
   });
 
   for (const [what, options] of [["default", {}], ["own", { user: () => "Ada" }]] as const) {
-    it(`without a parse where JSON changes nothing, with the ${what} options`, async () => {
+    test(`without a parse where JSON changes nothing, with the ${what} options`, async () => {
       const store = new Lembro(options);
       using _ = store;
       const requests = new Requests(store, { maxAge: MINUTE });

@@ -80,6 +80,13 @@ export class Connection {
     }
   }
 
+  /** Tells the servers the scripts, so that they need not be sent with the first calls. */
+  async load(scripts: Script[]): Promise<void> {
+    for (const [, send] of await this.#servers()) {
+      await Promise.all(scripts.map(({ text }) => send(["SCRIPT", "LOAD", text])));
+    }
+  }
+
   /** Runs a script at the server that has its keys. */
   async run({ text, sha }: Script, keys: string[], args: string[]): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...args];

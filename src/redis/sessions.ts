@@ -4,13 +4,13 @@ import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
-import { asksSession, dateOf, expiryOf } from "../core/record/expiry.ts";
+import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
 import { failure, isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { getSize } from "../util/sizes.ts";
-import { monotonicNow, now } from "../util/time.ts";
+import { now, realMonotonicNow } from "../util/time.ts";
 import { type BaseVersion, BaseVersions } from "./base_version.ts";
 import type { Connection } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
@@ -132,7 +132,7 @@ export class RedisSessions {
 
   /** Returns a fresh copy of the session of `sid`, and notes that it was asked for. */
   async get(sid: string): Promise<SessionData | undefined> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const kept = await this.#read(sid);
     if (!kept) {
       this.#counters.misses++;
@@ -196,14 +196,14 @@ export class RedisSessions {
 
   /** Returns what is known of the session of `sid`. This is no use of it. */
   async info(sid: string): Promise<SessionInfo | undefined> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const kept = await this.#read(sid);
     return kept && this.#infoOf(sid, await this.#withLife(sid, kept), begin);
   }
 
   /** Returns what is known of each session of a user, the most recently used first. */
   async sessionsOfUser(user: string): Promise<SessionInfo[]> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const members = await this.#users.membersOf(user, now());
     const all = await Promise.all(members.map(async ({ sid }) => {
       const kept = await this.#read(sid);
@@ -222,7 +222,7 @@ export class RedisSessions {
     spared: string | undefined,
     request: object | undefined,
   ): Promise<number> {
-    if (request) this.#bases.reached(request, monotonicNow());
+    if (request) this.#bases.reached(request, realMonotonicNow());
     const mark = this.#bases.markOf(request, true);
     const connection = this.#confirmed?.connection;
     const { at, sids } = await this.#users.revoke(user, spared, mark, connection);
@@ -311,13 +311,16 @@ export class RedisSessions {
 
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
-    this.#bases.reached(request, monotonicNow());
+    this.#bases.reached(request, realMonotonicNow());
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
     this.#bases.copied(loaded, made);
-    this.#bases.reached(request, this.#bases.find(made)?.begin ?? monotonicNow());
+    const base = this.#bases.find(made);
+    this.#bases.reached(request, base?.begin ?? realMonotonicNow());
+    // Nobody waits for that: the session itself is loaded.
+    if (base && this.options.idleTimeout !== Infinity) this.#extend(made, base).catch(() => {});
   }
 
   /** Announces what a process has ended. */
@@ -389,24 +392,53 @@ export class RedisSessions {
     return parse(kept.text, this.options.serializer);
   }
 
-  /** Notes that a newcomer was asked for: it gets its whole life. Nobody waits for that. */
+  /**
+   * Notes that a newcomer was asked for: it gets the whole life that it has
+   * since its last save. Nobody waits for that.
+   */
   #returned(sid: string, kept: StoredSession, session: SessionData): StoredSession {
     if (kept.rank !== "newcomers") return kept;
-    const time = now();
-    const { created } = kept;
+    const { created, lastUsed } = kept;
     let expires: number;
     try {
-      expires = expiryOf(session, sid, dateOf(session.cookie), time, created, this.options);
+      expires = expiryOf(session, sid, dateOf(session.cookie), lastUsed, created, this.options);
     } catch {
       // What an option throws fails a save, not a load.
       return kept;
     }
-    if (expires <= time) return kept;
-    const next: StoredSession = { ...kept, rank: "returning", lastUsed: time, expires };
-    const raw = kept.raw.slice(0, AT.rank) + lifeText(next) + kept.raw.slice(AT.user);
-    const args = [startOf(kept, AT.rank), lifeText(next), lifeArgument(expires - time)];
+    const left = expires - now();
+    if (left <= 0) return kept;
+    const next: StoredSession = { ...kept, rank: "returning", expires };
+    // If somebody has used it in the meantime, it is no newcomer any more.
+    const life = expires > kept.expires ? lifeArgument(left) : "keep";
+    const args = [startOf(kept, AT.indexed), lifeText(next), life];
     this.#run(TOUCH, sid, args).catch(() => {});
-    return { ...next, raw };
+    return { ...next, raw: withLifeText(kept, next) };
+  }
+
+  /**
+   * Extends the life of what a request has loaded: a request under way is a use.
+   * The date of the cookie, `ttl` and `absoluteTimeout` bound it as before. Less
+   * than a hundredth is left to the end of the request.
+   */
+  async #extend(made: SessionData, base: BaseVersion): Promise<void> {
+    const { sid, kept, isOver } = base;
+    if (isOver || !kept.identity || !isActivity(made, this.options)) return;
+    const session = this.#parse(kept);
+    const time = now();
+    const end = endOf(session, sid, dateOf(session.cookie), kept.lastUsed, this.options);
+    const expires = earlierOf(end, session, sid, time, kept.created, this.options);
+    const life = expires - time;
+    if (expires - kept.expires < life / 100) return;
+    const indexed = kept.user !== undefined && expires > kept.indexed
+      ? expires + life
+      : kept.indexed;
+    const next = { ...kept, expires, indexed };
+    base.kept = { ...next, raw: withLifeText(kept, next) };
+    if (indexed !== kept.indexed) {
+      await this.#enrol({ sid, live: made, begin: base.begin }, kept.user!, life, false, false);
+    }
+    await this.#run(TOUCH, sid, [startOf(kept, AT.indexed), lifeText(next), lifeArgument(life)]);
   }
 
   /** Reads what is to be saved, as it is at the call. */
@@ -526,7 +558,7 @@ export class RedisSessions {
     const isInPlace = (isPassive || isUpdate) && kept !== undefined && mode !== "absent";
     // A request that is no activity does not bring back what has expired.
     if (isPassive && base && !isInPlace) return "nothing";
-    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind);
+    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind || base.ownCookie);
     const mine = kept && mode !== "absent" && (isChanged || isPassive)
       ? overlay(draft.session, base, kept.text, serializer, isPassive)
       : undefined;
@@ -638,7 +670,7 @@ export class RedisSessions {
     user: string | undefined,
   ): Promise<SessionData | undefined> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const begin = monotonicNow();
+      const begin = realMonotonicNow();
       const kept = await this.#read(sid);
       if (!kept || user !== undefined && kept.user !== user) return undefined;
       const session = this.#parse(kept);
@@ -814,7 +846,7 @@ export class RedisSessions {
     this.#counters.revoked += ended.filter(Boolean).length;
     await this.#users.leave(
       user,
-      this.#clock.at(monotonicNow()),
+      this.#clock.at(realMonotonicNow()),
       tooMany.map((member) => member.sid),
     );
   }
@@ -846,7 +878,7 @@ export class RedisSessions {
   }
 
   #beginOf(session: SessionData): number {
-    return this.#bases.beginOf(session) ?? monotonicNow();
+    return this.#bases.beginOf(session) ?? realMonotonicNow();
   }
 
   #userOf(session: SessionData, sid: string): string | undefined {
@@ -929,7 +961,7 @@ export class RedisSessions {
     undefined
   > {
     for await (const part of this.#keysOfSessions()) {
-      const begin = monotonicNow();
+      const begin = realMonotonicNow();
       const all = await Promise.all(part.map(([sid]) => this.#read(sid)));
       for (const [n, kept] of all.entries()) {
         if (kept && kept.expires > now()) yield [part[n][0], kept, begin];
@@ -1025,6 +1057,11 @@ function rebase(
 function continued(next: StoredSession, start: string): StoredSession {
   const raw = next.raw.slice(0, AT.identity) + start + next.raw.slice(AT.indexed);
   return { ...next, ...readHead(raw), identity: raw.slice(AT.identity, AT.revision), raw };
+}
+
+/** The raw text of `kept` with the times of `next`. */
+function withLifeText({ raw }: StoredSession, next: Parameters<typeof lifeText>[0]): string {
+  return raw.slice(0, AT.rank) + lifeText(next) + raw.slice(AT.user);
 }
 
 /** The beginning of a mark, without what is the same in all. */

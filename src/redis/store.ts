@@ -23,6 +23,7 @@ import {
   type ResolvedRedisOptions,
   resolveRedisOptions,
 } from "./options.ts";
+import { SCRIPTS } from "./scripts.ts";
 import { RedisSessions, wellFormed } from "./sessions.ts";
 import type {
   LembroRedisEvents,
@@ -95,7 +96,8 @@ export function lembroRedis<Base extends object>(
       );
       this.#stopClock = every(CLOCK_INTERVAL_MS, this, LembroRedis.#readClock);
       LembroRedis.#readClock(this);
-      connection.warn().catch(() => {});
+      // Whatever goes wrong here goes wrong in a call as well, and is told there.
+      connection.load(SCRIPTS).then(() => connection.warn()).catch(() => {});
       if (ready) defer(ready);
     }
 
