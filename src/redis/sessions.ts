@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
+import type { Arrival } from "../core/port.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
 import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
@@ -303,6 +304,22 @@ export class RedisSessions {
     const { adopted: flag } = this.#keys;
     await this.#connection.send(flag, ["SET", flag, "1"]);
     return adopted;
+  }
+
+  /** Keeps a session that comes from another store of this package, with all that is known of it. */
+  async admit({ sid, session, rank, created, lastUsed, expires }: Arrival): Promise<void> {
+    const { serializer } = this.options;
+    const text = cookieFirst(serialize(session, serializer), serializer);
+    const life = expires - now();
+    const user = this.#userOf(parse(text, serializer), sid);
+    const draft = { sid, live: session, begin: -Infinity };
+    const at = user === undefined ? "" : (await this.#enrol(draft, user, life, false, false)).at;
+    const indexed = user === undefined ? 0 : expires + life;
+    const next = this.#next(undefined, { created, rank, lastUsed, expires, indexed, user, text });
+    await this.#run(SAVE, sid, [
+      ...["any", "", next.raw, lifeArgument(life), at, at],
+      ...[String(LONGEST_SAVE_MS * 1000), "", ""],
+    ]);
   }
 
   stats() {
