@@ -1,5 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { openTo } from "../core/port.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import {
   changeOf,
@@ -87,6 +88,7 @@ export function lembroRedis<Base extends object>(
         hearsItself: subscriber !== undefined,
         announce: (event, args) => this.#announce(event, args),
       });
+      openTo(this, (arrival) => this.#sessions.admit({ ...arrival, sid: sidOf(arrival.sid) }));
       this.#subscription = subscriber && new Subscription(
         subscriber,
         keys.channel,

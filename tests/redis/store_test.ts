@@ -3,13 +3,14 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { RedisStore as ConnectRedis9 } from "connect-redis";
 import { RedisStore as ConnectRedis10 } from "connect-redis-10";
 import { lembroRedis, type LembroRedisOptions } from "express-lembro/redis";
+import { transferSessions } from "express-lembro/transfer";
 import { Redis as IoRedis6 } from "ioredis";
 import { Redis as IoRedis5 } from "ioredis-5";
 import { createClient } from "redis";
 import { createClient as createClient6 } from "redis-6";
 import { type Redis, startRedis } from "../../scripts/support/redis_server.ts";
 import { hasRedis } from "../support/redis.ts";
-import { session, type SessionData, sessionOf } from "../support/setup.ts";
+import { Lembro as InMemory, session, type SessionData, sessionOf } from "../support/setup.ts";
 
 const Lembro = lembroRedis(session);
 
@@ -282,6 +283,25 @@ if (hasRedis()) {
         kept.list.push("c");
         await store.set("a", kept);
         assertEquals((await store.get("a") as typeof kept).list, ["a", "b", "c"]);
+      });
+    });
+
+    describe("transferSessions to and from a store on Redis", () => {
+      it("carries rank, creation, last use, user and life there, and the sessions back", async () => {
+        using memory = new InMemory({ ttl: 600_000 });
+        for (const sid of ["new", "back", "user"]) {
+          await memory.set(sid, sid === "user" ? by("ada") : sessionOf({}, { path: "/" }));
+        }
+        await memory.get("back");
+        const infos = async (store: Pick<Store, "info">) =>
+          await Promise.all(["new", "back", "user"].map((sid) => store.info(sid)));
+        using store = storeOf();
+        assertEquals((await transferSessions(memory, store)).transferred, 3);
+        assertEquals(await infos(store), await infos(memory));
+        assertEquals(await store.revokeUser("ada"), 1);
+        using again = new InMemory();
+        assertEquals((await transferSessions(store, again)).transferred, 2);
+        assertEquals((await again.ids()).sort(), ["back", "new"]);
       });
     });
 
