@@ -13,7 +13,7 @@ import { failure, isObject, isThenable, refused, refusedResult } from "../util/e
 import { getSize } from "../util/sizes.ts";
 import { now, realMonotonicNow } from "../util/time.ts";
 import { type BaseVersion, BaseVersions } from "./base_version.ts";
-import type { Connection } from "./clients.ts";
+import type { Connection, Duplicate } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
 import type { Keys } from "./keys.ts";
 import type { ResolvedRedisOptions } from "./options.ts";
@@ -87,7 +87,7 @@ export class RedisSessions {
   readonly options: ResolvedRedisOptions;
   readonly #connection: Connection;
   /** What replicas have to confirm goes through a connection of its own: a request need not wait for it. */
-  #confirmed: { connection: Connection; close: () => void } | undefined;
+  #confirmed: Duplicate | undefined;
   readonly #keys: Keys;
   readonly #surroundings: Surroundings;
   readonly #clock = new ServerClock();
@@ -225,7 +225,7 @@ export class RedisSessions {
   ): Promise<number> {
     if (request) this.#bases.reached(request, realMonotonicNow());
     const mark = this.#bases.markOf(request, true);
-    const connection = this.#confirmed?.connection;
+    const connection = await this.#endings();
     const { at, sids } = await this.#users.revoke(user, spared, mark, connection);
     const end = (sid: string) => this.#endOfUser(sid, user, at);
     const others = sids.filter((sid) => sid !== spared);
@@ -241,7 +241,7 @@ export class RedisSessions {
   /** Forgets all sessions, and whatever a request that had loaded one saves later. */
   async clear(): Promise<void> {
     const { cleared, prefix, channel } = this.#keys;
-    const connection = this.#confirmed?.connection ?? this.#connection;
+    const connection = await this.#endings();
     const time = await connection.run(CLEAR, [cleared], [String(LONGEST_REQUEST_MS)]);
     if (!this.#connection.isCluster) this.#clock.hear(Number(time));
     for await (const keys of this.#connection.scan(prefix)) {
@@ -386,9 +386,14 @@ export class RedisSessions {
 
   #run(script: Script, sid: string, args: string[]): Promise<unknown> {
     const keys = this.#keys.ofSession(sid);
-    if (script === SAVE) return this.#connection.run(script, keys, args);
-    if (script !== END) return this.#connection.run(script, [keys[0]], args);
-    return (this.#confirmed?.connection ?? this.#connection).run(script, keys, args);
+    return this.#connection.run(script, script === SAVE ? keys : [keys[0]], args);
+  }
+
+  /** Returns the connection for what ends sessions. */
+  async #endings(): Promise<Connection> {
+    if (!this.#confirmed) return this.#connection;
+    await this.#confirmed.ready;
+    return this.#confirmed.connection;
   }
 
   /** Waits for as many replicas as the options say. */
@@ -803,7 +808,9 @@ export class RedisSessions {
     at = "",
   ): Promise<{ ended: StoredSession | undefined; unmarked: StoredSession | undefined }> {
     const args = [which, at, String(LONGEST_REQUEST_MS), this.#keys.channel, idText(sid)];
-    const [time, text, unmarked] = await this.#run(END, sid, args) as string[];
+    const keys = this.#keys.ofSession(sid);
+    const connection = this.#confirmed ? await this.#endings() : this.#connection;
+    const [time, text, unmarked] = await connection.run(END, keys, args) as string[];
     if (time && !this.#connection.isCluster) this.#clock.hear(Number(time));
     if (text && !this.#surroundings.hearsItself) this.heard(`${idText(sid)}\n${text}`);
     const ended = text ? read(text, now()) : undefined;
