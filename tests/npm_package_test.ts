@@ -108,7 +108,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       console.log(`The package: ${size} bytes, ${unpackedSize} unpacked`);
     });
 
-    it("depends on debug, diff, ipaddr.js and sizeomatic, and on the express-session of the app", async () => {
+    it("depends on debug, diff, ipaddr.js and sizeomatic, on the express-session of the app, and on a client of Redis if there is one", async () => {
       const manifest = await manifestOf(project);
       assertEquals(manifest.name, "express-lembro");
       assertEquals(manifest.version, config.version);
@@ -121,8 +121,14 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       assertEquals(manifest.peerDependencies, {
         "@types/express-session": "^1.17.0",
         "express-session": "^1.17.0",
+        "ioredis": "^5.0.0 || ^6.0.0",
+        "redis": "^5.0.0 || ^6.0.0",
       });
-      assertEquals(manifest.peerDependenciesMeta, { "@types/express-session": { optional: true } });
+      assertEquals(manifest.peerDependenciesMeta, {
+        "@types/express-session": { optional: true },
+        "ioredis": { optional: true },
+        "redis": { optional: true },
+      });
       assertEquals(manifest.devDependencies, undefined);
     });
 
