@@ -206,7 +206,13 @@ export function lembro<Base extends object>(
 
     override createSession(req: unknown, session: SessionData): SessionData {
       const made = super.createSession!(req, session);
-      this.#sessions.created(req, session, made);
+      try {
+        this.#sessions.created(req, session, made);
+      } catch (error) {
+        // What one of the app's functions throws here would end the process:
+        // express-session calls this in a callback, where nobody catches it.
+        this.#announce("error", () => [error]);
+      }
       return made;
     }
 
