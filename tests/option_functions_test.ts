@@ -252,6 +252,7 @@ describe("every function among the options sees the session as it will be read b
         const { sessionID } = await requests.create({ value: value(), n: 1 });
         await check(sessionID, ...TIMES, ...WHOSE);
         const [one, other] = [await requests.load(sessionID), await requests.load(sessionID)];
+        await check(sessionID, ...TIMES, ...TIMES);
         for (const [n, request] of [one, other].entries()) {
           request.session[`value ${n}`] = value();
           await save(request);
