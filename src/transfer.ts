@@ -22,6 +22,7 @@
 import type { SessionData } from "express-session";
 import { dateOf } from "./core/record/expiry.ts";
 import { type Entry, type Port, portOf } from "./core/port.ts";
+import { readSignal, unlessAborted } from "./util/abort.ts";
 import {
   checkOptions,
   failure,
@@ -125,7 +126,15 @@ export interface TransferOptions {
    * it throws ends the transfer.
    */
   onProgress?: ((progress: TransferProgress) => unknown) | undefined;
+  /**
+   * Gives it up: it rejects with the reason of the signal at once, and nothing
+   * more is sent. What has arrived stays.
+   */
+  signal?: AbortSignal | undefined;
 }
+
+/** The options in force. */
+type Settings = Required<Omit<TransferOptions, "signal">> & { signal: AbortSignal | undefined };
 
 /**
  * How far a transfer has come.
@@ -219,10 +228,12 @@ export async function transferSessions(
   to: TargetStore,
   options?: TransferOptions,
 ): Promise<TransferResult> {
-  const transfer = new Transfer(readTarget(to, from), readOptions(options));
-  const source = await sourceOf(from);
+  const settings = readOptions(options);
+  const { signal } = settings;
+  const transfer = new Transfer(readTarget(to, from), settings);
+  const source = await unlessAborted(signal, sourceOf(from));
   try {
-    return await transfer.run(source);
+    return await unlessAborted(signal, transfer.run(source));
   } finally {
     source.close?.();
   }
@@ -257,11 +268,11 @@ interface Source {
 /** One transfer: where it goes, and how far it has come. */
 class Transfer {
   readonly #to: TargetStore;
-  readonly #options: Required<TransferOptions>;
+  readonly #options: Settings;
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
   readonly #arrived: Candidate[] = [];
 
-  constructor(to: TargetStore, options: Required<TransferOptions>) {
+  constructor(to: TargetStore, options: Settings) {
     this.#to = to;
     this.#options = options;
   }
@@ -270,6 +281,7 @@ class Transfer {
     const { candidates, total } = source;
     const concurrency = Math.min(this.#options.concurrency, total);
     await inParallel(concurrency, candidates, async (candidate) => {
+      this.#options.signal?.throwIfAborted();
       if (candidate) await this.#collect(candidate, () => this.#send(candidate));
       else this.#result.expired++;
       await this.#tell(total);
@@ -280,6 +292,7 @@ class Transfer {
       seen = source.endings;
       const stay: Candidate[] = [];
       await inParallel(concurrency, left, async (candidate) => {
+        this.#options.signal?.throwIfAborted();
         if (!candidate.hasEnded!()) {
           stay.push(candidate);
           return;
@@ -299,6 +312,7 @@ class Transfer {
       this.#result.expired++;
       return;
     }
+    this.#options.signal?.throwIfAborted();
     const session = withLife(copy);
     await answerOf<void>((callback) => this.#to.set(candidate.sid, session, callback));
     this.#result.transferred++;
@@ -320,6 +334,7 @@ class Transfer {
   }
 
   async #tell(total: number): Promise<void> {
+    if (this.#options.signal?.aborted) return;
     const { transferred, expired, failed } = this.#result;
     await this.#options.onProgress({ transferred, expired, failed: failed.length, total });
   }
@@ -591,8 +606,8 @@ function readTarget(to: TargetStore, from: SourceStore): TargetStore {
   return to;
 }
 
-function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
-  checkOptions(TRANSFER, given, ["concurrency", "onProgress"]);
+function readOptions(given: TransferOptions = {}): Settings {
+  checkOptions(TRANSFER, given, ["concurrency", "onProgress", "signal"]);
   const { concurrency = 16, onProgress = () => {} } = given;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
@@ -601,5 +616,5 @@ function readOptions(given: TransferOptions = {}): Required<TransferOptions> {
   if (!isFunction(onProgress)) {
     throw refusedOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
   }
-  return { concurrency, onProgress };
+  return { concurrency, onProgress, signal: readSignal(TRANSFER, given.signal) };
 }

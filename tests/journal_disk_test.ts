@@ -369,4 +369,34 @@ describe("a disk that is really full", () => {
       await new Deno.Command("umount", { args: ["-l", folder.path] }).output();
     }
   });
+
+  it("does not keep an app from starting: lock and file are there, and writing comes later", async () => {
+    using folder = new Folder();
+    if (!await mounted(folder.path)) {
+      console.log("      Without a mount of its own: this machine does not allow it.");
+      return;
+    }
+    try {
+      using before = new Lembro();
+      const earlier = await openJournal(before, folder.snapshot);
+      await before.set("before", sessionOf());
+      await earlier.close();
+      const ballast = `${folder.path}/ballast`;
+      await assertRejects(() => Deno.writeFile(ballast, new Uint8Array(10_000_000)));
+      using store = new Lembro();
+      const errors = errorsOf(store);
+      await store.set("own", sessionOf());
+      const journal = await openJournal(store, folder.snapshot, { interval: 20 });
+      assertEquals((await store.ids()).sort(), ["before", "own"]);
+      await until(() => errors.length === 1);
+      assertEquals(errors[0].cause!.code, "ENOSPC");
+      await Deno.remove(ballast);
+      await until(() => errors.length === 2);
+      assertEquals(codesOf(errors), BEGUN_AND_OVER);
+      await journal.close();
+      await assertInFile(folder.snapshot, store);
+    } finally {
+      await new Deno.Command("umount", { args: ["-l", folder.path] }).output();
+    }
+  });
 });

@@ -741,7 +741,7 @@ describe("a secret", () => {
       }
     }
     const error = await errorOf(saveSnapshot(store, "/tmp/none/none", { plain: true } as never));
-    assertMatch(error.message, /unknown option, use secret: received "plain"$/);
+    assertMatch(error.message, /unknown option, use secret, signal: received "plain"$/);
   });
 });
 
@@ -769,7 +769,7 @@ describe("what cannot be done is said", () => {
         [
           [store, path, { Secret: "x" }],
           TypeError,
-          'unknown option, use interval, secret, plain, wait: received "Secret"',
+          'unknown option, use interval, secret, plain, wait, signal: received "Secret"',
         ],
         [[store, path, { interval: 0 }], RangeError, "from 1 to 60000: received 0"],
         [[store, path, { interval: 60_001 }], RangeError, "from 1 to 60000: received 60001"],

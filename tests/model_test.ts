@@ -137,7 +137,11 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
   fc.oneof(
     command(4, "get", { sid, request }),
     command(18, "open", { sid, request, from }),
-    command(1, "copy", { sid, request }),
+    command(4, "copy", {
+      sid,
+      request,
+      by: fc.constantFrom("all", "info", "sessionsOfUser", "entries"),
+    }),
     command(2, "copyGone", { sid, request }),
     command(4, "asSession", { request, into: request, from }),
     command(4, "newSession", { sid, request, data, cookie, from }),

@@ -42,6 +42,8 @@ const SCRIPTS = {
     "4 visits\n",
   ],
   "journal_killed.mjs": ["comes back with every answered logout when it is killed", "survived\n"],
+  "lock.mjs": ["lets one process or worker write a journal, until it has ended", "one writer\n"],
+  "lock_by_time.mjs": ["does so without sockets, and syncs as Yarn's handles can", "one writer\n"],
   "snapshot.mjs": ["carries sessions over, whichever way store and snapshot come in", "carried\n"],
   "snapshot_killed.mjs": ["leaves a whole snapshot when it is killed in a save", "whole\n"],
   "transfer.mjs": ["transfers sessions between its two builds, by either of them", "4 times\n"],

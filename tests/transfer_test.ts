@@ -648,7 +648,7 @@ describe("what can't be used is refused", () => {
       [
         [store, other, { batch: 4 }],
         TypeError,
-        /unknown option, use concurrency, onProgress: received "batch"$/,
+        /unknown option, use concurrency, onProgress, signal: received "batch"$/,
       ],
       [[store, other, { concurrency: 0 }], RangeError, /a whole number from 1: received 0$/],
       [[store, other, { concurrency: 1.5 }], RangeError, /a whole number from 1: received 1.5$/],

@@ -25,8 +25,11 @@ import { readBackFor } from "./record/read_back.ts";
 import { Endings } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
 
-/** How long the store is over its limit before it looks for expired sessions again, in milliseconds. */
-const LOOK_AGAIN = 1_000;
+/** How long a store that is over its limit waits at least before it looks for expired sessions again, in milliseconds. */
+const MIN_PAUSE_MS = 1_000;
+
+/** A look at one takes some 0.2 µs: at most so many for each millisecond are less than 1 % of the time. */
+const MAX_LOOKS_PER_MS = 20;
 
 /** What the engine announces, each with its arguments. */
 export interface Announcements {
@@ -545,7 +548,7 @@ export class Sessions {
     if (!isBehind && !cookie) return undefined;
     const { serializer } = this.options;
     const { merged, text, listsTakenWhole } = origin
-      ? merge(session, origin.text, kept.text, serializer)
+      ? merge(session, origin, kept.text, serializer)
       : {
         merged: parse(serializer.stringify(session), serializer),
         text: undefined,
@@ -631,10 +634,11 @@ export class Sessions {
   /** Keeps the limit after `saved` was saved. */
   #limit(saved: Entry, now: number): void {
     if (this.vault.bytes <= this.options.maxSize) return;
-    const sinceLook = Math.abs(now - this.#lookedAt);
-    if (!this.#isReducing && (sinceLook >= LOOK_AGAIN || this.vault.hasTooManyNewcomers)) {
+    const pause = Math.max(MIN_PAUSE_MS, this.vault.size / MAX_LOOKS_PER_MS);
+    const mustLook = Math.abs(now - this.#lookedAt) >= pause;
+    if (!this.#isReducing && (mustLook || this.vault.hasTooManyNewcomers)) {
       this.#isReducing = true;
-      this.#surroundings.run(this.#relieve(saved, sinceLook >= LOOK_AGAIN));
+      this.#surroundings.run(this.#relieve(saved, mustLook));
     }
     if (this.vault.bytes <= this.options.maxSize) return;
     // Nothing but what the limit demands; or the first slice has not come to it.

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fchown, fdatasync, fdatasyncSync, fsync, renameSync, writeSync } from "node:fs";
+import { fdatasync, fdatasyncSync, fsync, renameSync, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -79,10 +79,19 @@ export interface Disk {
   keeper(): Promise<string>;
 }
 
-/** Not the methods of the handle: Yarn's loader has handles that cannot do that. */
-const sync = promisify(fsync);
-const datasync = promisify(fdatasync);
-const chown = promisify(fchown);
+/** The handles of Yarn's loader cannot sync; Node without the permission can do it by them only. */
+async function orByNumber(byHandle: () => Promise<void>, byNumber: () => Promise<void>) {
+  try {
+    await byHandle();
+  } catch (error) {
+    // What the system says has a code.
+    if (codeOf(error) !== undefined) throw error;
+    await byNumber();
+  }
+}
+
+const syncNumber = promisify(fsync);
+const datasyncNumber = promisify(fdatasync);
 
 class NodeFile implements DiskFile {
   readonly #handle: fs.FileHandle;
@@ -108,11 +117,11 @@ class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return sync(this.#handle.fd);
+    return orByNumber(() => this.#handle.sync(), () => syncNumber(this.#handle.fd));
   }
 
   datasync(): Promise<void> {
-    return datasync(this.#handle.fd);
+    return orByNumber(() => this.#handle.datasync(), () => datasyncNumber(this.#handle.fd));
   }
 
   datasyncSync(): void {
@@ -124,7 +133,7 @@ class NodeFile implements DiskFile {
   }
 
   chown(uid: number, gid: number): Promise<void> {
-    return chown(this.#handle.fd, uid, gid);
+    return this.#handle.chown(uid, gid);
   }
 
   close(): Promise<void> {

@@ -25,6 +25,7 @@
 import process from "node:process";
 import type { Port } from "../core/port.ts";
 import type { LembroMethods } from "../types.ts";
+import { readSignal } from "../util/abort.ts";
 import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, failure, refusedOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
@@ -85,6 +86,12 @@ export interface JournalOptions {
    * @default {0}
    */
   wait?: number | undefined;
+  /**
+   * Gives the opening up: it rejects with the reason of the signal, and the file
+   * stays as it is, without a lock. Once the sessions of the file come to the
+   * store, and after that, the signal does nothing.
+   */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -254,7 +261,7 @@ export async function openJournal(
 }
 
 function checkedOptions(given: JournalOptions = {}): JournalSettings {
-  checkOptions(OPEN, given, ["interval", "secret", "plain", "wait"], true);
+  checkOptions(OPEN, given, ["interval", "secret", "plain", "wait", "signal"], true);
   const { interval = 1_000, wait = 0 } = given;
   const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
   if (typeof interval !== "number") throw refusedOption(TypeError, OPEN, rule, interval);
@@ -264,5 +271,6 @@ function checkedOptions(given: JournalOptions = {}): JournalSettings {
   const waitRule = "wait must be a number of milliseconds, 0 or more";
   if (typeof wait !== "number") throw refusedOption(TypeError, OPEN, waitRule, wait);
   if (!(wait >= 0)) throw refusedOption(RangeError, OPEN, waitRule, wait);
-  return { interval, wait, ...readSecrets(OPEN, given) };
+  const secrets = readSecrets(OPEN, given);
+  return { interval, wait, signal: readSignal(OPEN, given.signal), ...secrets };
 }

@@ -110,6 +110,7 @@ export interface JournalSettings extends Secrets {
   readonly interval: number;
   /** How long to wait for another process to close the file, in milliseconds. */
   readonly wait?: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Keeps the file of a store up to date. */
@@ -211,7 +212,7 @@ export class JournalWriter {
     disk: Disk,
     port: Port,
     path: string,
-    { interval, wait, ...secrets }: JournalSettings,
+    { interval, wait, signal, ...secrets }: JournalSettings,
   ): Promise<JournalWriter> {
     // At once: what is destroyed while the file is read must not come back from it.
     const loader = new Loader(port);
@@ -224,11 +225,11 @@ export class JournalWriter {
     try {
       const target = await targetOf(disk, path);
       await checkIsFile(disk, target, OPEN);
-      const lock = await lockOf(disk, target, wait);
+      const lock = await lockOf(disk, target, wait, signal);
       const writer = new JournalWriter(disk, port, target, lock, interval, secrets, loader);
       try {
         await removeLeftovers(disk, target, TEMPORARY, Infinity);
-        await writer.#exclusive(() => writer.#replay(loader));
+        await writer.#exclusive(() => writer.#replay(loader, signal));
       } catch (error) {
         writer.#stop();
         await writer.#writer?.file.close().catch(() => {});
@@ -285,7 +286,7 @@ export class JournalWriter {
     };
   }
 
-  async #replay(loader: Loader): Promise<void> {
+  async #replay(loader: Loader, signal: AbortSignal | undefined): Promise<void> {
     const hadSessions = this.#port.size > 0;
     const reader = await BlockReader.open(
       this.#disk,
@@ -298,7 +299,8 @@ export class JournalWriter {
     });
     let isComplete = false;
     if (reader) {
-      await closing(reader, () => loader.read(reader));
+      await closing(reader, () => loader.read(reader, signal));
+      // From here on it is done in any case.
       const { omitted } = await loader.enter(reader, (entry) => {
         // By a clock that may have been wrong: it stays away all the same.
         this.#changes.delete(entry, "expire");
@@ -700,9 +702,14 @@ export class JournalWriter {
   }
 }
 
-async function lockOf(disk: Disk, target: string, wait: number | undefined): Promise<Lock> {
+async function lockOf(
+  disk: Disk,
+  target: string,
+  wait: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Lock> {
   try {
-    return await Lock.acquire(disk, target, { wait });
+    return await Lock.acquire(disk, target, { wait, signal });
   } catch (error) {
     if (!(error instanceof LockedError)) throw error;
     const { pid, isOwn } = error;

@@ -30,10 +30,11 @@ export class Loader {
   }
 
   /** Reads a file to its end. Nothing has come to the store then. */
-  async read(reader: BlockReader): Promise<void> {
+  async read(reader: BlockReader, signal?: AbortSignal): Promise<void> {
     let rows = 0;
     for (;;) {
       const block = await reader.next();
+      signal?.throwIfAborted();
       if (!block) return;
       if (block.kind === "ends") return readEnd(reader, block, rows);
       rows += await sliced(this.#apply(reader, block));

@@ -62,6 +62,8 @@ export interface Patience {
   readonly wait?: number;
   /** Without a sign of life of one that cannot be asked. */
   readonly silence?: number;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Somebody else holds the lock. */
@@ -105,12 +107,13 @@ export class Lock {
   static async acquire(
     disk: Disk,
     target: string,
-    { wait = 0, silence = SILENCE }: Patience = {},
+    { wait = 0, silence = SILENCE, signal }: Patience = {},
   ): Promise<Lock> {
     await removeLeftovers(disk, `${target}.lock`, LEFTOVER, now() - HOUR);
     const start = performance.now();
     const others = new Others(disk, target, silence);
     for (;;) {
+      signal?.throwIfAborted();
       let other = await others.first();
       if (!other) {
         const lock = await Lock.#announce(disk, target, others.keeper);

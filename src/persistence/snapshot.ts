@@ -22,6 +22,7 @@
  * @module
  */
 import type { LembroMethods } from "../types.ts";
+import { readSignal } from "../util/abort.ts";
 import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
@@ -112,6 +113,12 @@ export interface SnapshotOptions {
    * `""` are refused.
    */
   secret?: string | readonly string[];
+  /**
+   * Gives it up: it rejects with the reason of the signal, and the file and the
+   * store stay as they are. Once the file is in its place, or its sessions come to
+   * the store, the signal does nothing.
+   */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -188,9 +195,10 @@ export async function saveSnapshot(
 ): Promise<SavedSnapshot> {
   const port = checkedPort(SAVE, store);
   const where = checkedPath(SAVE, path);
-  checkOptions(SAVE, options, ["secret"], true);
+  checkOptions(SAVE, options, ["secret", "signal"], true);
   const { secrets } = readSecrets(SAVE, options);
-  return await writeSnapshot(nodeDisk, port, where, secrets);
+  const signal = readSignal(SAVE, options.signal);
+  return await writeSnapshot(nodeDisk, port, where, secrets, signal);
 }
 
 /**
@@ -233,15 +241,17 @@ export async function loadSnapshot(
 ): Promise<LoadedSnapshot> {
   const port = checkedPort(LOAD, store);
   const where = checkedPath(LOAD, path);
-  checkOptions(LOAD, options, ["secret", "plain"], true);
+  checkOptions(LOAD, options, ["secret", "plain", "signal"], true);
   const secrets = readSecrets(LOAD, options);
+  const signal = readSignal(LOAD, options.signal);
   const { serializer } = port.options;
   // At once: what is destroyed while the file is read must not come back from it.
   const loader = new Loader(port);
   try {
     await checkIsFile(nodeDisk, where, LOAD);
     const reader = await BlockReader.open(nodeDisk, where, PURPOSE, serializer, secrets);
-    await closing(reader, () => loader.read(reader));
+    await closing(reader, () => loader.read(reader, signal));
+    // From here on it is done in any case: a store with a part of it would be neither.
     return await loader.enter(reader);
   } finally {
     loader.stop();

@@ -19,7 +19,7 @@ import {
   TEMPORARY,
   temporaryOf,
 } from "./disk.ts";
-import { writeRows, writeRowsSync } from "./rows.ts";
+import { type Rows, writeRows, writeRowsSync } from "./rows.ts";
 import { Scan } from "./scan.ts";
 import { type Saves, shared } from "./shared.ts";
 
@@ -52,6 +52,7 @@ export async function writeSnapshot(
   port: Port,
   path: string,
   secrets: readonly string[],
+  signal?: AbortSignal,
 ): Promise<Saved> {
   const number = ++shared().started;
   const target = await targetOf(disk, path);
@@ -59,7 +60,7 @@ export async function writeSnapshot(
   await removeLeftovers(disk, target, TEMPORARY, now() - ABANDONED);
   const saves = begin(target);
   try {
-    return await new SnapshotWriter(disk, port, target, saves, number).write(secrets);
+    return await new SnapshotWriter(disk, port, target, saves, number, signal).write(secrets);
   } finally {
     if (--saves.underWay === 0) shared().saves.delete(target);
   }
@@ -81,11 +82,19 @@ class SnapshotWriter {
   readonly #temporary: string;
   readonly #saves: Saves;
   readonly #number: number;
+  readonly #signal: AbortSignal | undefined;
   #rows = 0;
   #failures = 0;
   #isPlaced = false;
 
-  constructor(disk: Disk, port: Port, target: string, saves: Saves, number: number) {
+  constructor(
+    disk: Disk,
+    port: Port,
+    target: string,
+    saves: Saves,
+    number: number,
+    signal: AbortSignal | undefined,
+  ) {
     this.#disk = disk;
     this.#port = port;
     this.#target = target;
@@ -93,6 +102,7 @@ class SnapshotWriter {
     this.#temporary = temporaryOf(target);
     this.#saves = saves;
     this.#number = number;
+    this.#signal = signal;
   }
 
   async write(secrets: readonly string[]): Promise<Saved> {
@@ -124,15 +134,16 @@ class SnapshotWriter {
       serializer: this.#port.options.serializer,
       secrets,
     });
-    this.#rows += await writeRows(writer, scan.walk());
+    this.#rows += await writeRows(writer, this.#unlessAborted(scan.walk()));
     for (let round = 0;; round++) {
       const pending = scan.changes.size;
-      this.#rows += await writeRows(writer, scan.changed());
+      this.#rows += await writeRows(writer, this.#unlessAborted(scan.changed()));
       const end = writer.position;
       const sessions = this.#port.size;
       await writer.write("ends", this.#end(sessions));
       const start = performance.now();
       await writer.sync();
+      this.#signal?.throwIfAborted();
       const isSlow = performance.now() - start > SLOW;
       const isQuiet = scan.changes.isEmpty || isSlow && round >= ROUNDS && !scan.changes.hasEnded;
       if (isQuiet && this.#place(scan)) return { sessions, bytes: writer.bytes };
@@ -144,6 +155,15 @@ class SnapshotWriter {
       if (saved) return saved;
       await setTimeout(RENAME_PAUSE);
       await writer.cut(cut);
+    }
+  }
+
+  *#unlessAborted(rows: Rows): Rows {
+    for (let hasWaited: boolean | undefined = true;;) {
+      this.#signal?.throwIfAborted();
+      const { value, done } = rows.next(hasWaited);
+      if (done) return;
+      hasWaited = yield value;
     }
   }
 

@@ -1,8 +1,10 @@
 /** The engine without a store around it: synchronous, and without express. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import process from "node:process";
 import { Sessions } from "../../src/core/sessions.ts";
 import { type LembroOptions, resolveOptions } from "../../src/options.ts";
+import { DAY } from "../support/clock.ts";
 import { finish } from "../support/core.ts";
 import { session, type SessionData, sessionOf, sizeOf } from "../support/setup.ts";
 
@@ -112,5 +114,33 @@ describe("Sessions", () => {
     }
     assert(sessions.vault.find("last", 1_000)!.cookie);
     assertEquals([keys("first"), keys("last")], ["cookie,a,b", "a,b,cookie"]);
+  });
+
+  it("spends less than 2 % of a core on five saves a second in a store full of 480,000 sessions", () => {
+    const SESSIONS = 480_000;
+    const SECONDS = 60;
+    const saved = (isShort: boolean) => sessionOf({ isShort }, {});
+    const { sessions, clock } = engine({
+      maxSize: SESSIONS * sizeOf(saved(false)),
+      // Every other session expires long before it is the next to be evicted.
+      ttl: (session) => (session as unknown as { isShort: boolean }).isShort ? 500 : DAY,
+      user: () => undefined,
+    });
+    const visit = (sid: string, isShort = false) => {
+      sessions.save(sid, saved(isShort));
+      sessions.get(sid);
+    };
+    for (let i = 0; i < SESSIONS; i++) visit(`${i}`);
+    visit("one more");
+    assertEquals(sessions.stats().evicted.returning > 0, true, "it is full");
+    const before = process.cpuUsage();
+    for (let i = 0; i < 5 * SECONDS; i++) {
+      clock.time += 200;
+      visit(`new ${i}`, i % 2 === 0);
+    }
+    const { user, system } = process.cpuUsage(before);
+    const share = (user + system) / 1e6 / SECONDS;
+    assert(sessions.stats().expired > 0, "it has looked for expired sessions");
+    assert(share < 0.02, `${(100 * share).toFixed(1)} % of a core`);
   });
 });

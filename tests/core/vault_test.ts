@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import fc from "fast-check";
 import type { Draft, Observer } from "../../src/core/vault/vault.ts";
 import { RANKS } from "../../src/core/vault/entry.ts";
 import { admit, draftOf, finish, TestVault } from "../support/core.ts";
@@ -172,6 +173,70 @@ describe("Vault: walk and purge", () => {
     const { result, steps } = finish(vault.purge());
     assertEquals([result, vault.size], [20_000, 0]);
     assert(steps >= Math.floor(20_000 / 64));
+  });
+});
+
+describe("Vault: when it walks", () => {
+  it("purge: does not walk while nothing can have expired", () => {
+    const vault = new TestVault(Infinity);
+    const { record } = draftOf("x", 100);
+    const put = (sid: string, expires: number) =>
+      vault.put(draftOf(sid, 100, { record: { ...record, expires } }), "save");
+    for (let i = 0; i < 1_000; i++) put(`${i}`, 1_000);
+    put("first", 500);
+    vault.time = 499;
+    assertEquals(finish(vault.purge()), { result: 0, steps: 0 });
+    put("first", 2_000);
+    vault.time = 500;
+    assert(finish(vault.purge()).steps > 0, "it does not know yet that this one stays");
+    assertEquals(finish(vault.purge()), { result: 0, steps: 0 });
+    vault.time = 999;
+    assertEquals(finish(vault.purge()), { result: 0, steps: 0 });
+    vault.time = 1_000;
+    assertEquals(finish(vault.purge()).result, 1_000);
+  });
+
+  it("purge: forgets all that have expired, whatever was done before and meanwhile", () => {
+    const time = fc.integer({ min: 1, max: 40 });
+    const sid = fc.integer({ min: 0, max: 200 }).map(String);
+    const user = fc.constantFrom("ada", "eve");
+    const step = fc.oneof(
+      fc.record({ do: fc.constantFrom("save", "touch", "update", "admit"), sid, time, user }),
+      fc.record({ do: fc.constantFrom("fill", "wait"), sid, time, user }),
+      fc.record({ do: fc.constantFrom("begin", "go on", "clear", "revoke"), sid, time, user }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const vault = new TestVault(Infinity);
+        const purges: Generator<void, number>[] = [];
+        for (const { do: what, sid, time, user } of steps) {
+          const draft = (sid: string) => {
+            const { record } = draftOf(sid, 100);
+            return draftOf(sid, 100, { user, record: { ...record, expires: vault.time + time } });
+          };
+          if (what !== "admit" && what !== "go on") vault.find(sid, vault.time);
+          if (what === "save" || what === "touch" || what === "update") vault.put(draft(sid), what);
+          else if (what === "admit") {
+            vault.find(sid, vault.time) ?? admit(vault, draft(sid), "returning");
+          } else if (what === "wait") vault.time += time;
+          else if (what === "begin") purges.push(vault.purge());
+          else if (what === "go on") purges.forEach((purge) => purge.next());
+          else if (what === "clear") vault.clear();
+          else if (what === "revoke") vault.revoke(user, undefined);
+          else {for (let i = 0; i < 200; i++) {
+              vault.find(`${i}`, vault.time) ?? vault.put(draft(`${i}`), "save");
+            }}
+        }
+        // The others are never gone on with.
+        for (const purge of purges.slice(0, 1)) finish(purge);
+        vault.time += 20;
+        finish(vault.purge());
+        const gone = vault.gone.length;
+        assertEquals([...vault.walk()].length, vault.size);
+        assertEquals(vault.gone.length, gone, "the walk has met one that the purge had left");
+      }),
+      { numRuns: 2_000, seed: 18 },
+    );
   });
 });
 

@@ -38,8 +38,8 @@ export function merge(base: Any, mine: Any, kept: Any): Any {
   if (Array.isArray(mine) && Array.isArray(kept)) {
     return mergeLists(Array.isArray(base) ? base : [], mine, kept);
   }
-  if (Array.isArray(base) && Array.isArray(mine ?? kept)) {
-    if (mine !== undefined && kept !== undefined) return kept;
+  if (Array.isArray(base) && (Array.isArray(mine) || Array.isArray(kept))) {
+    if (mine !== undefined && kept !== undefined) return Array.isArray(mine) ? kept : mine;
     const left = mergeLists(base, mine ?? [], kept ?? []);
     return left.length > 0 ? left : undefined;
   }

@@ -88,7 +88,8 @@ export interface From {
 
 /** Requests are known by number: each holds one session. */
 export type Command =
-  | { do: "get" | "copy" | "copyGone"; sid: string; request: number }
+  | { do: "get" | "copyGone"; sid: string; request: number }
+  | { do: "copy"; sid: string; request: number; by: "all" | "info" | "sessionsOfUser" | "entries" }
   | { do: "open"; sid: string; request: number; from: From }
   | { do: "asSession"; request: number; into: number; from: From }
   | { do: "newSession"; sid: string; request: number; data: Data; cookie: Cookie; from: From }
@@ -245,6 +246,36 @@ export async function play(
     return last;
   }
 
+  /** Finds a session by what hands out copies, which is no use of it. */
+  const found = {
+    async all(sid: string): Promise<Session> {
+      ask(model.all(), store.all);
+      return (await settle() as Record<string, Session>)[sid];
+    },
+    async info(sid: string): Promise<Session> {
+      ask(model.info(sid), store.info, sid);
+      return (await settle() as { session: Session } | undefined)?.session;
+    },
+    async sessionsOfUser(sid: string): Promise<Session> {
+      const user = model.kept.find((kept) => kept.sid === sid)?.user;
+      if (user === undefined) return undefined;
+      ask(model.sessionsOfUser(user), store.sessionsOfUser, user);
+      const infos = await settle() as { sid: string; session: Session }[];
+      return infos.find((info) => info.sid === sid)?.session;
+    },
+    async entries(sid: string): Promise<Session> {
+      await settle();
+      const next = model.entries();
+      let live: Session;
+      for (const entry of store.entries()) {
+        assertEquals(comparable(entry), comparable(next()), "entries()");
+        if (entry[0] === sid) live = entry[1];
+      }
+      assertEquals(next(), undefined, "entries()");
+      return live;
+    },
+  };
+
   function save(request: Request, sid: string): void {
     const { live, origin, req, visit } = request;
     const answer = model.set(sid, live, origin, visit);
@@ -319,13 +350,9 @@ export async function play(
         return run({ do: "asSession", request, into: request, from });
       }
       case "copy": {
-        ask(model.all(), store.all);
-        const origin = model.found(command.sid);
-        const live = (await settle() as Record<string, Session>)[command.sid];
-        if (live) {
-          const { sid } = command;
-          requests[command.request] = { sid, live, origin };
-        }
+        const { sid, by } = command;
+        const live = await found[by](sid);
+        if (live) requests[command.request] = { sid, live, origin: model.found(sid) };
         return;
       }
       case "copyGone": {

@@ -63,13 +63,13 @@ export class Holder implements AsyncDisposable {
 
   /** Waits until it has opened the journal or has said why not. */
   opened(): Promise<string> {
-    return this.#opened ??= this.#next().then((line) => this.said = line);
+    return this.#opened ??= this.next().then((line) => this.said = line);
   }
 
   /** Tells it something, and returns its answer. */
   async tell(line: string): Promise<string> {
     await this.#input.write(new TextEncoder().encode(`${line}\n`));
-    return await this.#next();
+    return await this.next();
   }
 
   /** Waits for an `error` event, and returns its code. */
@@ -98,7 +98,8 @@ export class Holder implements AsyncDisposable {
     await this.#lines.return(undefined);
   }
 
-  async #next(): Promise<string> {
+  /** Waits for the next thing that it says, other than errors. */
+  async next(): Promise<string> {
     for (;;) {
       const { value } = await this.#lines.next();
       if (!value?.startsWith("error ")) return value ?? "";

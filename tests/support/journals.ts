@@ -12,9 +12,13 @@ export async function openOn(
   disk: Disk,
   store: Store,
   path: string,
-  { interval = 60_000, secrets = [] as string[] } = {},
+  { interval = 60_000, secrets = [] as string[], signal }: {
+    interval?: number;
+    secrets?: string[];
+    signal?: AbortSignal;
+  } = {},
 ): Promise<JournalWriter> {
-  const settings = { interval, secrets, isPlainRead: secrets.length === 0 };
+  const settings = { interval, secrets, isPlainRead: secrets.length === 0, signal };
   return await JournalWriter.open(disk, portOf(store), path, settings);
 }
 

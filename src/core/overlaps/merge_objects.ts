@@ -6,6 +6,14 @@ import { Labels, UNKNOWN } from "./labels.ts";
 import { mergeLists } from "./merge_lists.ts";
 import { ABSENT, hasOwn, isPlain, own, put, type Tree } from "./tree.ts";
 
+/** Which versions a request's own session came from, as texts of whole sessions. */
+export interface Base {
+  /** The session of the request when it was loaded or last saved. */
+  readonly text: string;
+  /** What was kept then: it may have what others had saved, too. */
+  readonly keptText: string;
+}
+
 /** What becomes of a save that another one overtook. */
 export interface Merge {
   readonly merged: SessionData;
@@ -21,25 +29,31 @@ export interface Merge {
  * is for the serializer to say: whatever it did not write. The cookie is left to
  * the caller: the result has that of `session`.
  *
- * It knows nothing of how sessions are kept: any engine that has the text of
- * the base and of the kept session can use it.
+ * It knows nothing of how sessions are kept: any engine that has these texts
+ * can use it.
  *
  * @param session What the request saves.
- * @param baseText The whole session as it was written when the request loaded it.
+ * @param base Where its session came from.
  * @param keptText The whole session as it is kept now.
  */
 export function merge(
   session: SessionData,
-  baseText: string,
+  base: Base,
   keptText: string,
   serializer: Serializer,
 ): Merge {
   const text = serializer.stringify(session);
-  const [base, mine, kept] = [baseText, text, keptText].map((one) =>
-    serializer.parse(one) as unknown as Tree
-  );
+  const parse = (one: string) => serializer.parse(one) as unknown as Tree;
   const walk = new TreeMerge(serializer === JSON);
-  const tree = walk.sessions(base, mine, kept);
+  const [own, mine, kept] = [parse(base.text), parse(text), parse(keptText)];
+  let tree: Tree;
+  if (base.text === base.keptText || base.keptText === keptText) {
+    tree = walk.sessions(own, mine, kept);
+  } else {
+    // First what the request did since its last save, then what others did since then.
+    const keptThen = parse(base.keptText);
+    tree = walk.sessions(keptThen, walk.sessions(own, mine, keptThen), kept);
+  }
   const merged = isPlain(kept) ? tree : inClassOf(kept, tree);
   if (session.cookie !== undefined) merged.cookie = session.cookie;
   return {
@@ -179,10 +193,10 @@ class TreeMerge {
   /** Merges two lists, whatever the base has. */
   #lists(base: unknown, mine: unknown[], kept: unknown[]): unknown[] {
     const before = Array.isArray(base) ? base : [];
+    if (this.#labels.areEqual(before, mine)) return kept;
+    if (this.#labels.areEqual(before, kept)) return mine;
     const items = mergeLists(before, mine, kept, this.#labels);
     if (!items) {
-      if (this.#labels.areEqual(before, mine)) return kept;
-      if (this.#labels.areEqual(before, kept)) return mine;
       this.listsTakenWhole++;
       return mine;
     }

@@ -1,3 +1,4 @@
+import { Heap } from "../../util/heap.ts";
 import { LinkedList } from "../../util/linked_list.ts";
 import { ShardedMap } from "../../util/sharded_map.ts";
 import { UNKNOWN_ADDRESS } from "./address.ts";
@@ -16,8 +17,8 @@ export class Addresses {
   /** The bytes that an address may take before its own returning sessions go first. */
   readonly #share: number;
   readonly #groups = new ShardedMap<AddressGroup>();
-  /** A binary heap of those with newcomers: each goes before the two at twice its position plus one and two. */
-  readonly #heap: AddressGroup[] = [];
+  /** Those with newcomers. */
+  readonly #heap = new Heap<AddressGroup>(goesBefore);
   /** Those that take more than their share: there is no room for many. */
   readonly #heavy = new Set<AddressGroup>();
 
@@ -31,11 +32,8 @@ export class Addresses {
     const { newcomers } = seat.group;
     if (isOldest) newcomers.prepend(seat);
     else newcomers.append(seat);
-    if (newcomers.length === 1) {
-      seat.group.position = this.#heap.length;
-      this.#heap.push(seat.group);
-    }
-    this.#sort(seat.group);
+    if (newcomers.length === 1) this.#heap.add(seat.group);
+    else this.#heap.restore(seat.group);
   }
 
   /** Adds a returning entry that was used after all others. */
@@ -64,8 +62,8 @@ export class Addresses {
     this.#weigh(group, -entry.size);
     if (entry.rank === "newcomers") {
       group.newcomers.remove(seat);
-      if (group.newcomers.length > 0) this.#sort(group);
-      else this.#leaveHeap(group);
+      if (group.newcomers.length > 0) this.#heap.restore(group);
+      else this.#heap.remove(group);
     } else {
       group.returning.remove(seat);
     }
@@ -74,13 +72,10 @@ export class Addresses {
 
   /** Returns the newcomer that is evicted next, other than `spared`. */
   nextNewcomer(spared?: Entry): Entry | undefined {
-    const [group] = this.#heap;
-    const first = group?.newcomers.first;
+    const first = this.#heap.first?.newcomers.first;
     if (!first || first.entry !== spared) return first?.entry;
     if (first.next) return first.next.entry;
-    // Every address has one newcomer: the next one is on top of one of the two subheaps.
-    const [, left, right] = this.#heap;
-    return (right && goesBefore(right, left) ? right : left)?.newcomers.first?.entry;
+    return this.#heap.second?.newcomers.first?.entry;
   }
 
   /**
@@ -117,48 +112,6 @@ export class Addresses {
     group.bytes += bytes;
     if (group.bytes > this.#share) this.#heavy.add(group);
     else this.#heavy.delete(group);
-  }
-
-  #leaveHeap(group: AddressGroup): void {
-    const last = this.#heap.pop()!;
-    if (last === group) return;
-    this.#put(last, group.position);
-    this.#sort(last);
-  }
-
-  /** Restores the order of the heap after `group` has changed. */
-  #sort(group: AddressGroup): void {
-    this.#rise(group);
-    this.#sink(group);
-  }
-
-  #rise(group: AddressGroup): void {
-    while (group.position > 0) {
-      const parent = this.#heap[(group.position - 1) >> 1];
-      if (!goesBefore(group, parent)) return;
-      this.#swap(group, parent);
-    }
-  }
-
-  #sink(group: AddressGroup): void {
-    for (;;) {
-      const left = this.#heap[2 * group.position + 1];
-      const right = this.#heap[2 * group.position + 2];
-      const child = right && goesBefore(right, left) ? right : left;
-      if (!child || !goesBefore(child, group)) return;
-      this.#swap(group, child);
-    }
-  }
-
-  #swap(a: AddressGroup, b: AddressGroup): void {
-    const { position } = a;
-    this.#put(a, b.position);
-    this.#put(b, position);
-  }
-
-  #put(group: AddressGroup, position: number): void {
-    this.#heap[position] = group;
-    group.position = position;
   }
 }
 

@@ -291,7 +291,7 @@ export class Seat implements Linked<Seat> {
 }
 
 /** The unprotected sessions from one client address. */
-export interface AddressGroup {
+export interface AddressGroup extends Heaped {
   readonly address: string;
   /** In the order of creation. */
   readonly newcomers: LinkedList<Seat>;
@@ -299,6 +299,4 @@ export interface AddressGroup {
   readonly returning: LinkedList<Seat>;
   /** The size of all of them. */
   bytes: number;
-  /** Its position in the heap of addresses with newcomers: see addresses.ts. */
-  position: number;
 }

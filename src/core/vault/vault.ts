@@ -79,6 +79,11 @@ export class Vault {
   #oldest = 0;
   #revision = 0;
   #observers: Observer[] | undefined;
+  /** No entry expires before this time, in milliseconds since the epoch. */
+  #earliest = Infinity;
+  /** The same of what was written since the latest purge began. */
+  #earliestSince = Infinity;
+  #latestPurge: object | undefined;
 
   /**
    * @param maxSize The limit, in bytes.
@@ -216,8 +221,8 @@ export class Vault {
 
   /**
    * Takes an entry that is in no vault and in no queue as the next of its rank to
-   * be evicted, and evicts what goes before it to keep the limit. Returns whether it is kept: it is not if it
-   * would be the next to go itself.
+   * be evicted, and evicts what goes before it to keep the limit. Returns whether
+   * it is kept: it is not if it would be the next to go itself.
    */
   admit(entry: Entry, rank: Rank): boolean {
     const { user } = entry;
@@ -225,6 +230,7 @@ export class Vault {
     entry.number = --this.#oldest;
     entry.revision = ++this.#revision;
     this.#entries.set(entry.sid, entry);
+    this.#noteExpiry(entry.expires);
     this.#queues[rank].prepend(entry);
     if (rank === "newcomers") this.#addresses.addNewcomer(entry, UNKNOWN_ADDRESS, true);
     this.#users.restore(entry, user);
@@ -259,14 +265,24 @@ export class Vault {
     this.#observers?.forEach((observer) => observer.truncate?.());
   }
 
-  /** Forgets the expired entries, in steps. Returns how many there were. */
+  /**
+   * Forgets the expired entries, in steps, and learns when the next one can
+   * expire: before that there is nothing to do. Returns how many there were.
+   */
   *purge(): Generator<void, number, undefined> {
+    if (this.#clock() < this.#earliest) return 0;
+    const purge = this.#latestPurge = {};
+    this.#earliestSince = Infinity;
+    let earliest = Infinity;
     let expired = 0;
     let looked = 0;
     for (const entry of this.walk()) {
-      if (!entry) expired++;
+      if (entry) earliest = Math.min(earliest, entry.expires);
+      else expired++;
       if (++looked % STRIDE === 0) yield;
     }
+    // What was written before a later purge began may not have been met here.
+    if (this.#latestPurge === purge) this.#earliest = Math.min(earliest, this.#earliestSince);
     return expired;
   }
 
@@ -322,6 +338,8 @@ export class Vault {
    * leave in steps. Returns how many there were.
    */
   revoke(user: string, spared: Entry | undefined): Generator<void, number, undefined> {
+    // They are as good as expired.
+    this.#noteExpiry(-Infinity);
     return this.#empty(this.#users.revoke(user, spared));
   }
 
@@ -383,6 +401,7 @@ export class Vault {
       life,
     );
     this.#entries.set(entry.sid, entry);
+    this.#noteExpiry(record.expires);
     return entry;
   }
 
@@ -404,6 +423,12 @@ export class Vault {
     entry.size = size;
     entry.expires = expires;
     entry.dateOffset = dateOffset;
+    this.#noteExpiry(expires);
+  }
+
+  #noteExpiry(time: number): void {
+    if (time < this.#earliest) this.#earliest = time;
+    if (time < this.#earliestSince) this.#earliestSince = time;
   }
 
   /** Makes `entry` the last of `queue`. Its client address is known to be `address` if it was protected. */
