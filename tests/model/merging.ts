@@ -34,10 +34,10 @@ export function merge(base: Any, mine: Any, kept: Any): Any {
       keys.map((key) => [key, merge(own(base ?? {}, key), own(mine, key), own(kept, key))]),
     );
   }
-  if (isTree(base)) return isTree(mine) ? kept : mine;
   if (Array.isArray(mine) && Array.isArray(kept)) {
     return mergeLists(Array.isArray(base) ? base : [], mine, kept);
   }
+  if (isTree(base)) return isTree(mine) ? kept : mine;
   if (Array.isArray(base) && (Array.isArray(mine) || Array.isArray(kept))) {
     if (mine !== undefined && kept !== undefined) return Array.isArray(mine) ? kept : mine;
     const left = mergeLists(base, mine ?? [], kept ?? []);
