@@ -9,7 +9,14 @@ import type { SessionData } from "express-session";
 import { requestOf } from "./core/overlaps/base_version.ts";
 import { CREATE, isUser } from "./options.ts";
 import type { RevokeOptions } from "./types.ts";
-import { checkOptions, isFunction, isObject, refused, refusedOption } from "./util/errors.ts";
+import {
+  checkOptions,
+  failure,
+  isFunction,
+  isObject,
+  refused,
+  refusedOption,
+} from "./util/errors.ts";
 
 export const REVOKE = "revoke user";
 
@@ -121,4 +128,57 @@ function sparedBy(except: RequestLike): { sid?: string; request?: object } | und
 interface RequestLike {
   sessionID?: unknown;
   session?: { id?: unknown; sessionId?: unknown } | null;
+}
+
+/** The store itself, where a `Proxy` stands for it. */
+export const SELF: unique symbol = Symbol("store");
+
+/**
+ * Returns a class of stores that says what was meant if it is taken for a store
+ * or called without `new`. Its methods work on a `Proxy` of a store too, which
+ * has no private fields: each store has itself as its `SELF`.
+ */
+export function guarded<Class extends new (...args: never[]) => object>(Store: Class): Class {
+  const { prototype } = Store;
+  for (const name of Reflect.ownKeys(prototype)) {
+    if (name === "constructor") continue;
+    const { value, get, set, ...rest } = Object.getOwnPropertyDescriptor(prototype, name)!;
+    const wrapped = [value, get, set].map((work) => isFunction(work) ? onSelf(work) : work);
+    const [method, getter, setter] = wrapped;
+    const { writable: _, ...accessor } = rest;
+    Object.defineProperty(
+      prototype,
+      name,
+      value === undefined ? { ...accessor, get: getter, set: setter } : { ...rest, value: method },
+    );
+  }
+  // What express-session calls first.
+  Object.defineProperty(Store, "on", {
+    value() {
+      const message = "Cannot use store: store must be a store, as in new Lembro(options): " +
+        "received the class of stores";
+      throw failure(TypeError, "ERR_LEMBRO_ARGUMENT", message);
+    },
+  });
+  const guard = new Proxy(Store, {
+    apply() {
+      const message =
+        `Cannot ${CREATE}: call it with new, or extend it with class (in a function ` +
+        "of ES5: return Reflect.construct(Lembro, [options], new.target)): received a plain call";
+      throw failure(TypeError, "ERR_LEMBRO_ARGUMENT", message);
+    },
+  });
+  Object.defineProperty(prototype, "constructor", { value: guard });
+  return guard;
+}
+
+/** Makes a method work on the store that a `Proxy` stands for. */
+function onSelf<Method extends (...args: never[]) => unknown>(method: Method): Method {
+  const wrapper = function (this: { [SELF]?: object }, ...args: never[]) {
+    return method.apply(this[SELF] ?? this, args);
+  };
+  return Object.defineProperties(wrapper, {
+    name: { value: method.name },
+    length: { value: method.length },
+  }) as unknown as Method;
 }

@@ -7,9 +7,11 @@ import type { SessionInfo } from "./core/vault/entry.ts";
 import { Sessions } from "./core/sessions.ts";
 import {
   changeOf,
+  guarded,
   idOf,
   readArguments,
   reporting,
+  SELF,
   spared,
   storeOf,
   userNameOf,
@@ -74,6 +76,7 @@ export function lembro<Base extends object>(
       super();
       const [passed, ready] = readArguments(options, callback, "lembro");
       const resolved = resolveOptions(passed);
+      Object.defineProperty(this, SELF, { value: this });
       Object.defineProperty(this, "options", { value: resolved, enumerable: true });
       this.#sessions = new Sessions(resolved, {
         clock: now,
@@ -203,7 +206,13 @@ export function lembro<Base extends object>(
 
     override createSession(req: unknown, session: SessionData): SessionData {
       const made = super.createSession!(req, session);
-      this.#sessions.created(req, session, made);
+      try {
+        this.#sessions.created(req, session, made);
+      } catch (error) {
+        // What one of the app's functions throws here would end the process:
+        // express-session calls this in a callback, where nobody catches it.
+        this.#announce("error", () => [error]);
+      }
       return made;
     }
 
@@ -253,5 +262,5 @@ export function lembro<Base extends object>(
     }
   }
 
-  return Lembro as unknown as StoreConstructor<StoreOf<Base>>;
+  return guarded(Lembro) as unknown as StoreConstructor<StoreOf<Base>>;
 }

@@ -21,7 +21,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { dateOf } from "./core/record/expiry.ts";
-import { type Entry, type Port, portOf } from "./core/port.ts";
+import { admissionTo, type Arrival, type Entry, type Port, portOf } from "./core/port.ts";
 import { readSignal, unlessAborted } from "./util/abort.ts";
 import {
   checkOptions,
@@ -249,9 +249,9 @@ interface Candidate {
 }
 
 /** A session, and when it expires: in milliseconds since the epoch, `Infinity` if nobody says. */
-interface Copy {
-  readonly session: SessionData;
-  readonly expires: number;
+interface Copy extends Pick<Arrival, "session" | "expires"> {
+  /** What else is known of it, if it comes from a store of this package. */
+  readonly history?: Pick<Arrival, "rank" | "created" | "lastUsed">;
 }
 
 /** What there is to transfer. */
@@ -313,8 +313,10 @@ class Transfer {
       return;
     }
     this.#options.signal?.throwIfAborted();
-    const session = withLife(copy);
-    await answerOf<void>((callback) => this.#to.set(candidate.sid, session, callback));
+    const { sid } = candidate;
+    const admit = copy.history && admissionTo(this.#to);
+    if (admit) await admit({ sid, ...copy.history, ...copy });
+    else await answerOf<void>((callback) => this.#to.set(sid, withLife(copy), callback));
     this.#result.transferred++;
     if (candidate.hasEnded) this.#arrived.push(candidate);
   }
@@ -409,7 +411,8 @@ class OwnSource implements Source {
       if (others) others.push(candidate);
       else this.#sentOf.set(user, [candidate]);
     }
-    return { session, expires };
+    const { rank, created, lastUsed } = entry;
+    return { session, expires, history: { rank, created, lastUsed } };
   }
 
   *#candidates(): Generator<Candidate | undefined> {

@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { inMemory } from "./support/engines.ts";
 import { DAY, HeldClock, MINUTE } from "./support/clock.ts";
 import { type Kept, Site } from "./support/http.ts";
 import { Lembro, session } from "./support/setup.ts";
+
+/** For what only a store in memory promises. */
+const test = inMemory(it);
 
 /** Counts the visits of a session, as every demo of sessions does. */
 function countVisits(site: Site): void {
@@ -173,7 +177,7 @@ describe("an Express 5 app", () => {
     assertEquals(await site.store.length(), 0);
   });
 
-  it("receives the errors of the store", async () => {
+  test("receives the errors of the store", async () => {
     await using site = new Site({}, new Lembro({ maxSize: "8K" }));
     site.on("/too-large", (kept) =>
       new Promise((resolve) => {

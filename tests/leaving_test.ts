@@ -149,6 +149,12 @@ if (hasRedis()) {
       assert(await stillKnows(ada));
     });
 
+    it("keep all sessions if the URL is wrong", async () => {
+      const { said, moved, ada } = await move("localhost is no URL");
+      assertEquals([said, moved], ["", 0]);
+      assert(await stillKnows(ada));
+    });
+
     it("keep all sessions if nothing listens where Redis should", async () => {
       const { said, moved, ada } = await move("redis://127.0.0.1:1");
       assertEquals([said, moved], ["", 0]);

@@ -56,6 +56,22 @@ for (const resave of [false, true]) {
       assertEquals(kept, lines(["tea", 5], ["milk", 1], ["bread", 7]));
     });
 
+    it("keeps the change of a line to which another request gives its id", async () => {
+      const cart = (...lines: Any[]) => ({ cart: lines });
+      const edit = ({ cart }: Any) => cart[0].qty = 5;
+      const [milk, given] = [{ sku: "milk", qty: 1 }, { sku: "tea", qty: 5, id: 7 }];
+      const give = ({ cart }: Any) => cart[0].id = 7;
+      for (const [quick, slow] of [[edit, give], [give, edit]]) {
+        const kept = await overlap(cart({ sku: "tea", qty: 1 }, milk), quick, slow);
+        assertEquals(kept, cart(given, milk));
+      }
+      assertEquals(
+        await overlap(cart({ sku: "tea", qty: 5 }, milk), give, give),
+        cart(given, milk),
+        "both give it the same",
+      );
+    });
+
     it("has a line that one tab added, and not the one that another removed", async () => {
       const remove = ({ cart }: Any) => cart.splice(0, 1);
       const add = ({ cart }: Any) => cart.push({ id: 4, qty: 1 });

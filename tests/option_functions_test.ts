@@ -5,10 +5,21 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
-import { HeldClock, MINUTE, SECOND } from "./support/clock.ts";
+import { inMemory } from "./support/engines.ts";
+import { HeldClock, MINUTE, SECOND, START } from "./support/clock.ts";
 import { Site } from "./support/http.ts";
 import { type FakeRequest, Requests, save, touch } from "./support/requests.ts";
-import { Lembro, type SessionData, sessionOf } from "./support/setup.ts";
+import {
+  called,
+  Lembro,
+  type session,
+  type SessionData,
+  sessionOf,
+  settled,
+} from "./support/setup.ts";
+
+/** For what only a store in memory promises. */
+const test = inMemory(it);
 
 type Data = Record<string, unknown>;
 
@@ -88,7 +99,7 @@ describe("every function among the options", () => {
     return { options, calls };
   }
 
-  it("is called with the merged session at a save", async () => {
+  test("is called with the merged session at a save", async () => {
     const { options, calls } = noting();
     const { store, one, other, sessionID } = await twoRequests(options);
     using _ = store;
@@ -244,7 +255,7 @@ describe("every function among the options sees the session as it will be read b
 
   for (const [by, serializer] of Object.entries(SERIALIZERS)) {
     for (const [what, value] of Object.entries({ ...CHANGED, ...UNCHANGED })) {
-      it(`${what}, by ${by}`, async () => {
+      test(`${what}, by ${by}`, async () => {
         using clock = new HeldClock();
         const { store, check } = noting(serializer);
         using _ = store;
@@ -299,7 +310,7 @@ describe("every function among the options sees the session as it will be read b
   });
 
   for (const [what, options] of [["default", {}], ["own", { user: () => "Ada" }]] as const) {
-    it(`without a parse where JSON changes nothing, with the ${what} options`, async () => {
+    test(`without a parse where JSON changes nothing, with the ${what} options`, async () => {
       const store = new Lembro(options);
       using _ = store;
       const requests = new Requests(store, { maxAge: MINUTE });
@@ -382,6 +393,45 @@ describe("isActivity", () => {
       );
     }
   });
+});
+
+describe("a function that throws while a request loads its session", () => {
+  for (
+    const [name, options] of [
+      ["isActivity", { idleTimeout: MINUTE, isActivity: (request) => request.path !== "/" }],
+      ["idleTimeout", { idleTimeout: ({ cookie }) => cookie.path!.length * MINUTE }],
+    ] as [string, LembroOptions][]
+  ) {
+    test(`is an error of the background, and the session is loaded: ${name}`, async () => {
+      using clock = new HeldClock();
+      let isReady = false;
+      const failing = {
+        ...options,
+        [name]: (...args: [never, never]) => {
+          if (isReady) throw new Error(`${name} fails`);
+          return (options as Record<string, (...args: unknown[]) => unknown>)[name](...args);
+        },
+      };
+      using store = new Lembro(failing);
+      const errors: string[] = [];
+      store.on("error", ({ message }) => errors.push(message));
+      const requests = new Requests(store);
+      const request = await requests.create({ visits: 1 }, { path: "/shop" });
+      isReady = true;
+      clock.tick(SECOND);
+      const loaded = await called<SessionData>((callback) =>
+        store.load(request.sessionID, callback)
+      );
+      assertEquals((loaded as unknown as Data).visits, 1);
+      // What express-session calls here would end the process by what it throws.
+      await called((callback) => (request.session as unknown as session.Session).reload(callback));
+      assertEquals(request.session.visits, 1);
+      await settled();
+      assertEquals(errors, [`${name} fails`, `${name} fails`]);
+      const { expires } = (await store.info(request.sessionID))!;
+      assertEquals(expires, new Date(START + MINUTE));
+    });
+  }
 });
 
 describe("the serializer", () => {

@@ -1,8 +1,12 @@
 /** "Sign out everywhere" over real Express: the three ways in which it usually fails. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { inMemory } from "./support/engines.ts";
 import { type Kept, type Request, Site, type Visitor } from "./support/http.ts";
 import { Lembro, sessionOfSize } from "./support/setup.ts";
+
+/** For what only a store in memory promises. */
+const test = inMemory(it);
 
 /** Gives a request a new session, as Passport does at a sign-in. */
 function regenerate(request: Request): Promise<void> {
@@ -127,7 +131,7 @@ for (const resave of [false, true]) {
         assertEquals(await signedIn(ada), true);
       });
 
-      it("signs out a session that was evicted while its request was under way", async () => {
+      test("signs out a session that was evicted while its request was under way", async () => {
         const { site, pages } = bank({ resave, isRegenerating }, { maxSize: "16K" });
         await using _ = site;
         const [ada, phone] = [await site.visitor(), await site.visitor()];

@@ -92,23 +92,20 @@ describe("a request that saves twice", () => {
     assertEquals(await kept(), { user: { id: 2 }, n: 2 });
   });
 
-  it("merges an object without an id inside, though others inserted one beside it before", async () => {
-    const { store, all: [x, y, z], kept } = await requestsOf({ cart: [{ sku: "a", qty: 1 }] }, 3);
+  it("changes and deletes what others had changed or deleted before, too", async () => {
+    const { store, all: [x, y, z], kept } = await requestsOf({ a: 0, b: 0 }, 3);
     using _ = store;
-    const cart = ({ session }: Any) => session.cart;
-    cart(x).push({ sku: "b", qty: 1 });
+    x.session.a = 1;
+    delete x.session.b;
     await save(x);
-    y.session.n = 1;
     await save(y);
-    cart(z)[0].note = "green";
+    z.session.a = 2;
+    z.session.b = 2;
     await save(z);
-    assertEquals((await kept()).cart.length, 2);
-    cart(y)[0].qty = 2;
+    y.session.a = 1;
+    delete y.session.b;
     await save(y);
-    assertEquals(await kept(), {
-      cart: [{ sku: "a", qty: 2, note: "green" }, { sku: "b", qty: 1 }],
-      n: 1,
-    });
+    assertEquals(await kept(), { a: 1 });
   });
 
   it("may read its session anew, or be read by another request, in between", async () => {

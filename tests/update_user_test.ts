@@ -1,9 +1,13 @@
 /** `updateUser`: what changes for a user, in all sessions of that user. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { inMemory } from "./support/engines.ts";
 import { HeldClock, MINUTE, withSlowSteps } from "./support/clock.ts";
 import { keptData, Requests, save } from "./support/requests.ts";
 import { called, Lembro, type SessionData, sessionOf, settled } from "./support/setup.ts";
+
+/** For what only a store in memory promises. */
+const test = inMemory(it);
 
 const by = (user: unknown, data = {}) => sessionOf({ passport: { user }, ...data });
 
@@ -112,7 +116,7 @@ describe("updateUser", () => {
     assertEquals(await roleOf(store, "a"), undefined);
   });
 
-  it("leaves alone what has left, or is another user's, before its turn", () =>
+  test("leaves alone what has left, or is another user's, before its turn", () =>
     withSlowSteps(async () => {
       using store = new Lembro({ maxSize: Infinity, maxSessionsPerUser: Infinity });
       for (let i = 0; i < 300; i++) store.set(`${i}`, by("ada"), () => {});
@@ -127,7 +131,7 @@ describe("updateUser", () => {
       assertEquals(await roleOf(store, "1"), undefined);
     }));
 
-  it("runs in slices, and stops where a sign-out everywhere has come first", () =>
+  test("runs in slices, and stops where a sign-out everywhere has come first", () =>
     withSlowSteps(async () => {
       using store = new Lembro({ maxSize: Infinity, maxSessionsPerUser: Infinity });
       for (let i = 0; i < 300; i++) store.set(`${i}`, by("ada"), () => {});

@@ -3,9 +3,13 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import { describe, it } from "@std/testing/bdd";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
 import { Folder } from "./snapshot/setup.ts";
+import { inMemory, isOnRedis } from "./support/engines.ts";
 import { HeldClock, MINUTE, SECOND, START } from "./support/clock.ts";
 import { keptData, Requests, save } from "./support/requests.ts";
 import { Lembro, type SessionData, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
+
+/** For what only a store in memory promises. */
+const test = inMemory(it);
 
 type Data = Record<string, unknown>;
 
@@ -119,7 +123,7 @@ describe("the user of a session", () => {
     });
   }
 
-  it("is forgotten when the session expires or is evicted", async () => {
+  test("is forgotten when the session expires or is evicted", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ ttl: SECOND, maxSize: 1_600 });
     await store.set("a", sessionOfSize(200, { passport: { user: 1 } }));
@@ -157,7 +161,7 @@ describe("a user whose id is no string until it is written", () => {
       ["what the option user returns", byId, () => ({ userId: ada() })],
     ] as const
   ) {
-    it(`is found and revoked by that string: ${where}`, async () => {
+    test(`is found and revoked by that string: ${where}`, async () => {
       using store = new Lembro(options);
       const requests = new Requests(store);
       const { sessionID } = await requests.create(data());
@@ -209,7 +213,7 @@ describe("a user whose id is no string until it is written", () => {
 });
 
 describe("sessionsOfUser", () => {
-  it("returns what info returns, the most recently used session first", async () => {
+  test("returns what info returns, the most recently used session first", async () => {
     using clock = new HeldClock();
     using store = new Lembro();
     for (const sid of ["a", "b", "c", "d"]) {
@@ -251,7 +255,7 @@ describe("sessionsOfUser", () => {
 });
 
 describe("info", () => {
-  it("returns what is known of a session", async () => {
+  test("returns what is known of a session", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ ttl: MINUTE });
     await store.set("a", by("ada", { n: 1 }));
@@ -289,7 +293,7 @@ describe("info", () => {
     assertEquals((await keptData(store, "a"))?.list, [1]);
   });
 
-  it("and sessionsOf are no use: no rank, no order, no life and no counter changes", async () => {
+  test("and sessionsOf are no use: no rank, no order, no life and no counter changes", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ maxSize: 1_600, ttl: MINUTE, idleTimeout: MINUTE });
     for (let i = 0; i < 8; i++) {
@@ -322,7 +326,7 @@ describe("info", () => {
 });
 
 describe("update", () => {
-  it("calls its function at once, and returns the session as it is kept then", async () => {
+  test("calls its function at once, and returns the session as it is kept then", async () => {
     using store = new Lembro();
     await store.set("a", sessionOf({ n: 1 }, {}));
     let isCalled = false;
@@ -383,6 +387,7 @@ describe("update", () => {
       ],
     ] as [string, (session: SessionData) => void][]
   ) {
+    if (isOnRedis && what === "makes the session too large") continue;
     it(`changes nothing if its function ${what}`, async () => {
       using store = new Lembro({ maxSize: "64K" });
       await store.set("a", sessionOf({ n: 1 }, {}));
@@ -405,7 +410,7 @@ describe("update", () => {
     }
   });
 
-  it("leaves the life, the rank, the last use and the order of eviction as they are", async () => {
+  test("leaves the life, the rank, the last use and the order of eviction as they are", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ maxSize: 1_600, ttl: MINUTE });
     for (let i = 0; i < 8; i++) {
@@ -461,7 +466,7 @@ describe("update", () => {
     });
   });
 
-  it("does not undo a logout that its own function calls", async () => {
+  test("does not undo a logout that its own function calls", async () => {
     using store = new Lembro();
     await store.set("a", sessionOf());
     assertEquals(await store.update("a", () => void store.destroy("a")), undefined);
@@ -480,7 +485,7 @@ describe("update", () => {
 });
 
 describe("maxSessionsPerUser", () => {
-  it("costs a sign-in no more the more sessions there are", async () => {
+  test("costs a sign-in no more the more sessions there are", async () => {
     const costs = [];
     for (const cap of [500, 50_000]) {
       using store = new Lembro({ maxSize: Infinity, maxSessionsPerUser: cap });
@@ -507,7 +512,7 @@ describe("maxSessionsPerUser", () => {
     assertNotEquals(await store.info("5"), undefined);
   });
 
-  it("destroys the least recently used session of that user, and of no one else", async () => {
+  test("destroys the least recently used session of that user, and of no one else", async () => {
     using store = new Lembro({ maxSessionsPerUser: 2 });
     const destroyed: string[] = [];
     store.on("destroy", (sid) => destroyed.push(sid));
@@ -545,7 +550,7 @@ describe("maxSessionsPerUser", () => {
     assertEquals(await sidsOf(store, 1), ["c"]);
   });
 
-  it("does not count sessions that have expired as revoked", async () => {
+  test("does not count sessions that have expired as revoked", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ maxSessionsPerUser: 1, ttl: SECOND });
     await store.set("a", by(1));
@@ -554,7 +559,7 @@ describe("maxSessionsPerUser", () => {
     assertEquals([store.stats().revoked, store.stats().expired], [0, 1]);
   });
 
-  it("does not destroy a live session in place of an expired one", async () => {
+  test("does not destroy a live session in place of an expired one", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ maxSessionsPerUser: 2 });
     const passport = { user: 1 };
@@ -566,14 +571,14 @@ describe("maxSessionsPerUser", () => {
     assertEquals([store.stats().revoked, store.stats().expired], [0, 1]);
   });
 
-  it("may be Infinity", async () => {
+  test("may be Infinity", async () => {
     using store = new Lembro({ maxSessionsPerUser: Infinity });
     for (let i = 0; i < 300; i++) store.set(`${i}`, by("ada"), () => {});
     assertEquals((await store.sessionsOfUser("ada")).length, 300);
   });
 });
 
-it("maxSessionsPerUser: an expired session costs none its place when a snapshot is loaded", async () => {
+test("maxSessionsPerUser: an expired session costs none its place when a snapshot is loaded", async () => {
   using clock = new HeldClock();
   using folder = new Folder();
   using before = new Lembro();

@@ -43,8 +43,8 @@ function heldDisk() {
   const { promise, resolve: release } = Promise.withResolvers<void>();
   const hooked = new HookedDisk();
   const { promise: isRead, resolve: reading } = Promise.withResolvers<void>();
-  hooked.hook = async (method, path) => {
-    if (method !== "read" || path.endsWith(".lock")) return;
+  hooked.hook = async (method) => {
+    if (method !== "read") return;
     reading();
     await promise;
   };

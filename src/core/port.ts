@@ -101,3 +101,23 @@ export function openPort(store: object, sessions: Sessions, host: Host): void {
 export function portOf(store: unknown): Port | undefined {
   return (store as { [PORT]?: Port } | null | undefined)?.[PORT];
 }
+
+/** A session from elsewhere, with what is known of it. Times are in milliseconds since the epoch. */
+export interface Arrival extends Pick<Row, "sid" | "rank" | "expires" | "created" | "lastUsed"> {
+  readonly session: SessionData;
+}
+
+type Admit = (arrival: Arrival) => Promise<void>;
+
+/** Registered, for both builds; the number is the version of the interface. */
+const ADMIT: unique symbol = Symbol.for("express-lembro.admit.1");
+
+/** Makes `store` one that keeps what is known of a session that is transferred to it. */
+export function openTo(store: object, admit: Admit): void {
+  Object.defineProperty(store, ADMIT, { value: admit });
+}
+
+/** Returns how to bring a session to `store` with all that is known of it, if that is possible. */
+export function admissionTo(store: unknown): Admit | undefined {
+  return (store as { [ADMIT]?: Admit } | null | undefined)?.[ADMIT];
+}

@@ -36,6 +36,9 @@ export interface Watcher {
   refused(sessions: number, cause: unknown): void;
 }
 
+/** How many sessions are looked at in one step. */
+const STRIDE = 16;
+
 /** So much of a rank may be staged, as a multiple of `maxSize`: rows that follow may take some of it back. */
 const STAGED_SHARE = 2;
 
@@ -177,6 +180,7 @@ export class Restoration implements Observer {
 
   /** Asks for the users of the sessions that have none. Nothing has come to the store before. */
   *#ask({ unreadable, refused }: Watcher): Generator<void, void, undefined> {
+    let looked = 0;
     let count = 0;
     let first: unknown;
     for (const entry of this.#staged.values()) {
@@ -194,7 +198,7 @@ export class Restoration implements Observer {
           this.#omit(entry.sid);
         }
       }
-      yield;
+      if (++looked % STRIDE === 0) yield;
     }
     if (count > 0) refused(count, first);
   }
@@ -202,6 +206,7 @@ export class Restoration implements Observer {
   *#enter(watcher: Watcher): Generator<void, Restored, undefined> {
     const { vault } = this.#sessions;
     this.#first = vault.oldest;
+    let looked = 0;
     let expired = 0;
     let entered = 0;
     for (const rank of [...RANKS].reverse()) {
@@ -218,7 +223,7 @@ export class Restoration implements Observer {
         } else {
           this.#omitted.add(entry.sid);
         }
-        yield;
+        if (++looked % STRIDE === 0) yield;
       }
     }
     this.#staged = new ShardedMap();

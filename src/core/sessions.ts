@@ -548,7 +548,7 @@ export class Sessions {
     if (!isBehind && !cookie) return undefined;
     const { serializer } = this.options;
     const { merged, text, listsTakenWhole } = origin
-      ? merge(session, origin, kept.text, serializer)
+      ? merge(session, origin.text, kept.text, serializer)
       : {
         merged: parse(serializer.stringify(session), serializer),
         text: undefined,

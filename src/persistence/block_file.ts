@@ -76,8 +76,6 @@ const LONGEST = 2 ** 30;
 /** How much is read at once, in bytes. */
 const WINDOW = 2 ** 18;
 
-const LINE_FEED = 10;
-
 /** Where a file ends, and what the next block has to continue. */
 export interface Position {
   /** In bytes. */
@@ -328,10 +326,11 @@ export class Block {
 
   /** The lines, each of which ends with a line feed. */
   *lines(): Generator<Line, void, undefined> {
-    for (let from = 0; from < this.#content.length;) {
-      const end = this.#content.indexOf(LINE_FEED, from);
-      const to = end < 0 ? this.#content.length : end;
-      yield { text: this.#content.toString("utf8", from, to), at: this.at };
+    const text = this.#content.toString("utf8");
+    for (let from = 0; from < text.length;) {
+      const end = text.indexOf("\n", from);
+      const to = end < 0 ? text.length : end;
+      yield { text: text.slice(from, to), at: this.at };
       from = to + 1;
     }
   }

@@ -30,6 +30,7 @@ import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, failure, refusedOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
+import { explained } from "./file_errors.ts";
 import { type JournalSettings, type JournalStats, JournalWriter } from "./journal_writer.ts";
 import { readSecrets } from "./sealing.ts";
 import { shared } from "./shared.ts";
@@ -256,7 +257,7 @@ export async function openJournal(
     return new OpenJournal(writer, port);
   } catch (error) {
     journaled.delete(port);
-    throw error;
+    throw explained(OPEN, where, error);
   }
 }
 

@@ -27,6 +27,7 @@ import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { BlockReader, type Purpose } from "./block_file.ts";
 import { checkIsFile, closing, nodeDisk } from "./disk.ts";
+import { explained } from "./file_errors.ts";
 import { Loader } from "./loader.ts";
 import { readSecrets } from "./sealing.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
@@ -198,7 +199,9 @@ export async function saveSnapshot(
   checkOptions(SAVE, options, ["secret", "signal"], true);
   const { secrets } = readSecrets(SAVE, options);
   const signal = readSignal(SAVE, options.signal);
-  return await writeSnapshot(nodeDisk, port, where, secrets, signal);
+  return await writeSnapshot(nodeDisk, port, where, secrets, signal).catch((error) => {
+    throw explained(SAVE, where, error);
+  });
 }
 
 /**
@@ -253,6 +256,8 @@ export async function loadSnapshot(
     await closing(reader, () => loader.read(reader, signal));
     // From here on it is done in any case: a store with a part of it would be neither.
     return await loader.enter(reader);
+  } catch (error) {
+    throw explained(LOAD, where, error, { ENOENT: "the file must exist" });
   } finally {
     loader.stop();
   }

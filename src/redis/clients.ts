@@ -46,6 +46,14 @@ const LONGEST_CONFIRMATION_MS = 1_000;
 /** The clients that were warned of: once each. */
 const warned = new WeakSet<object>();
 
+/** A connection that a store has opened itself. */
+export interface Duplicate {
+  readonly connection: Connection;
+  /** Settles once it is connected. */
+  readonly ready: Promise<void>;
+  close(): void;
+}
+
 /** Commands and scripts, sent through a client. */
 export class Connection {
   readonly #client: AnyClient;
@@ -77,6 +85,13 @@ export class Connection {
         rule,
         options.keyPrefix ?? options.redisOptions?.keyPrefix,
       );
+    }
+  }
+
+  /** Tells the servers the scripts, so that they need not be sent with the first calls. */
+  async load(scripts: Script[]): Promise<void> {
+    for (const [, send] of await this.#servers()) {
+      await Promise.all(scripts.map(({ text }) => send(["SCRIPT", "LOAD", text])));
     }
   }
 
@@ -116,13 +131,17 @@ export class Connection {
   }
 
   /** Returns a connection of its own to the same servers, which `close` ends. */
-  duplicate(): { connection: Connection; close: () => void } {
+  duplicate(): Duplicate {
     const client = this.#client.duplicate!();
     // While it is down, its commands fail, which is enough.
     client.on?.("error", () => {});
-    if (client.withTypeMapping) client.connect!().catch(() => {});
-    const close = () => void (client.withTypeMapping ? client.destroy!() : client.disconnect!());
-    return { connection: new Connection(client), close };
+    const isNodeRedis = Boolean(client.withTypeMapping);
+    const connected = isNodeRedis || client.status === "wait"
+      ? client.connect!()
+      : new Promise((resolve) => client.on!("ready", resolve));
+    const ready = Promise.resolve(connected).then(() => {}, () => {});
+    const close = () => void (isNodeRedis ? client.destroy!() : client.disconnect!());
+    return { connection: new Connection(client), ready, close };
   }
 
   /**

@@ -1,4 +1,4 @@
-import { monotonicNow } from "../util/time.ts";
+import { realMonotonicNow } from "../util/time.ts";
 
 /** How long a time that was heard counts, in milliseconds. Clocks that drift or are set back show by then. */
 const WINDOW = 60_000;
@@ -21,7 +21,7 @@ export class ServerClock {
 
   /** Notes that it is `time`, in microseconds since the epoch, or a little later, at `server`. */
   hear(time: number, server = ""): void {
-    const now = monotonicNow();
+    const now = realMonotonicNow();
     const ahead = time - now * 1000;
     const known = this.#servers.get(server);
     if (!known) {

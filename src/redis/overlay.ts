@@ -31,7 +31,7 @@ export function overlay(
   keepsLifetime: boolean,
 ): Overlaid {
   const { merged, text, listsTakenWhole } = base
-    ? merge(session, { text: base.text, keptText: base.kept.text }, keptText, serializer)
+    ? merge(session, base.text, keptText, serializer)
     : { merged: { ...session }, text: serialize(session, serializer), listsTakenWhole: 0 };
   const cookie = overlayCookie(session.cookie, base, keptText, serializer, keepsLifetime);
   if (cookie) merged.cookie = cookie as never;

@@ -94,7 +94,7 @@ return 1`);
  * Extends the life of a session whose version has not changed.
  *
  * KEYS session
- * ARGV start of its mark, new text from the rank on, life in ms | ''
+ * ARGV start of its mark, new text from the rank on, life in ms | '' for ever | 'keep'
  * @returns 1; or what is kept instead, if anything.
  */
 export const TOUCH = script(`
@@ -103,7 +103,8 @@ if redis.call('GETRANGE', key, ${AT.identity}, ${AT.identity} + #ARGV[1] - 1) ~=
   return redis.call('GET', key)
 end
 redis.call('SETRANGE', key, ${AT.rank}, ARGV[2])
-if ARGV[3] == '' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[3]) end
+if ARGV[3] == '' then redis.call('PERSIST', key)
+elseif ARGV[3] ~= 'keep' then redis.call('PEXPIRE', key, ARGV[3]) end
 return 1`);
 
 /**
@@ -201,3 +202,5 @@ return 1`);
 export const CLEAR = script(`${NOW}
 redis.call('SET', KEYS[1], now, 'PX', ARGV[1])
 return now`);
+
+export const SCRIPTS: Script[] = [UPDATE, SAVE, TOUCH, END, ENROL, REVOKE, LEAVE, CLEAR];

@@ -3,16 +3,17 @@ import { createHash } from "node:crypto";
 import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
+import type { Arrival } from "../core/port.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
-import { asksSession, dateOf, expiryOf } from "../core/record/expiry.ts";
+import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
 import { failure, isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { getSize } from "../util/sizes.ts";
-import { monotonicNow, now } from "../util/time.ts";
+import { now, realMonotonicNow } from "../util/time.ts";
 import { type BaseVersion, BaseVersions } from "./base_version.ts";
-import type { Connection } from "./clients.ts";
+import type { Connection, Duplicate } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
 import type { Keys } from "./keys.ts";
 import type { ResolvedRedisOptions } from "./options.ts";
@@ -86,7 +87,7 @@ export class RedisSessions {
   readonly options: ResolvedRedisOptions;
   readonly #connection: Connection;
   /** What replicas have to confirm goes through a connection of its own: a request need not wait for it. */
-  #confirmed: { connection: Connection; close: () => void } | undefined;
+  #confirmed: Duplicate | undefined;
   readonly #keys: Keys;
   readonly #surroundings: Surroundings;
   readonly #clock = new ServerClock();
@@ -132,7 +133,7 @@ export class RedisSessions {
 
   /** Returns a fresh copy of the session of `sid`, and notes that it was asked for. */
   async get(sid: string): Promise<SessionData | undefined> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const kept = await this.#read(sid);
     if (!kept) {
       this.#counters.misses++;
@@ -196,14 +197,14 @@ export class RedisSessions {
 
   /** Returns what is known of the session of `sid`. This is no use of it. */
   async info(sid: string): Promise<SessionInfo | undefined> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const kept = await this.#read(sid);
     return kept && this.#infoOf(sid, await this.#withLife(sid, kept), begin);
   }
 
   /** Returns what is known of each session of a user, the most recently used first. */
   async sessionsOfUser(user: string): Promise<SessionInfo[]> {
-    const begin = monotonicNow();
+    const begin = realMonotonicNow();
     const members = await this.#users.membersOf(user, now());
     const all = await Promise.all(members.map(async ({ sid }) => {
       const kept = await this.#read(sid);
@@ -222,9 +223,9 @@ export class RedisSessions {
     spared: string | undefined,
     request: object | undefined,
   ): Promise<number> {
-    if (request) this.#bases.reached(request, monotonicNow());
+    if (request) this.#bases.reached(request, realMonotonicNow());
     const mark = this.#bases.markOf(request, true);
-    const connection = this.#confirmed?.connection;
+    const connection = await this.#endings();
     const { at, sids } = await this.#users.revoke(user, spared, mark, connection);
     const end = (sid: string) => this.#endOfUser(sid, user, at);
     const others = sids.filter((sid) => sid !== spared);
@@ -240,7 +241,7 @@ export class RedisSessions {
   /** Forgets all sessions, and whatever a request that had loaded one saves later. */
   async clear(): Promise<void> {
     const { cleared, prefix, channel } = this.#keys;
-    const connection = this.#confirmed?.connection ?? this.#connection;
+    const connection = await this.#endings();
     const time = await connection.run(CLEAR, [cleared], [String(LONGEST_REQUEST_MS)]);
     if (!this.#connection.isCluster) this.#clock.hear(Number(time));
     for await (const keys of this.#connection.scan(prefix)) {
@@ -305,19 +306,38 @@ export class RedisSessions {
     return adopted;
   }
 
+  /** Keeps a session that comes from another store of this package, with all that is known of it. */
+  async admit({ sid, session, rank, created, lastUsed, expires }: Arrival): Promise<void> {
+    const { serializer } = this.options;
+    const text = cookieFirst(serialize(session, serializer), serializer);
+    const life = expires - now();
+    const user = this.#userOf(parse(text, serializer), sid);
+    const draft = { sid, live: session, begin: -Infinity };
+    const at = user === undefined ? "" : (await this.#enrol(draft, user, life, false, false)).at;
+    const indexed = user === undefined ? 0 : expires + life;
+    const next = this.#next(undefined, { created, rank, lastUsed, expires, indexed, user, text });
+    await this.#run(SAVE, sid, [
+      ...["any", "", next.raw, lifeArgument(life), at, at],
+      ...[String(LONGEST_SAVE_MS * 1000), "", ""],
+    ]);
+  }
+
   stats() {
     return { ...this.#counters };
   }
 
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
-    this.#bases.reached(request, monotonicNow());
+    this.#bases.reached(request, realMonotonicNow());
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
     this.#bases.copied(loaded, made);
-    this.#bases.reached(request, this.#bases.find(made)?.begin ?? monotonicNow());
+    const base = this.#bases.find(made);
+    this.#bases.reached(request, base?.begin ?? realMonotonicNow());
+    // Nobody waits for that: the session itself is loaded.
+    if (base && this.options.idleTimeout !== Infinity) this.#extend(made, base).catch(() => {});
   }
 
   /** Announces what a process has ended. */
@@ -365,9 +385,14 @@ export class RedisSessions {
 
   #run(script: Script, sid: string, args: string[]): Promise<unknown> {
     const keys = this.#keys.ofSession(sid);
-    if (script === SAVE) return this.#connection.run(script, keys, args);
-    if (script !== END) return this.#connection.run(script, [keys[0]], args);
-    return (this.#confirmed?.connection ?? this.#connection).run(script, keys, args);
+    return this.#connection.run(script, script === SAVE ? keys : [keys[0]], args);
+  }
+
+  /** Returns the connection for what ends sessions. */
+  async #endings(): Promise<Connection> {
+    if (!this.#confirmed) return this.#connection;
+    await this.#confirmed.ready;
+    return this.#confirmed.connection;
   }
 
   /** Waits for as many replicas as the options say. */
@@ -389,24 +414,53 @@ export class RedisSessions {
     return parse(kept.text, this.options.serializer);
   }
 
-  /** Notes that a newcomer was asked for: it gets its whole life. Nobody waits for that. */
+  /**
+   * Notes that a newcomer was asked for: it gets the whole life that it has
+   * since its last save. Nobody waits for that.
+   */
   #returned(sid: string, kept: StoredSession, session: SessionData): StoredSession {
     if (kept.rank !== "newcomers") return kept;
-    const time = now();
-    const { created } = kept;
+    const { created, lastUsed } = kept;
     let expires: number;
     try {
-      expires = expiryOf(session, sid, dateOf(session.cookie), time, created, this.options);
+      expires = expiryOf(session, sid, dateOf(session.cookie), lastUsed, created, this.options);
     } catch {
       // What an option throws fails a save, not a load.
       return kept;
     }
-    if (expires <= time) return kept;
-    const next: StoredSession = { ...kept, rank: "returning", lastUsed: time, expires };
-    const raw = kept.raw.slice(0, AT.rank) + lifeText(next) + kept.raw.slice(AT.user);
-    const args = [startOf(kept, AT.rank), lifeText(next), lifeArgument(expires - time)];
+    const left = expires - now();
+    if (left <= 0) return kept;
+    const next: StoredSession = { ...kept, rank: "returning", expires };
+    // If somebody has used it in the meantime, it is no newcomer any more.
+    const life = expires > kept.expires ? lifeArgument(left) : "keep";
+    const args = [startOf(kept, AT.indexed), lifeText(next), life];
     this.#run(TOUCH, sid, args).catch(() => {});
-    return { ...next, raw };
+    return { ...next, raw: withLifeText(kept, next) };
+  }
+
+  /**
+   * Extends the life of what a request has loaded: a request under way is a use.
+   * The date of the cookie, `ttl` and `absoluteTimeout` bound it as before. Less
+   * than a hundredth is left to the end of the request.
+   */
+  async #extend(made: SessionData, base: BaseVersion): Promise<void> {
+    const { sid, kept, isOver } = base;
+    if (isOver || !kept.identity || !isActivity(made, this.options)) return;
+    const session = this.#parse(kept);
+    const time = now();
+    const end = endOf(session, sid, dateOf(session.cookie), kept.lastUsed, this.options);
+    const expires = earlierOf(end, session, sid, time, kept.created, this.options);
+    const life = expires - time;
+    if (expires - kept.expires < life / 100) return;
+    const indexed = kept.user !== undefined && expires > kept.indexed
+      ? expires + life
+      : kept.indexed;
+    const next = { ...kept, expires, indexed };
+    base.kept = { ...next, raw: withLifeText(kept, next) };
+    if (indexed !== kept.indexed) {
+      await this.#enrol({ sid, live: made, begin: base.begin }, kept.user!, life, false, false);
+    }
+    await this.#run(TOUCH, sid, [startOf(kept, AT.indexed), lifeText(next), lifeArgument(life)]);
   }
 
   /** Reads what is to be saved, as it is at the call. */
@@ -526,7 +580,7 @@ export class RedisSessions {
     const isInPlace = (isPassive || isUpdate) && kept !== undefined && mode !== "absent";
     // A request that is no activity does not bring back what has expired.
     if (isPassive && base && !isInPlace) return "nothing";
-    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind);
+    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind || base.ownCookie);
     const mine = kept && mode !== "absent" && (isChanged || isPassive)
       ? overlay(draft.session, base, kept.text, serializer, isPassive)
       : undefined;
@@ -638,7 +692,7 @@ export class RedisSessions {
     user: string | undefined,
   ): Promise<SessionData | undefined> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const begin = monotonicNow();
+      const begin = realMonotonicNow();
       const kept = await this.#read(sid);
       if (!kept || user !== undefined && kept.user !== user) return undefined;
       const session = this.#parse(kept);
@@ -753,7 +807,9 @@ export class RedisSessions {
     at = "",
   ): Promise<{ ended: StoredSession | undefined; unmarked: StoredSession | undefined }> {
     const args = [which, at, String(LONGEST_REQUEST_MS), this.#keys.channel, idText(sid)];
-    const [time, text, unmarked] = await this.#run(END, sid, args) as string[];
+    const keys = this.#keys.ofSession(sid);
+    const connection = this.#confirmed ? await this.#endings() : this.#connection;
+    const [time, text, unmarked] = await connection.run(END, keys, args) as string[];
     if (time && !this.#connection.isCluster) this.#clock.hear(Number(time));
     if (text && !this.#surroundings.hearsItself) this.heard(`${idText(sid)}\n${text}`);
     const ended = text ? read(text, now()) : undefined;
@@ -814,7 +870,7 @@ export class RedisSessions {
     this.#counters.revoked += ended.filter(Boolean).length;
     await this.#users.leave(
       user,
-      this.#clock.at(monotonicNow()),
+      this.#clock.at(realMonotonicNow()),
       tooMany.map((member) => member.sid),
     );
   }
@@ -846,7 +902,7 @@ export class RedisSessions {
   }
 
   #beginOf(session: SessionData): number {
-    return this.#bases.beginOf(session) ?? monotonicNow();
+    return this.#bases.beginOf(session) ?? realMonotonicNow();
   }
 
   #userOf(session: SessionData, sid: string): string | undefined {
@@ -929,7 +985,7 @@ export class RedisSessions {
     undefined
   > {
     for await (const part of this.#keysOfSessions()) {
-      const begin = monotonicNow();
+      const begin = realMonotonicNow();
       const all = await Promise.all(part.map(([sid]) => this.#read(sid)));
       for (const [n, kept] of all.entries()) {
         if (kept && kept.expires > now()) yield [part[n][0], kept, begin];
@@ -1025,6 +1081,11 @@ function rebase(
 function continued(next: StoredSession, start: string): StoredSession {
   const raw = next.raw.slice(0, AT.identity) + start + next.raw.slice(AT.indexed);
   return { ...next, ...readHead(raw), identity: raw.slice(AT.identity, AT.revision), raw };
+}
+
+/** The raw text of `kept` with the times of `next`. */
+function withLifeText({ raw }: StoredSession, next: Parameters<typeof lifeText>[0]): string {
+  return raw.slice(0, AT.rank) + lifeText(next) + raw.slice(AT.user);
 }
 
 /** The beginning of a mark, without what is the same in all. */

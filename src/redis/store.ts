@@ -1,5 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import { openTo } from "../core/port.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import {
   changeOf,
@@ -23,6 +24,7 @@ import {
   type ResolvedRedisOptions,
   resolveRedisOptions,
 } from "./options.ts";
+import { SCRIPTS } from "./scripts.ts";
 import { RedisSessions, wellFormed } from "./sessions.ts";
 import type {
   LembroRedisEvents,
@@ -86,6 +88,7 @@ export function lembroRedis<Base extends object>(
         hearsItself: subscriber !== undefined,
         announce: (event, args) => this.#announce(event, args),
       });
+      openTo(this, (arrival) => this.#sessions.admit({ ...arrival, sid: sidOf(arrival.sid) }));
       this.#subscription = subscriber && new Subscription(
         subscriber,
         keys.channel,
@@ -95,7 +98,8 @@ export function lembroRedis<Base extends object>(
       );
       this.#stopClock = every(CLOCK_INTERVAL_MS, this, LembroRedis.#readClock);
       LembroRedis.#readClock(this);
-      connection.warn().catch(() => {});
+      // Whatever goes wrong here goes wrong in a call as well, and is told there.
+      connection.load(SCRIPTS).then(() => connection.warn()).catch(() => {});
       if (ready) defer(ready);
     }
 

@@ -1,4 +1,4 @@
-import { monotonicNow } from "../util/time.ts";
+import { realMonotonicNow } from "../util/time.ts";
 import type { Connection } from "./clients.ts";
 import type { ServerClock } from "./clock.ts";
 import type { Keys } from "./keys.ts";
@@ -110,7 +110,7 @@ export class Users {
     const heads = await Promise.all(sids.map((sid) => this.#head(sid, AT.user + wanted.length)));
     const live: Member[] = [];
     const dead: string[] = [];
-    const saved = this.#clock.at(monotonicNow()) - 2 * LONGEST_SAVE_MS * 1000;
+    const saved = this.#clock.at(realMonotonicNow()) - 2 * LONGEST_SAVE_MS * 1000;
     sids.forEach((sid, n) => {
       const head = heads[n];
       const { lastUsed, expires } = readHead(head);
@@ -122,7 +122,8 @@ export class Users {
       }
     });
     await this.leave(user, saved, dead);
-    return live.sort((a, b) => b.lastUsed - a.lastUsed);
+    // Of those that were used at the same time, the last to be entered comes first.
+    return live.reverse().sort((a, b) => b.lastUsed - a.lastUsed);
   }
 
   /** Returns the ids that were entered since `time` for sessions of another store. */

@@ -8,6 +8,7 @@
 import session, { type SessionData } from "express-session";
 import type { LembroStore } from "express-lembro";
 import sizeomatic from "sizeomatic";
+import { isOnRedis, redisStores } from "./engines.ts";
 
 // The same tests can be put to another build of the store: that of the file for CDNs.
 const { default: lembro }: typeof import("express-lembro") = await import(
@@ -18,7 +19,7 @@ export { lembro, session };
 export type { SessionData };
 
 /** A class of stores on the real `express-session`. */
-export const Lembro = lembro(session);
+export const Lembro = isOnRedis ? await redisStores() : lembro(session);
 
 /** A session with express-session's default cookie, which has no expiry, and `data`. */
 export function sessionOf(data: Record<string, unknown> = {}, cookie?: unknown): SessionData {

@@ -15,8 +15,6 @@ export interface Origin extends Note {
   readonly revision: number;
   /** What the request's own session was then, as the serializer wrote it. */
   readonly text: string;
-  /** What was kept then: the same, or that with what others had saved. */
-  readonly keptText: string;
   /** Whether it lacks what others had saved: its save was merged. */
   readonly isBehind: boolean;
   /** What was kept of the cookie then. */
@@ -159,7 +157,6 @@ export class Lineage {
       life,
       revision,
       text: text ?? keptText,
-      keptText,
       isBehind: text !== undefined,
       cookie,
       ownCookie,

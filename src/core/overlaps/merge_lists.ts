@@ -84,10 +84,12 @@ function mergeInner(
   const byMe = aligned(baseLabels, mineLabels);
   const byOthers = aligned(baseLabels, keptLabels);
   if (!byMe || !byOthers) return undefined;
-  const canEdit = (from: number, item: unknown, label: unknown) =>
-    !(baseLabels[from] instanceof Id) && !(label instanceof Id) && isSameKind(base[from], item);
-  const editsOfMine = editsIn(byMe, byOthers, (n, to) => canEdit(n, mine[to], mineLabels[to]));
-  const editsOfKept = editsIn(byOthers, byMe, (n, to) => canEdit(n, kept[to], keptLabels[to]));
+  // An item without an id may be given one: one that the other side does not have.
+  const canEdit = (from: number, item: unknown, label: unknown, list: number) =>
+    !(baseLabels[from] instanceof Id) && isSameKind(base[from], item) &&
+    (!(label instanceof Id) || label.lists === 1 << list);
+  const editsOfMine = editsIn(byMe, byOthers, (n, to) => canEdit(n, mine[to], mineLabels[to], 1));
+  const editsOfKept = editsIn(byOthers, byMe, (n, to) => canEdit(n, kept[to], keptLabels[to], 2));
   for (const [from, to] of editsOfMine) match(byMe, from, to, true);
   for (const [from, to] of editsOfKept) match(byOthers, from, to, true);
 

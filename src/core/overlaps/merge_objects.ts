@@ -6,14 +6,6 @@ import { Labels, UNKNOWN } from "./labels.ts";
 import { mergeLists } from "./merge_lists.ts";
 import { ABSENT, hasOwn, isPlain, own, put, type Tree } from "./tree.ts";
 
-/** Which versions a request's own session came from, as texts of whole sessions. */
-export interface Base {
-  /** The session of the request when it was loaded or last saved. */
-  readonly text: string;
-  /** What was kept then: it may have what others had saved, too. */
-  readonly keptText: string;
-}
-
 /** What becomes of a save that another one overtook. */
 export interface Merge {
   readonly merged: SessionData;
@@ -33,27 +25,22 @@ export interface Merge {
  * can use it.
  *
  * @param session What the request saves.
- * @param base Where its session came from.
+ * @param baseText The request's own session, as it was written when it was loaded or last
+ *   saved: what the request changed since then wins, though others had the same then.
  * @param keptText The whole session as it is kept now.
  */
 export function merge(
   session: SessionData,
-  base: Base,
+  baseText: string,
   keptText: string,
   serializer: Serializer,
 ): Merge {
   const text = serializer.stringify(session);
-  const parse = (one: string) => serializer.parse(one) as unknown as Tree;
+  const [base, mine, kept] = [baseText, text, keptText].map((one) =>
+    serializer.parse(one) as unknown as Tree
+  );
   const walk = new TreeMerge(serializer === JSON);
-  const [own, mine, kept] = [parse(base.text), parse(text), parse(keptText)];
-  let tree: Tree;
-  if (base.text === base.keptText || base.keptText === keptText) {
-    tree = walk.sessions(own, mine, kept);
-  } else {
-    // First what the request did since its last save, then what others did since then.
-    const keptThen = parse(base.keptText);
-    tree = walk.sessions(keptThen, walk.sessions(own, mine, keptThen), kept);
-  }
+  const tree = walk.sessions(base, mine, kept);
   const merged = isPlain(kept) ? tree : inClassOf(kept, tree);
   if (session.cookie !== undefined) merged.cookie = session.cookie;
   return {

@@ -8,7 +8,7 @@
 type Work = () => void | Promise<void>;
 
 interface Suite {
-  steps: { name: string; work: Work | Suite }[];
+  steps: { name: string; work: Work | Suite; ignore?: boolean }[];
   beforeAll: Work[];
   afterAll: Work[];
   beforeEach: Work[];
@@ -36,6 +36,12 @@ export function it(name: string, work: Work): void {
   if (current) current.steps.push({ name, work });
   else Deno.test(name, work);
 }
+
+/** One test that is left out, and counted as that. */
+it.ignore = (name: string, work: Work): void => {
+  if (current) current.steps.push({ name, work, ignore: true });
+  else Deno.test({ name, fn: work, ignore: true });
+};
 
 export { it as test };
 
@@ -69,8 +75,8 @@ async function run(suite: Suite, test: Deno.TestContext, before: Work[], after: 
   const afterEach = [...suite.afterEach, ...after];
   try {
     for (const hook of suite.beforeAll) await hook();
-    for (const { name, work } of suite.steps) {
-      await test.step(name, async (step) => {
+    for (const { name, work, ignore = false } of suite.steps) {
+      const fn = async (step: Deno.TestContext) => {
         if (typeof work !== "function") return await run(work, step, beforeEach, afterEach);
         try {
           for (const hook of beforeEach) await hook();
@@ -78,7 +84,8 @@ async function run(suite: Suite, test: Deno.TestContext, before: Work[], after: 
         } finally {
           for (const hook of afterEach) await hook();
         }
-      });
+      };
+      await test.step({ name, fn, ignore });
     }
   } finally {
     for (const hook of suite.afterAll) await hook();

@@ -1,0 +1,179 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { lembroRedis, type LembroRedisOptions } from "express-lembro/redis";
+import process from "node:process";
+import { createClient } from "redis";
+import { type Redis, startRedis } from "../../scripts/support/redis_server.ts";
+import { ENROL, REVOKE, SAVE } from "../../src/redis/scripts.ts";
+import { hasRedis } from "../support/redis.ts";
+import { session, sessionOf } from "../support/setup.ts";
+
+const Lembro = lembroRedis(session);
+
+type Client = ReturnType<typeof createClient>;
+
+const by = (user: string) => sessionOf({ passport: { user } }, { path: "/" });
+
+async function clientOf(port: number): Promise<Client> {
+  const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true });
+  await client.on("error", () => {}).connect();
+  return client;
+}
+
+/** A client that looks at each command before it is sent, and may keep it waiting. */
+function watching(client: Client, watch: (args: string[]) => Promise<void>) {
+  return {
+    withTypeMapping: () => {},
+    sendCommand: async (args: string[]) => {
+      await watch(args);
+      return await client.sendCommand(args);
+    },
+    options: { disableOfflineQueue: true },
+  } as unknown as LembroRedisOptions["client"];
+}
+
+if (hasRedis()) {
+  describe("on a real redis-server:", () => {
+    let redis: Redis;
+    let client: Client;
+    beforeAll(async () => {
+      redis = (await startRedis())!;
+      client = await clientOf(redis.port);
+    });
+    afterAll(async () => {
+      client.destroy();
+      await redis[Symbol.asyncDispose]();
+    });
+
+    /** Two processes of an app, of which the first one stops before it runs a script. */
+    function processes(prefix: string, script: { sha: string }) {
+      const reached = Promise.withResolvers<void>();
+      const go = Promise.withResolvers<void>();
+      const stopping = watching(client, async (args) => {
+        if (args[1] !== script.sha) return;
+        reached.resolve();
+        await go.promise;
+      });
+      const options = { prefix };
+      const [slow, other] = [
+        new Lembro({ ...options, client: stopping }),
+        new Lembro({ ...options, client }),
+      ];
+      return { slow, other, reached: reached.promise, go: () => go.resolve() };
+    }
+
+    describe("a process that stops between two steps", () => {
+      it("does not save a sign-in whose user was revoked after it was entered into the index", async () => {
+        const { slow, other, reached, go } = processes("enrolled:", SAVE);
+        const signIn = slow.set("a", by("ada"));
+        await reached;
+        assertEquals(await other.revokeUser("ada"), 0, "it is not there yet");
+        go();
+        await signIn;
+        assertEquals([await other.get("a"), slow.stats().lateWrites], [undefined, 1]);
+        for (const store of [slow, other]) store.close();
+      });
+
+      it("does not save a sign-in whose user was revoked before it is entered", async () => {
+        const { slow, other, reached, go } = processes("not enrolled:", ENROL);
+        const signIn = slow.set("a", by("ada"));
+        await reached;
+        await other.revokeUser("ada");
+        go();
+        await signIn;
+        assertEquals([await other.get("a"), slow.stats().lateWrites], [undefined, 1]);
+        for (const store of [slow, other]) store.close();
+      });
+
+      it("revokes who signs in before its own revocation comes, though another one was answered", async () => {
+        const { slow, other, reached, go } = processes("revoking:", REVOKE);
+        await other.set("old", by("ada"));
+        const revoked = slow.revokeUser("ada");
+        await reached;
+        await other.revokeUser("ada");
+        await other.set("new", by("ada"));
+        go();
+        // Its own revocation comes after that sign-in.
+        assertEquals(await revoked, 1);
+        assertEquals(await other.ids(), []);
+        for (const store of [slow, other]) store.close();
+      });
+
+      it("enters the user anew if that was so long ago that nobody counts on it", async () => {
+        const seen: string[] = [];
+        let isStalled = true;
+        const stalling = watching(client, (args) => {
+          if (args[1] === ENROL.sha) seen.push("enrol");
+          if (args[1] !== SAVE.sha) return Promise.resolve();
+          seen.push("save");
+          // As if half a minute had gone by since.
+          const enrolled = args.length - 4;
+          if (isStalled) args[enrolled] = String(Number(args[enrolled]) - 31e6);
+          isStalled = false;
+          return Promise.resolve();
+        });
+        using store = new Lembro({ client: stalling, prefix: "stalled:" });
+        await store.set("a", by("ada"));
+        assertEquals(seen, ["enrol", "save", "enrol", "save"]);
+        assertEquals(await store.revokeUser("ada"), 1);
+      });
+    });
+
+    describe("replicas", () => {
+      it("have what has ended by the time it is answered: a logout survives a failover", async () => {
+        const main = (await startRedis(["--repl-diskless-sync-delay", "0"]))!;
+        const replica = (await startRedis(["--replicaof", "127.0.0.1", `${main.port}`]))!;
+        const [own, later] = [await clientOf(main.port), await clientOf(replica.port)];
+        using store = new Lembro({ client: own, replicas: 1 });
+        for (const end = Date.now() + 10_000;;) {
+          if (
+            /^connected_slaves:1/m.test(String(await own.sendCommand(["INFO", "replication"])))
+          ) break;
+          assert(Date.now() < end, "the replica does not come");
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        for (const sid of ["a", "b"]) await store.set(sid, by(sid));
+        await store.destroy("a");
+        await main[Symbol.asyncDispose]();
+        await later.sendCommand(["REPLICAOF", "NO", "ONE"]);
+        using after = new Lembro({ client: later });
+        assertEquals(await after.ids(), ["b"]);
+        assertEquals(await after.get("a"), undefined);
+        for (const one of [own, later]) one.destroy();
+        await replica[Symbol.asyncDispose]();
+      });
+
+      it("that are missing make the call fail, though it has taken effect", async () => {
+        using store = new Lembro({ client, prefix: "alone:", replicas: 1 });
+        await store.set("a", by("ada"));
+        const error = await assertRejects(() => store.destroy("a"));
+        assertEquals((error as { code?: string }).code, "ERR_LEMBRO_REPLICAS");
+        assertEquals(await store.get("a"), undefined);
+      });
+    });
+
+    describe("a warning", () => {
+      it("comes once for a client that queues, and for a Redis that evicts", async () => {
+        const own =
+          (await startRedis(["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]))!;
+        const queueing = createClient({ url: `redis://127.0.0.1:${own.port}` });
+        await queueing.on("error", () => {}).connect();
+        const codes: string[] = [];
+        const heard = ({ code }: Error & { code?: string }) => codes.push(`${code}`);
+        process.on("warning", heard);
+        for (let n = 0; n < 2; n++) {
+          using store = new Lembro({ client: queueing });
+          await store.length();
+          await store.length();
+        }
+        for (const end = Date.now() + 5_000; codes.length < 2 && Date.now() < end;) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        process.off("warning", heard);
+        assertEquals(codes, ["LEMBRO_REDIS_QUEUE", "LEMBRO_REDIS_EVICTION"]);
+        queueing.destroy();
+        await own[Symbol.asyncDispose]();
+      });
+    });
+  });
+}
