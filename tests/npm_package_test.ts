@@ -225,9 +225,9 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
           assertEquals(await run("cluster.cjs"), "primary: \nworker: LEMBRO_CLUSTER\n");
         });
 
-        it("runs the README's test", async () => {
-          const file = join(project, "run", "readme.test.mjs");
-          await Deno.writeTextFile(file, await snippetOf("run as a test"));
+        it("runs the example of a test", async () => {
+          const file = join(project, "run", "session.test.mjs");
+          await Deno.copyFile(join(root, "scripts/examples/session.test.mjs"), file);
           // Newer versions report in another form by default.
           const report = await run("--test", "--test-reporter=tap", file);
           assert(report.includes("# pass 1\n"));
