@@ -232,6 +232,23 @@ if (hasRedis()) {
         }
       });
 
+      it("to memory are as they were, in a store with users and timeouts of its own", async () => {
+        const { from, sids } = await source();
+        using _ = from;
+        using to = new Memory({ ...RULES, idleTimeout: 1.5 * HOUR });
+        await to.set("dated", sessionOf({ replaced: true }));
+        const result = await transferSessions(from, to);
+        assertEquals(result, { transferred: 2, expired: 2, failed: [] });
+        const [before] = await known(from, ["guarded"]) as { lastUsed: string }[];
+        const expires = new Date(Date.parse(before.lastUsed) + 1.5 * HOUR).toJSON();
+        assertEquals(await known(to, ["guarded"]), [{ ...before, expires }]);
+        assertEquals((await to.get("dated") as { user?: string }).user, "Eve");
+        using other = new Memory(RULES);
+        await transferSessions(from, other);
+        assertEquals(await known(other, sids), await known(from, sids));
+        assertEquals(await other.revokeUser("Ada"), 2);
+      });
+
       it("to Redis are as they were", async () => {
         const { from, sids } = await source();
         using _ = from;
