@@ -94,6 +94,11 @@ export class RedisSessions {
   readonly #users: Users;
   readonly #bases = new BaseVersions();
   readonly #asksSession: boolean;
+  /**
+   * Whether this process has looked for sessions of another store. What Redis says
+   * may be of a time before: the app may have gone back to that store since.
+   */
+  #hasLooked = false;
   /** The last write of each id that is under way in this process: the next one waits for it. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #counters = {
@@ -301,8 +306,7 @@ export class RedisSessions {
         if (reply === 1) adopted++;
       });
     }
-    const { adopted: flag } = this.#keys;
-    await this.#connection.send(flag, ["SET", flag, "1"]);
+    await this.#noteAdopted();
     return adopted;
   }
 
@@ -845,7 +849,8 @@ export class RedisSessions {
     at: string,
   ): Promise<boolean[]> {
     const { adopted } = this.#keys;
-    if (await this.#connection.send(adopted, ["EXISTS", adopted]) === 1) return [];
+    const isAdopted = await this.#connection.send(adopted, ["EXISTS", adopted]) === 1;
+    if (isAdopted && this.#hasLooked) return [];
     const ended: boolean[] = [];
     let isEmpty = true;
     for await (const [sid, kept] of this.#unmarked()) {
@@ -856,7 +861,7 @@ export class RedisSessions {
     for (const sid of await this.#users.adoptedSince(user, at)) {
       if (sid !== spared) ended.push(await this.#endOfUser(sid, user, at));
     }
-    if (isEmpty) await this.#connection.send(adopted, ["SET", adopted, "1"]);
+    if (isEmpty) await this.#noteAdopted();
     return ended;
   }
 
@@ -942,6 +947,12 @@ export class RedisSessions {
     const key = this.#keys.session(sid);
     const left = Number(await this.#connection.send(key, ["PTTL", key]));
     return left === -1 ? Infinity : Math.max(0, left);
+  }
+
+  async #noteAdopted(): Promise<void> {
+    const { adopted } = this.#keys;
+    await this.#connection.send(adopted, ["SET", adopted, "1"]);
+    this.#hasLooked = true;
   }
 
   /** A session of another store was met: there may be more of them. */
