@@ -43,6 +43,7 @@ import {
   sidOf,
   Users,
 } from "./users.ts";
+import { type ListedUser, UserTally } from "../util/user_list.ts";
 
 /** How often a call tries to be faster than other processes. */
 const MAX_TRIES = 100;
@@ -271,6 +272,13 @@ export class RedisSessions {
       this.#bases.loaded(session, sid, kept, begin);
       yield [sid, session];
     }
+  }
+
+  /** Lists the users that have a session. */
+  async users(): Promise<ListedUser[]> {
+    const users = new UserTally();
+    for await (const [, { user, lastUsed }] of this.#all()) users.add(user, lastUsed);
+    return users.list();
   }
 
   /** Iterates over the ids of the live sessions, in parts. */
