@@ -20,8 +20,17 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import {
+  admissionTo,
+  type Admit,
+  type Arrival,
+  type Entry,
+  isOpen,
+  type Port,
+  portOf,
+} from "./core/port.ts";
 import { dateOf } from "./core/record/expiry.ts";
-import { admissionTo, type Arrival, type Entry, type Port, portOf } from "./core/port.ts";
+import type { SessionInfo } from "./core/vault/entry.ts";
 import { readSignal, unlessAborted } from "./util/abort.ts";
 import {
   checkOptions,
@@ -197,7 +206,9 @@ export interface TransferResult {
  * A session whose cookie has no expiry lives in a store for a time that this
  * store alone knows; it is carried over from stores of this package and from
  * `connect-redis`. From others such a session starts with the time that the
- * target has for a new one. The cookie stays as it was kept.
+ * target has for a new one. The cookie stays as it was kept. A store of this
+ * package on Redis takes rank, creation, last use and user as well, and what is
+ * signed out there during the transfer stays so.
  *
  * Transfer while no request is under way: what is saved at the source
  * meanwhile may stay behind. What is destroyed there meanwhile is destroyed at
@@ -245,14 +256,11 @@ interface Candidate {
   /** What to send; nothing if the session has left meanwhile. */
   read(): Copy | undefined | Promise<Copy | undefined>;
   /** Whether its session was signed out at the source since it was sent. */
-  hasEnded?(): boolean;
+  hasEnded?(): boolean | Promise<boolean>;
 }
 
-/** A session, and when it expires: in milliseconds since the epoch, `Infinity` if nobody says. */
-interface Copy extends Pick<Arrival, "session" | "expires"> {
-  /** What else is known of it, if it comes from a store of this package. */
-  readonly history?: Pick<Arrival, "rank" | "created" | "lastUsed">;
-}
+/** A session, and what its store knows of it. */
+type Copy = Omit<Arrival, "sid">;
 
 /** What there is to transfer. */
 interface Source {
@@ -268,12 +276,15 @@ interface Source {
 /** One transfer: where it goes, and how far it has come. */
 class Transfer {
   readonly #to: TargetStore;
+  /** For a target that keeps more than what `set` brings. */
+  readonly #admit: Admit | undefined;
   readonly #options: Settings;
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
   readonly #arrived: Candidate[] = [];
 
   constructor(to: TargetStore, options: Settings) {
     this.#to = to;
+    this.#admit = admissionTo(to);
     this.#options = options;
   }
 
@@ -293,12 +304,12 @@ class Transfer {
       const stay: Candidate[] = [];
       await inParallel(concurrency, left, async (candidate) => {
         this.#options.signal?.throwIfAborted();
-        if (!candidate.hasEnded!()) {
-          stay.push(candidate);
-          return;
-        }
-        await this.#collect(candidate, () => this.#takeBack(candidate));
-        await this.#tell(total);
+        let hasEnded = true;
+        await this.#collect(candidate, async () => {
+          hasEnded = await this.#takeBack(candidate);
+        });
+        if (hasEnded) await this.#tell(total);
+        else stay.push(candidate);
       });
       left = stay;
     }
@@ -308,23 +319,39 @@ class Transfer {
   async #send(candidate: Candidate): Promise<void> {
     const copy = await candidate.read();
     if (!copy) return;
-    if (copy.expires <= now()) {
+    const { sid } = candidate;
+    const { expires = Infinity } = copy;
+    if (expires <= now()) {
       this.#result.expired++;
       return;
     }
     this.#options.signal?.throwIfAborted();
-    const { sid } = candidate;
-    const admit = copy.history && admissionTo(this.#to);
-    if (admit) await admit({ sid, ...copy.history, ...copy });
-    else await answerOf<void>((callback) => this.#to.set(sid, withLife(copy), callback));
+    if (this.#admit) {
+      const outcome = await this.#admit({ ...copy, sid });
+      if (outcome === "expired") this.#result.expired++;
+      if (outcome !== "arrived") return;
+    } else {
+      const session = withLife(copy);
+      await answerOf<void>((callback) => this.#to.set(sid, session, callback));
+    }
     this.#result.transferred++;
     if (candidate.hasEnded) this.#arrived.push(candidate);
   }
 
-  /** A logout sticks, even one while the session was on its way. */
-  async #takeBack({ sid }: Candidate): Promise<void> {
+  /**
+   * A logout sticks, even one while the session was on its way. Returns whether
+   * there was one.
+   */
+  async #takeBack(candidate: Candidate): Promise<boolean> {
+    try {
+      if (!await candidate.hasEnded!()) return false;
+    } catch (error) {
+      this.#result.transferred--;
+      throw error;
+    }
     this.#result.transferred--;
-    await answerOf<void>((callback) => this.#to.destroy(sid, callback));
+    await answerOf<void>((callback) => this.#to.destroy(candidate.sid, callback));
+    return true;
   }
 
   async #collect({ sid }: Candidate, work: () => Promise<void>): Promise<void> {
@@ -346,6 +373,7 @@ async function sourceOf(from: SourceStore): Promise<Source> {
   const port = portOf(from);
   if (port) return new OwnSource(port);
   const { ids, get, all } = from ?? {};
+  if (isOpen(from)) return await listedOwn(from as never);
   if (isFunction(ids) && isFunction(get)) {
     return await listed(from as Required<SourceStore>);
   }
@@ -402,7 +430,7 @@ class OwnSource implements Source {
 
   /** Returns what to send of an entry, and remembers that it is sent. */
   send(candidate: OwnCandidate, entry: Entry): Copy {
-    const { sid, expires } = entry;
+    const { sid, expires, created, lastUsed, rank } = entry;
     const session = this.#port.sessionOf(entry);
     const user = this.#port.userOf(session, sid);
     this.#sent.set(sid, candidate);
@@ -411,8 +439,7 @@ class OwnSource implements Source {
       if (others) others.push(candidate);
       else this.#sentOf.set(user, [candidate]);
     }
-    const { rank, created, lastUsed } = entry;
-    return { session, expires, history: { rank, created, lastUsed } };
+    return { session, expires, created, lastUsed, rank, user: entry.user };
   }
 
   *#candidates(): Generator<Candidate | undefined> {
@@ -457,6 +484,38 @@ class OwnCandidate implements Candidate {
   }
 }
 
+/** What a store of this package on Redis has. */
+interface OwnStore {
+  ids(): Promise<string[]>;
+  info(sid: string): Promise<SessionInfo | undefined>;
+}
+
+/**
+ * Such a store: what has ended there in another process shows when all sessions
+ * are looked at once more.
+ */
+async function listedOwn(from: OwnStore): Promise<Source> {
+  const ids = await from.ids();
+  const candidateOf = (sid: string): Candidate => ({
+    sid,
+    async read() {
+      const info = await from.info(sid);
+      if (!info) return undefined;
+      const { session, created, lastUsed, rank, user, expires } = info;
+      return {
+        session,
+        expires: expires?.getTime() ?? Infinity,
+        created: created.getTime(),
+        lastUsed: lastUsed.getTime(),
+        rank,
+        user,
+      };
+    },
+    hasEnded: async () => await from.info(sid) === undefined,
+  });
+  return { total: ids.length, candidates: each(ids, candidateOf), endings: 0 };
+}
+
 /** A store that returns its sessions one by one. */
 async function listed(from: Required<SourceStore>): Promise<Source> {
   const ids = await answerOf<string[]>((callback) => from.ids(callback)) ?? [];
@@ -495,18 +554,18 @@ async function readFrom(from: Required<SourceStore>, sid: string): Promise<Copy 
   const session = await answerOf<SessionData>((callback) => from.get(sid, callback));
   if (!session) return undefined;
   const copy = copyOf(session);
-  if (copy.expires !== Infinity) return copy;
+  if (copy.expires !== undefined) return copy;
   const left = await lifeInRedis(from, sid);
-  return { ...copy, expires: now() + left };
+  return left === undefined ? copy : { ...copy, expires: now() + left };
 }
 
 /** What connect-redis leaves to Redis: how long a key has to live, in milliseconds. */
-async function lifeInRedis(from: object, sid: string): Promise<number> {
+async function lifeInRedis(from: object, sid: string): Promise<number | undefined> {
   const { client, prefix } = from as {
     client?: { pTTL?(key: string): Promise<number> };
     prefix?: unknown;
   };
-  if (!isFunction(client?.pTTL) || typeof prefix !== "string") return Infinity;
+  if (!isFunction(client?.pTTL) || typeof prefix !== "string") return undefined;
   const left = await client.pTTL(prefix + sid);
   // Redis says so of a key that lives for ever.
   return left === -1 ? Infinity : left;
@@ -524,8 +583,8 @@ function copyOf(session: SessionData): Copy {
   }
   const { cookie } = session;
   const maxAge: unknown = cookie?.maxAge;
-  const life = Number.isFinite(maxAge) ? maxAge as number : Infinity;
-  return { session: { ...session }, expires: dateOf(cookie) ?? now() + life };
+  const end = Number.isFinite(maxAge) ? now() + (maxAge as number) : undefined;
+  return { session: { ...session }, expires: dateOf(cookie) ?? end };
 }
 
 /**
@@ -533,7 +592,7 @@ function copyOf(session: SessionData): Copy {
  * express-session do; written as JSON it is what was kept. One without a date
  * must not get one there: the browser's cookie would outlive the browser.
  */
-function withLife({ session, expires }: Copy): SessionData {
+function withLife({ session, expires = Infinity }: Copy): SessionData {
   const date = new Date(expires);
   // It lives for ever, or for a time that nobody knows.
   if (Number.isNaN(date.getTime())) return session;

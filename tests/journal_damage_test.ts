@@ -76,7 +76,7 @@ for (const secret of [undefined, "a secret"]) {
         await journal.close();
       } catch (error) {
         assertEquals((error as { code?: string }).code, "ERR_LEMBRO_JOURNAL", `${error}`);
-        assertMatch((error as Error).message, /^Cannot open journal: .* at byte \d+$/);
+        assertMatch((error as Error).message, /^Cannot open journal: .* \(at byte \d+\)$/);
         assertEquals(await store.length(), 0);
         assertEquals(disk.bytes("/disk/j"), bytes, "the file stays as it is");
         assertEquals(await disk.names(), ["j"]);

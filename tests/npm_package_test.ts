@@ -108,7 +108,7 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       console.log(`The package: ${size} bytes, ${unpackedSize} unpacked`);
     });
 
-    it("depends on debug, diff, ipaddr.js and sizeomatic, and on the express-session of the app", async () => {
+    it("depends on debug, diff, ipaddr.js and sizeomatic, on the express-session of the app, and on a client of Redis if there is one", async () => {
       const manifest = await manifestOf(project);
       assertEquals(manifest.name, "express-lembro");
       assertEquals(manifest.version, config.version);
@@ -121,8 +121,14 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       assertEquals(manifest.peerDependencies, {
         "@types/express-session": "^1.17.0",
         "express-session": "^1.17.0",
+        "ioredis": "^5.0.0 || ^6.0.0",
+        "redis": "^5.0.0 || ^6.0.0",
       });
-      assertEquals(manifest.peerDependenciesMeta, { "@types/express-session": { optional: true } });
+      assertEquals(manifest.peerDependenciesMeta, {
+        "@types/express-session": { optional: true },
+        "ioredis": { optional: true },
+        "redis": { optional: true },
+      });
       assertEquals(manifest.devDependencies, undefined);
     });
 
@@ -219,9 +225,9 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
           assertEquals(await run("cluster.cjs"), "primary: \nworker: LEMBRO_CLUSTER\n");
         });
 
-        it("runs the README's test", async () => {
-          const file = join(project, "run", "readme.test.mjs");
-          await Deno.writeTextFile(file, await snippetOf("run as a test"));
+        it("runs the example of a test", async () => {
+          const file = join(project, "run", "session.test.mjs");
+          await Deno.copyFile(join(root, "scripts/examples/session.test.mjs"), file);
           // Newer versions report in another form by default.
           const report = await run("--test", "--test-reporter=tap", file);
           assert(report.includes("# pass 1\n"));

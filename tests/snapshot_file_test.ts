@@ -91,7 +91,7 @@ async function refusing(folder: Folder) {
     );
     assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT", `${what}: ${error.message}`);
     assert(error.message.startsWith(`Cannot load snapshot: ${path}: `), error.message);
-    const [, at] = error.message.match(/ at byte (\d+)$/) ?? [];
+    const [, at] = error.message.match(/ \(at byte (\d+)\)$/) ?? [];
     assert(Number(at) <= bytes.length, error.message);
     assertMatch(error.message, says);
     assertEquals(store.stats(), stats, what);
@@ -197,7 +197,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     using loaded = new Lembro();
     const error = await errorOf(loadSnapshot(loaded, folder.snapshot, { secret }));
     assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT");
-    assertMatch(error.message, new RegExp(`a block was altered at byte ${header.index}$`));
+    assertMatch(error.message, new RegExp(`a block was altered \\(at byte ${header.index}\\)$`));
     assertEquals(await loaded.length(), 0);
   });
 
@@ -240,7 +240,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     assertEquals((await rewritten(order)).sessions, 400, "it is written as we write it");
     [order[one], order[two]] = [two, one];
     const error = await errorOf(rewritten(order));
-    assertMatch(error.message, /a block was altered at byte \d+$/);
+    assertMatch(error.message, /a block was altered \(at byte \d+\)$/);
   });
 
   it("with blocks swapped, doubled, left out, or from another snapshot", async () => {
@@ -256,16 +256,16 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     const [one, two, three] = [[first, second], [second, third], [third, end]]
       .map(([from, to]) => bytes.slice(from, to));
     const last = bytes.slice(end);
-    const moved = /a block was left out or moved at byte \d+$/;
-    const altered = /a block was altered at byte \d+$/;
+    const moved = /a block was left out or moved \(at byte \d+\)$/;
+    const altered = /a block was altered \(at byte \d+\)$/;
     await refused(joined(title, two, one, three, last), "swapped", moved);
     await refused(joined(title, one, one, two, three, last), "doubled", moved);
     await refused(joined(title, one, three, last), "left out", moved);
     await refused(joined(title, one, two, last), "the last left out", moved);
     await refused(joined(title, last), "all left out", moved);
     await refused(joined(title, one, theirs.slice(headersOf(theirs)[0])), "of another", altered);
-    await refused(joined(bytes, last), "two ends", /something follows the end at byte \d+$/);
-    await refused(joined(bytes, bytes), "twice", /something follows the end at byte \d+$/);
+    await refused(joined(bytes, last), "two ends", /something follows the end \(at byte \d+\)$/);
+    await refused(joined(bytes, bytes), "twice", /something follows the end \(at byte \d+\)$/);
     await asItWas();
   });
 
@@ -275,12 +275,16 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     const { refused, asItWas } = await refusing(folder);
     const text = new TextDecoder().decode(bytes);
     const as = (title: string) => new TextEncoder().encode(text.replace(/^.*\n/, title));
-    const unknown = /the file is of version 4, and this reads version 3, at byte 0$/;
+    const unknown = /the file is of version 4, and this reads version 3 \(at byte 0\)$/;
     await refused(as("express-lembro sessions 4\n"), "version 4", unknown);
     await refused(as("express-lembro sessions 30\n"), "version 30", /of version 30/);
     await refused(as("express-lembro snapshot 1\n"), "version 1", /of version 1/);
     await refused(new TextEncoder().encode('{ "a": 1 }'), "JSON", /no snapshot/);
-    await refused(new Uint8Array(100), "zeros", /this is no snapshot of express-lembro at byte 0$/);
+    await refused(
+      new Uint8Array(100),
+      "zeros",
+      /this is no snapshot of express-lembro \(at byte 0\)$/,
+    );
     await asItWas();
   });
 
@@ -300,7 +304,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     using store = new Lembro();
     const error = await errorOf(loadSnapshot(store, path));
     assertEquals(error.code, "ERR_LEMBRO_SNAPSHOT");
-    assertMatch(error.message, /its length altered at byte \d+$/);
+    assertMatch(error.message, /its length altered \(at byte \d+\)$/);
     await asItWas();
   });
 
@@ -332,7 +336,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
       const { refused, asItWas } = await refusing(folder);
       await writeRows(folder.snapshot, ['["b","newcomers",1e15,1,1,null,null,"{}"]', row], [2, 2]);
       const bytes = await Deno.readFile(folder.snapshot);
-      await refused(bytes, what, /a (row|session) cannot be read at byte \d+$/);
+      await refused(bytes, what, /a (row|session) cannot be read \(at byte \d+\)$/);
       await asItWas();
     });
   }
@@ -350,7 +354,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
       await refused(
         await Deno.readFile(folder.snapshot),
         what,
-        /the end does not tell of 1 rows at byte \d+$/,
+        /the end does not tell of 1 rows \(at byte \d+\)$/,
       );
       await asItWas();
     });

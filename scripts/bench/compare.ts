@@ -12,15 +12,7 @@
  */
 import { addressTable } from "./addresses.ts";
 import { readOptions } from "./command_line.ts";
-import {
-  CRAWLED,
-  FullStore,
-  type Left,
-  LIMIT,
-  LIMIT_AS_SESSIONS,
-  SIGN_INS,
-  USERS,
-} from "./full_store.ts";
+import { CRAWLED, FullStore, type Left, LIMIT, LIMIT_AS_SESSIONS, USERS } from "./full_store.ts";
 import { type Overlaps, overlapsOf, WRITERS } from "./overlaps.ts";
 import { type BenchStore, OURS, peers, REDIS } from "./peers.ts";
 import { README, writeTable } from "./readme.ts";
@@ -35,9 +27,6 @@ const STORES: Record<string, string> = {
   [OURS]: "**express-lembro 2**",
 };
 
-/** How many client addresses the second crawler has. */
-const ADDRESSES = 50;
-
 const number = (value: number) => value.toLocaleString("en-US");
 const yesOrNo = (value: boolean) => value ? "yes" : "no";
 const ofWriters = (kept: number) => kept === WRITERS ? `all ${WRITERS}` : number(kept);
@@ -51,10 +40,7 @@ function usersLeft({ users, bytes }: Left): string {
 /** What is done to a full store, by name. */
 const deeds: Record<string, (full: FullStore) => Promise<void>> = {
   crawler: (full) => full.crawl(CRAWLED, 1),
-  crawlers: (full) => full.crawl(CRAWLED, ADDRESSES),
   fat: (full) => full.saveFat(),
-  growing: (full) => full.grow(),
-  busy: (full) => full.signInOften(),
 };
 
 /** What was found of one store. */
@@ -77,17 +63,7 @@ const ROWS: [title: string, cell: (found: Found) => string][] = [
     "… a login form opened before still works",
     ofLeft("crawler", ({ form }) => yesOrNo(form)),
   ],
-  [`a crawler with ${ADDRESSES} addresses: users left`, ofLeft("crawlers", usersLeft)],
-  [
-    "… a login form opened before still works",
-    ofLeft("crawlers", ({ form }) => yesOrNo(form)),
-  ],
   ["one session of 2.8 MB: users left", ofLeft("fat", usersLeft)],
-  ["one session that grows by 10 kB a request: users left", ofLeft("growing", usersLeft)],
-  [
-    `one account signs in ${number(SIGN_INS)} times: other users left`,
-    ofLeft("busy", usersLeft),
-  ],
   [
     "a slow request saves after the logout: still signed out",
     ofOverlaps(({ logoutSticks }) => yesOrNo(logoutSticks)),
@@ -97,19 +73,7 @@ const ROWS: [title: string, cell: (found: Found) => string][] = [
     ofOverlaps(({ keys }) => ofWriters(keys)),
   ],
   [
-    `${WRITERS} requests at a time append to an array: items kept`,
-    ofOverlaps(({ items }) => ofWriters(items)),
-  ],
-  [
-    "sign-out everywhere ends the other devices",
-    ofOverlaps(({ device, asker }) => yesOrNo(device && asker)),
-  ],
-  [
-    "… one with a request under way, too",
-    ofOverlaps(({ busyDevice, asker }) => yesOrNo(busyDevice && asker)),
-  ],
-  [
-    "… and a sign-in under way, too",
+    "sign-out everywhere ends a sign-in under way, too",
     ofOverlaps(({ signIn, asker }) => yesOrNo(signIn && asker)),
   ],
 ];

@@ -19,9 +19,8 @@ import config from "../../deno.json" with { type: "json" };
 import { measureAgainst } from "./against.ts";
 import { chartOf } from "./chart.ts";
 import { readOptions } from "./command_line.ts";
-import { README, writeTable } from "./readme.ts";
 import { type Redis, startRedis } from "../support/redis_server.ts";
-import { judge, pageOf, type Results, summaryOf, verdictTable } from "./results.ts";
+import { judge, pageOf, type Results, verdictTable } from "./results.ts";
 import { FULL, FULL_AGAINST, measure, progress, QUICK, smaller, SMOKE } from "./rounds.ts";
 import { inDeno, inNode, type Runtime, versions } from "./runtimes.ts";
 
@@ -86,16 +85,12 @@ async function bench(): Promise<void> {
   if (options.check) Deno.exitCode = 1;
 }
 
-/** Writes the page and the chart into a folder, and the README's figures if it is the bench's own. */
+/** Writes the page and the chart into a folder. */
 async function write(folder: string, page: string, results: Results): Promise<void> {
   const written = [join(folder, "results.md"), join(folder, "results.svg")];
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(written[0], page);
   await Deno.writeTextFile(written[1], chartOf(results));
-  if (folder === here) {
-    await writeTable("deno task bench", summaryOf(results.found[0]));
-    written.push(README);
-  }
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", ...written] }).output();
 }
 

@@ -348,45 +348,6 @@ export function tablesOf(found: Found): string {
   ].join("\n\n");
 }
 
-/** The figures of the README, in three lines. */
-export function summaryOf({ runtime, kept, speed, web, heap, holds, journal }: Found): string {
-  const ratio = (operation: string) => {
-    const values = speed[operation];
-    return times(median(ratios(values, bestPeer(values, true), true)));
-  };
-  const perSecond = (name: string) => median(web![name].map(({ perSecond }) => perSecond));
-  const longest = ["purge, all", "overflow", "length", "ids", "revokeUser"].map((hold) => {
-    const sessions = mostSessions(holds[hold]);
-    return [hold.replace(", all", ""), sessions, holds[hold][sessions][OURS]] as const;
-  });
-  const [[, sessions]] = longest;
-  return [
-    `- To the fastest other store, with ${number(kept)} sessions on ${runtime}: get ${
-      ratio("get")
-    }, ` +
-    `set of a new session ${ratio("set, new")}, overwrite ${ratio("set, overwrite")}, touch ` +
-    `${ratio("touch")} as many calls a second.`,
-    ...web
-      ? [
-        `- An Express 5 app serves ${number(perSecond(OURS))} requests a second with it, and ` +
-        `${number(perSecond("MemoryStore"))} with MemoryStore. A session takes ` +
-        `${number(heap[OURS].taken)} bytes of heap, and ${
-          number(heap["MemoryStore"].taken)
-        } there.`,
-      ]
-      : [],
-    `- The longest holds of the event loop with ${number(sessions)} sessions: ${
-      longest.map(([hold, , ms]) => `${hold} ${number(ms, 1)} ms`).join(", ")
-    }${journal ? compactionOf(journal.times) : ""}.`,
-  ].join("\n");
-}
-
-function compactionOf(times: NonNullable<Found["journal"]>["times"]): string {
-  const { compact, compactOwn } = times[mostSessions(times)];
-  return `, compacting a journal ${number(compactOwn!, 1)} ms ` +
-    `(${number(compact, 1)} with garbage collection)`;
-}
-
 /** How it was measured: whoever reads the figures should know. */
 export const METHOD = [
   "Each store has a process of its own, so that none pays for the garbage or the compiled code of another. All take their turns in every round of one run, and ratios are of the same round. Figures are medians of the rounds. The runtime collects garbage when it sees fit while speed is measured; it is made to before each measurement of a heap or a hold. The time for which the system ran another process instead is left out where the system reports it (Linux), except for Express, where two processes are at work. _Work on a request_ is the time for which processors worked for the server, including its threads that collect garbage.",

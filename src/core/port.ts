@@ -103,21 +103,38 @@ export function portOf(store: unknown): Port | undefined {
 }
 
 /** A session from elsewhere, with what is known of it. Times are in milliseconds since the epoch. */
-export interface Arrival extends Pick<Row, "sid" | "rank" | "expires" | "created" | "lastUsed"> {
+export interface Arrival extends Partial<Pick<Row, "rank" | "created" | "lastUsed" | "user">> {
+  readonly sid: string;
+  /** A fresh copy. */
   readonly session: SessionData;
+  /** `Infinity` if it lives for ever; `undefined` if nobody says. */
+  readonly expires: number | undefined;
 }
 
-type Admit = (arrival: Arrival) => Promise<void>;
+/** What became of it: "ended" if it was signed out at the target since the transfer began. */
+export type Outcome = "arrived" | "expired" | "ended";
+
+/** Keeps a session in place of what has its id. */
+export type Admit = (arrival: Arrival) => Promise<Outcome>;
 
 /** Registered, for both builds; the number is the version of the interface. */
 const ADMIT: unique symbol = Symbol.for("express-lembro.admit.1");
 
-/** Makes `store` one that keeps what is known of a session that is transferred to it. */
-export function openTo(store: object, admit: Admit): void {
-  Object.defineProperty(store, ADMIT, { value: admit });
+/** Makes `store` one that keeps what is known of a session. `begin` is called when a transfer begins. */
+export function openTo(store: object, begin: () => Admit): void {
+  Object.defineProperty(store, ADMIT, { value: begin });
 }
 
-/** Returns how to bring a session to `store` with all that is known of it, if that is possible. */
+/** Whether sessions can be brought to `store` with all that is known of them. */
+export function isOpen(store: unknown): boolean {
+  return admitOf(store) !== undefined;
+}
+
+/** Returns how to do so in a transfer that begins now. */
 export function admissionTo(store: unknown): Admit | undefined {
-  return (store as { [ADMIT]?: Admit } | null | undefined)?.[ADMIT];
+  return admitOf(store)?.();
+}
+
+function admitOf(store: unknown): (() => Admit) | undefined {
+  return (store as { [ADMIT]?: () => Admit } | null | undefined)?.[ADMIT];
 }

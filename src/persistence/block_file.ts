@@ -420,7 +420,7 @@ export class BlockReader {
   /** Returns an error that says what is wrong with the file, and where. */
   refusal(what: string, at: number, cause?: unknown): Error {
     const { cannot, code } = this.#purpose;
-    const message = `Cannot ${cannot}: ${this.#path}: ${what} at byte ${at}`;
+    const message = `Cannot ${cannot}: ${this.#path}: ${what} (at byte ${at})`;
     return failure(Error, code, message, { cause, path: this.#path, position: at });
   }
 
@@ -453,7 +453,7 @@ export class BlockReader {
     if (title === TITLE) return;
     const [, version] = /^express-lembro (?:sessions|snapshot) (\d+)\n?$/.exec(title) ?? [];
     throw this.refusal(
-      version ? `the file is of version ${version}, and this reads version ${VERSION},` : what,
+      version ? `the file is of version ${version}, and this reads version ${VERSION}` : what,
       0,
     );
   }
@@ -466,7 +466,7 @@ export class BlockReader {
       throw this.refusal("the head cannot be read", START.at, cause);
     }
     if (this.#purpose.kind === "snapshot" && this.kind === "journal") {
-      throw this.refusal("this is a journal, which openJournal opens,", START.at);
+      throw this.refusal("this is a journal, which openJournal opens", START.at);
     }
     this.end = found.end;
   }
@@ -480,7 +480,7 @@ export class BlockReader {
     const { salt } = this.#head;
     if (salt === undefined && !isPlainRead) {
       const what =
-        "the file is not sealed, and a secret was given: plain: true beside it reads it too,";
+        "the file is not sealed, and a secret was given: plain: true beside it reads it too";
       throw this.refusal(what, at);
     }
     if (salt === undefined) this.isCurrent = secrets.length === 0;
@@ -500,7 +500,7 @@ export class BlockReader {
   /** Finds the secret that the file was sealed with. */
   async #unlock(found: Found, salt: string, secrets: readonly string[]): Promise<void> {
     const { at } = this.end;
-    if (secrets.length === 0) throw this.refusal("the file is sealed, and needs its secret,", at);
+    if (secrets.length === 0) throw this.refusal("the file is sealed, and needs its secret", at);
     for (const secret of secrets) {
       const seal = await Seal.of(secret, Buffer.from(salt, "base64"));
       if (!seal.open(found.content, this.identity + found.start)) continue;
@@ -508,7 +508,7 @@ export class BlockReader {
       this.isCurrent = secret === secrets[0];
       return;
     }
-    throw this.refusal("the file was sealed with another secret, or altered,", at);
+    throw this.refusal("the file was sealed with another secret, or altered", at);
   }
 
   /** Returns the block at the end of what was read, which must be of this kind. */

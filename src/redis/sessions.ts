@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
-import type { Arrival } from "../core/port.ts";
+import type { Admit, Arrival, Outcome } from "../core/port.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
 import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
@@ -306,20 +306,21 @@ export class RedisSessions {
     return adopted;
   }
 
-  /** Keeps a session that comes from another store of this package, with all that is known of it. */
-  async admit({ sid, session, rank, created, lastUsed, expires }: Arrival): Promise<void> {
-    const { serializer } = this.options;
-    const text = cookieFirst(serialize(session, serializer), serializer);
-    const life = expires - now();
-    const user = this.#userOf(parse(text, serializer), sid);
-    const draft = { sid, live: session, begin: -Infinity };
-    const at = user === undefined ? "" : (await this.#enrol(draft, user, life, false, false)).at;
-    const indexed = user === undefined ? 0 : expires + life;
-    const next = this.#next(undefined, { created, rank, lastUsed, expires, indexed, user, text });
-    await this.#run(SAVE, sid, [
-      ...["any", "", next.raw, lifeArgument(life), at, at],
-      ...[String(LONGEST_SAVE_MS * 1000), "", ""],
-    ]);
+  /**
+   * Returns what takes the sessions of a transfer that begins now. What is signed
+   * out here from now on stays so, whatever arrives later.
+   */
+  admission(): Admit {
+    const begin = realMonotonicNow();
+    // Without an answer, what has ended shortly before stays away as well: that is safe.
+    const ready = this.readClock().catch(() => {});
+    return async (arrival) => {
+      await ready;
+      const sid = wellFormed(arrival.sid);
+      return await this.#counted(() =>
+        this.#inTurn(sid, () => this.#admit({ ...arrival, sid }, begin))
+      );
+    };
   }
 
   stats() {
@@ -860,10 +861,11 @@ export class RedisSessions {
   }
 
   /** Destroys the least recently used sessions of `user` that are too many, but not that of `sid`. */
-  async #limitUser(user: string, sid: string): Promise<void> {
+  async #limitUser(user: string, sid?: string): Promise<void> {
     const members = await this.#users.membersOf(user, now());
     const others = members.filter((member) => member.sid !== sid);
-    const tooMany = others.slice(Math.max(0, this.options.maxSessionsPerUser - 1));
+    const spared = sid === undefined ? 0 : 1;
+    const tooMany = others.slice(Math.max(0, this.options.maxSessionsPerUser - spared));
     const ended = await Promise.all(
       tooMany.map((member) => this.#endOfUser(member.sid, user, "")),
     );
@@ -1010,6 +1012,42 @@ export class RedisSessions {
     return Promise.all(part.map(async ([, key]) => {
       return await this.#connection.send(key, ["GETRANGE", key, "0", String(AT.user)]) as string;
     }));
+  }
+
+  /** Keeps what another store knew of a session, in place of what is there. */
+  async #admit({ sid, session, ...known }: Arrival, begin: number): Promise<Outcome> {
+    const { options } = this;
+    const { created = now(), lastUsed = now(), rank = "returning" } = known;
+    const expires = known.expires === undefined
+      ? expiryOf(session, sid, dateOf(session.cookie), now(), created, options)
+      : earlierOf(known.expires, session, sid, lastUsed, created, options);
+    const user = known.user === undefined ? this.#userOf(session, sid) : wellFormed(known.user);
+    const text = cookieFirst(serialize(session, options.serializer), options.serializer);
+    let kept: StoredSession | undefined;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const life = expires - now();
+      if (life <= 0) return "expired";
+      const draft = { sid, live: session, begin };
+      const entered = user === undefined
+        ? undefined
+        : await this.#enrol(draft, user, life, true, false);
+      if (entered?.isStale) return "ended";
+      const indexed = user === undefined ? 0 : expires + life;
+      const { raw } = this.#next(kept, { created, lastUsed, rank, expires, indexed, user, text });
+      const guard = kept ? kept.identity ? startOf(kept, AT.indexed) : sha1(kept.raw) : "";
+      const reply = await this.#run(SAVE, sid, [
+        ...[kept ? modeOf(kept) : "absent", guard, raw, lifeArgument(life)],
+        ...[String(this.#clock.at(begin)), entered?.at ?? "", String(LONGEST_SAVE_MS * 1000)],
+        ...["", ""],
+      ]);
+      if (reply === 0) return "ended";
+      if (reply === 1) {
+        if (entered?.isFull) await this.#limitUser(user!);
+        return "arrived";
+      }
+      if (reply !== -1) kept = typeof reply === "string" ? read(reply, now()) : undefined;
+    }
+    throw tooBusy();
   }
 }
 

@@ -88,7 +88,7 @@ export function lembroRedis<Base extends object>(
         hearsItself: subscriber !== undefined,
         announce: (event, args) => this.#announce(event, args),
       });
-      openTo(this, (arrival) => this.#sessions.admit({ ...arrival, sid: sidOf(arrival.sid) }));
+      openTo(this, () => this.#sessions.admission());
       this.#subscription = subscriber && new Subscription(
         subscriber,
         keys.channel,

@@ -62,16 +62,31 @@ export function answerInSlices<Result>(
   );
 }
 
-/** As {@linkcode answer}, for work that waits for something else. */
+/**
+ * As {@linkcode answer}, for work that waits for something else. It answers as
+ * soon as that has come, which is never inside the call.
+ */
 export function answerLater<Result>(
   callback: Callback<Result> | undefined,
   work: () => Promise<Result>,
 ): Promise<Result> | void {
-  if (!isFunction(callback)) return promised((settle) => answerLater(settle, work));
-  work().then(
-    (result) => defer(callback, null, result),
-    (thrown) => defer(callback, truthy(thrown)),
-  );
+  const promise = work();
+  if (!isFunction(callback)) {
+    // A failure that nobody looks at must not end the process, as it does not with a callback.
+    promise.catch(() => {});
+    return promise;
+  }
+  const settle = (error: unknown, result?: Result) => {
+    try {
+      if (result === undefined) callback(error);
+      else callback(error, result);
+    } catch (thrown) {
+      later(() => {
+        throw thrown;
+      });
+    }
+  };
+  promise.then((result) => settle(null, result), (thrown) => settle(truthy(thrown)));
 }
 
 /**
