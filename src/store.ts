@@ -181,7 +181,11 @@ export function lembro<Base extends object>(
     }
 
     [dispose](): void {
-      this.close((error) => error && this.#announce("error", () => [error]));
+      this.close((error) => {
+        // A lost lock was announced when it was found.
+        const { code } = Object(error);
+        if (error && code !== "ERR_LEMBRO_JOURNAL_LOST") this.#announce("error", () => [error]);
+      });
     }
 
     [asyncDispose](): Promise<void> {

@@ -26,10 +26,12 @@ import {
   type Arrival,
   type Entry,
   isOpen,
+  type Outcome,
   type Port,
   portOf,
 } from "./core/port.ts";
-import { dateOf } from "./core/record/expiry.ts";
+import { dateOf, earlierOf } from "./core/record/expiry.ts";
+import { serialize } from "./core/record/record.ts";
 import type { SessionInfo } from "./core/vault/entry.ts";
 import { readSignal, unlessAborted } from "./util/abort.ts";
 import {
@@ -206,9 +208,9 @@ export interface TransferResult {
  * A session whose cookie has no expiry lives in a store for a time that this
  * store alone knows; it is carried over from stores of this package and from
  * `connect-redis`. From others such a session starts with the time that the
- * target has for a new one. The cookie stays as it was kept. A store of this
- * package on Redis takes rank, creation, last use and user as well, and what is
- * signed out there during the transfer stays so.
+ * target has for a new one. The cookie stays as it was kept. From memory to
+ * Redis and back, stores of this package carry rank, creation, last use and user
+ * as well; and what is signed out during the transfer at one on Redis stays so.
  *
  * Transfer while no request is under way: what is saved at the source
  * meanwhile may stay behind. What is destroyed there meanwhile is destroyed at
@@ -241,7 +243,7 @@ export async function transferSessions(
 ): Promise<TransferResult> {
   const settings = readOptions(options);
   const { signal } = settings;
-  const transfer = new Transfer(readTarget(to, from), settings);
+  const transfer = new Transfer(readTarget(to, from), from, settings);
   const source = await unlessAborted(signal, sourceOf(from));
   try {
     return await unlessAborted(signal, transfer.run(source));
@@ -282,9 +284,10 @@ class Transfer {
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
   readonly #arrived: Candidate[] = [];
 
-  constructor(to: TargetStore, options: Settings) {
+  constructor(to: TargetStore, from: SourceStore, options: Settings) {
     this.#to = to;
-    this.#admit = admissionTo(to);
+    const port = isOpen(from) ? portOf(to) : undefined;
+    this.#admit = port ? (arrival) => this.#restore(port, arrival) : admissionTo(to);
     this.#options = options;
   }
 
@@ -331,11 +334,43 @@ class Transfer {
       if (outcome === "expired") this.#result.expired++;
       if (outcome !== "arrived") return;
     } else {
-      const session = withLife(copy);
-      await answerOf<void>((callback) => this.#to.set(sid, session, callback));
+      await this.#set(sid, copy);
     }
     this.#result.transferred++;
     if (candidate.hasEnded) this.#arrived.push(candidate);
+  }
+
+  async #set(sid: string, copy: Copy): Promise<void> {
+    const session = withLife(copy);
+    await answerOf<void>((callback) => this.#to.set(sid, session, callback));
+  }
+
+  /**
+   * Brings what a store on Redis knew of a session to one in memory: as a session
+   * of a file, if there is room for it and none with its id.
+   */
+  async #restore(port: Port, { sid, ...copy }: Arrival): Promise<Outcome> {
+    const { session, rank, created, lastUsed, user } = copy as Required<Copy>;
+    const end = copy.expires ?? Infinity;
+    const expires = earlierOf(end, session, sid, lastUsed, created, port.options);
+    if (expires <= now()) return "expired";
+    const text = serialize(session, port.options.serializer);
+    const restoration = port.restore();
+    restoration.put(
+      { sid, rank, created, lastUsed, user, expires, cookie: undefined, text },
+      false,
+      0,
+    );
+    const steps = restoration.enter({
+      unreadable: (_, cause) => cause as Error,
+      refused(_, cause) {
+        throw cause;
+      },
+    });
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    if (step.value.sessions === 0) await this.#set(sid, { ...copy, expires });
+    return "arrived";
   }
 
   /**

@@ -96,7 +96,7 @@ describe("a store that is closed", () => {
     await openJournal(store, folder.snapshot);
     await store.set("a", sessionOf());
     folder[Symbol.dispose]();
-    await assertRejects(() => store.close(), Error, "ENOENT");
+    await assertRejects(() => store.close(), Error, "its lock must stay where it is");
   });
 
   it("by using: emits the error of a journal that can't be written", async () => {
@@ -109,8 +109,9 @@ describe("a store that is closed", () => {
       await store.set("a", sessionOf());
       folder[Symbol.dispose]();
     }
-    // That it fails, and that it was given up.
-    await until(() => errors.length === 2);
-    assertEquals(errors.map(({ code }) => code), ["ERR_LEMBRO_JOURNAL_WRITE", "ENOENT"]);
+    await until(() => errors.length > 0);
+    // Closing fails for the same reason: one error is enough.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assertEquals(errors.map(({ code }) => code), ["ERR_LEMBRO_JOURNAL_LOST"]);
   });
 });

@@ -137,3 +137,54 @@ it("a request whose sessions are in two stores has an origin in each of them", a
   assertEquals([one.stats().lateWrites, other.stats().lateWrites], [1, 0]);
   assertEquals([one.stats().sessions, other.stats().sessions], [0, 1]);
 });
+
+describe("a session that is saved through a Proxy and as it is by turns", () => {
+  for (const isNew of [true, false]) {
+    it(`is one session, with what others append in between: ${isNew ? "new" : "loaded"}`, async () => {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const request = isNew
+        ? requests.begin()
+        : await requests.load((await requests.create({ list: [] })).sessionID);
+      const { sessionID, session } = request;
+      const list: string[] = session.list = [];
+      const wrapped = { ...request, session: new Proxy(session, {}) };
+      const appended: string[] = [];
+      for (const [n, one] of [wrapped, request, wrapped, wrapped, request].entries()) {
+        list.push(`mine ${n}`);
+        await save(one);
+        const other = await requests.load(sessionID);
+        (other.session.list as string[]).push(`theirs ${n}`);
+        await save(other);
+        appended.push(`mine ${n}`, `theirs ${n}`);
+      }
+      assertEquals((await keptData(store, sessionID))!.list, appended);
+    });
+  }
+
+  it("is saved as it is at the end, after a save through a Proxy, without a merge", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const request = await requests.load((await requests.create({ list: [1] })).sessionID);
+    const list = request.session.list as number[];
+    list.push(2);
+    await save({ ...request, session: new Proxy(request.session, {}) });
+    list.pop();
+    await save(request);
+    assertEquals(await keptData(store, request.sessionID), { list: [1] });
+    assertEquals(store.stats().merges, 0);
+  });
+
+  it("stays out after regenerate, whichever of the two is saved", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const request = await requests.load((await requests.create()).sessionID);
+    const { sessionID, session } = request;
+    const both = [session, new Proxy(session, {})].map((one) => ({ ...request, session: one }));
+    for (const one of both) await save(one);
+    await regenerate(request);
+    await save(request);
+    for (const one of both) await save({ ...one, sessionID });
+    assertEquals([await store.ids(), store.stats().lateWrites], [[request.sessionID], 2]);
+  });
+});

@@ -23,7 +23,10 @@ export async function startRedis(
   const version = await redisVersion();
   if (version === undefined) return undefined;
   const port = at ?? await freePort();
+  // A replica writes what it gets from its master into its folder.
+  const folder = await Deno.makeTempDir();
   const server = new Deno.Command("redis-server", {
+    cwd: folder,
     args: ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
       .concat(settings),
     stdout: "null",
@@ -39,6 +42,7 @@ export async function startRedis(
         // It was stopped before.
       }
       await server.status;
+      await Deno.remove(folder, { recursive: true });
     },
   };
 }

@@ -3,7 +3,7 @@ import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
 import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
-import type { ListedUser } from "../util/user_list.ts";
+import { type ListedUser, UserTally } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
@@ -234,20 +234,12 @@ export class Sessions {
 
   /** Lists the users that have a session. */
   *users(): Steps<ListedUser[]> {
-    const users = new Map<string, ListedUser>();
+    const users = new UserTally();
     for (const entry of this.vault.walk()) {
-      if (entry?.user !== undefined) {
-        const { user, lastUsed } = entry;
-        const known = users.get(user);
-        if (!known) users.set(user, { user, sessions: 1, lastUsed });
-        else {
-          known.sessions++;
-          known.lastUsed = Math.max(known.lastUsed, lastUsed);
-        }
-      }
+      if (entry) users.add(entry.user, entry.lastUsed);
       yield;
     }
-    return [...users.values()];
+    return users.list();
   }
 
   *length(): Steps<number> {

@@ -43,6 +43,7 @@ import {
   sidOf,
   Users,
 } from "./users.ts";
+import { type ListedUser, UserTally } from "../util/user_list.ts";
 
 /** How often a call tries to be faster than other processes. */
 const MAX_TRIES = 100;
@@ -94,6 +95,11 @@ export class RedisSessions {
   readonly #users: Users;
   readonly #bases = new BaseVersions();
   readonly #asksSession: boolean;
+  /**
+   * Whether this process has looked for sessions of another store. What Redis says
+   * may be of a time before: the app may have gone back to that store since.
+   */
+  #hasLooked = false;
   /** The last write of each id that is under way in this process: the next one waits for it. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #counters = {
@@ -268,6 +274,13 @@ export class RedisSessions {
     }
   }
 
+  /** Lists the users that have a session. */
+  async users(): Promise<ListedUser[]> {
+    const users = new UserTally();
+    for await (const [, { user, lastUsed }] of this.#all()) users.add(user, lastUsed);
+    return users.list();
+  }
+
   /** Iterates over the ids of the live sessions, in parts. */
   async *ids(): AsyncGenerator<string, void, undefined> {
     for await (const part of this.#keysOfSessions()) {
@@ -301,8 +314,7 @@ export class RedisSessions {
         if (reply === 1) adopted++;
       });
     }
-    const { adopted: flag } = this.#keys;
-    await this.#connection.send(flag, ["SET", flag, "1"]);
+    await this.#noteAdopted();
     return adopted;
   }
 
@@ -845,7 +857,8 @@ export class RedisSessions {
     at: string,
   ): Promise<boolean[]> {
     const { adopted } = this.#keys;
-    if (await this.#connection.send(adopted, ["EXISTS", adopted]) === 1) return [];
+    const isAdopted = await this.#connection.send(adopted, ["EXISTS", adopted]) === 1;
+    if (isAdopted && this.#hasLooked) return [];
     const ended: boolean[] = [];
     let isEmpty = true;
     for await (const [sid, kept] of this.#unmarked()) {
@@ -856,7 +869,7 @@ export class RedisSessions {
     for (const sid of await this.#users.adoptedSince(user, at)) {
       if (sid !== spared) ended.push(await this.#endOfUser(sid, user, at));
     }
-    if (isEmpty) await this.#connection.send(adopted, ["SET", adopted, "1"]);
+    if (isEmpty) await this.#noteAdopted();
     return ended;
   }
 
@@ -942,6 +955,12 @@ export class RedisSessions {
     const key = this.#keys.session(sid);
     const left = Number(await this.#connection.send(key, ["PTTL", key]));
     return left === -1 ? Infinity : Math.max(0, left);
+  }
+
+  async #noteAdopted(): Promise<void> {
+    const { adopted } = this.#keys;
+    await this.#connection.send(adopted, ["SET", adopted, "1"]);
+    this.#hasLooked = true;
   }
 
   /** A session of another store was met: there may be more of them. */

@@ -32,6 +32,7 @@ import type {
   LembroRedisStore,
   RedisStoreConstructor,
 } from "./types.ts";
+import { inBatches, type ListedUser, USERS } from "../util/user_list.ts";
 
 // A promise where there is no callback: the overloads of LembroRedisStore say which.
 // deno-lint-ignore no-explicit-any
@@ -217,6 +218,10 @@ export function lembroRedis<Base extends object>(
 
     [Symbol.asyncIterator](): AsyncGenerator<[sid: string, session: SessionData], void, undefined> {
       return this.#sessions.entries();
+    }
+
+    [USERS](): AsyncIterable<ListedUser[]> {
+      return inBatches(this.#sessions.users());
     }
 
     stats(): LembroRedisStats {

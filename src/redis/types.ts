@@ -127,6 +127,8 @@ export interface LembroRedisStore extends Omit<SessionStore, typeof Symbol.async
    * Prepares the sessions that another store, such as connect-redis, has
    * written under the same keys, and returns how many there were. They can be
    * used without. But until then every `revokeUser` has to read all sessions.
+   * Call it when no process uses the other store any more: `revokeUser` can miss
+   * what that writes later.
    */
   adopt(): Promise<number>;
   /** As above, with a callback. */

@@ -14,6 +14,27 @@ export interface ListedUser {
   lastUsed: number;
 }
 
+/** Counts the sessions of each user. */
+export class UserTally {
+  readonly #users = new Map<string, ListedUser>();
+
+  /** Counts a session, which may have no user. */
+  add(user: string | undefined, lastUsed: number): void {
+    if (user === undefined) return;
+    const known = this.#users.get(user);
+    if (!known) this.#users.set(user, { user, sessions: 1, lastUsed });
+    else {
+      known.sessions++;
+      known.lastUsed = Math.max(known.lastUsed, lastUsed);
+    }
+  }
+
+  /** Returns the users that were counted. */
+  list(): ListedUser[] {
+    return [...this.#users.values()];
+  }
+}
+
 /** A store that lists its users, each once, some hundreds at a time. */
 export interface ListsUsers {
   [USERS](): AsyncIterable<ListedUser[]>;

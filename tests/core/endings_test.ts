@@ -118,6 +118,22 @@ describe("Endings", () => {
     }
   });
 
+  it("cost no more once thousands have been put into buckets, or are too old", () => {
+    for (const step of [0, 100]) {
+      let time = 0;
+      const endings = new Endings(() => time += step);
+      const thousand = () => {
+        const start = performance.now();
+        for (let i = 0; i < 1_000; i++) endings.destroy(`session ${time++}`, false);
+        return performance.now() - start;
+      };
+      const costs = Array.from({ length: 30 }, thousand);
+      // The least of each five: what else the machine does only adds to it.
+      const [early, late] = [Math.min(...costs.slice(1, 6)), Math.min(...costs.slice(-5))];
+      assert(late < 5 * early, `the latest take ${late / early} times as long`);
+    }
+  });
+
   it("of a hundred times one user: the oldest spare nothing, and the others what they spared", () => {
     const endings = new TestEndings();
     const { session } = arrived(endings);

@@ -124,8 +124,8 @@ if (hasRedis()) {
         using from = new Memory(RULES);
         using to = onRedis({ maxSessionsPerUser: 2 });
         const start = Date.now() - HOUR;
-        for (const [n, sid] of ["c", "a", "d", "b"].entries()) {
-          await atTime(start + n, () => from.set(sid, sessionOf({ user: "Ada" })));
+        for (const [n, sid] of ["b", "d", "a", "c"].entries()) {
+          await atTime(start - n, () => from.set(sid, sessionOf({ user: "Ada" })));
         }
         await transferSessions(from, to, { concurrency: 1 });
         assertEquals((await to.ids()).sort(), ["b", "d"]);
@@ -165,12 +165,14 @@ if (hasRedis()) {
 
       it("may come back after a logout there before the transfer", async () => {
         using from = new Memory(RULES);
-        using to = onRedis();
+        using before = onRedis();
         await from.set("a", sessionOf({ user: "Ada" }));
-        await to.destroy("a");
-        await to.revokeUser("Ada");
-        assertEquals((await transferSessions(from, to)).transferred, 1);
-        assertEquals(await to.ids(), ["a"]);
+        await from.set("b", sessionOf());
+        await before.destroy("b");
+        await before.revokeUser("Ada");
+        using to = onRedis();
+        assertEquals((await transferSessions(from, to)).transferred, 2);
+        assertEquals((await to.ids()).sort(), ["a", "b"]);
       });
 
       it("are told of by their ids if Redis is gone", async () => {
@@ -230,6 +232,23 @@ if (hasRedis()) {
           // It counts whole seconds.
           assert(left <= +life + 1_000 && left > +life - MINUTE, `${left}`);
         }
+      });
+
+      it("to memory are as they were, in a store with users and timeouts of its own", async () => {
+        const { from, sids } = await source();
+        using _ = from;
+        using to = new Memory({ ...RULES, idleTimeout: 1.5 * HOUR });
+        await to.set("dated", sessionOf({ replaced: true }));
+        const result = await transferSessions(from, to);
+        assertEquals(result, { transferred: 2, expired: 2, failed: [] });
+        const [before] = await known(from, ["guarded"]) as { lastUsed: string }[];
+        const expires = new Date(Date.parse(before.lastUsed) + 1.5 * HOUR).toJSON();
+        assertEquals(await known(to, ["guarded"]), [{ ...before, expires }]);
+        assertEquals((await to.get("dated") as { user?: string }).user, "Eve");
+        using other = new Memory(RULES);
+        await transferSessions(from, other);
+        assertEquals(await known(other, sids), await known(from, sids));
+        assertEquals(await other.revokeUser("Ada"), 2);
       });
 
       it("to Redis are as they were", async () => {

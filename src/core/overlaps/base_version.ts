@@ -25,6 +25,8 @@ export interface Origin extends Note {
   date: number | undefined;
   /** The number of endings that came before its request began. */
   readonly epoch: number;
+  /** The number of the load that it and all saves since then began with. */
+  readonly load: number;
 }
 
 /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
@@ -42,17 +44,21 @@ export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly l
  */
 export class Lineage {
   readonly #endings: Endings;
+  #loads = 0;
 
   constructor(endings: Endings) {
     this.#endings = endings;
   }
 
-  /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
+  /**
+   * Returns where `session`, or else that of its request, came from in this store,
+   * whatever its id was. What was saved through a `Proxy` since the same load counts.
+   */
   originOf(session: SessionData): Origin | undefined {
-    const origin = Stamp.find(session, this) as Origin | undefined;
-    if (origin) return origin;
+    const own = Stamp.find(session, this) as Origin | undefined;
     const request = requestOf(session);
-    return request && (Stamp.find(request, this) as RequestNote | undefined)?.origin;
+    const note = request && Stamp.find(request, this) as RequestNote | undefined;
+    return own && note?.origin?.load !== own.load ? own : note?.origin;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -69,7 +75,7 @@ export class Lineage {
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, epoch: number): void {
     const date = cookieDateOf(entry, session);
-    this.#mark(session, this.#withLife(entry), undefined, undefined, date, epoch);
+    this.#mark(session, this.#withLife(entry), undefined, undefined, date, epoch, ++this.#loads);
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
@@ -80,7 +86,8 @@ export class Lineage {
 
   /** Notes that `session` is a copy of an entry that has left. */
   handedOut(session: SessionData, last: LastVersion, epoch: number): void {
-    this.#mark(session, last, undefined, undefined, cookieDateOf(last, session), epoch);
+    const date = cookieDateOf(last, session);
+    this.#mark(session, last, undefined, undefined, date, epoch, ++this.#loads);
   }
 
   /** Notes that `to` was made of what was loaded as `from`. */
@@ -108,7 +115,8 @@ export class Lineage {
     date: number | undefined,
     epoch: number,
   ): void {
-    this.#mark(session, this.#withLife(entry), text, ownCookie, date, epoch);
+    const load = this.originOf(session)?.load ?? ++this.#loads;
+    this.#mark(session, this.#withLife(entry), text, ownCookie, date, epoch, load);
   }
 
   /**
@@ -150,6 +158,7 @@ export class Lineage {
     ownCookie: CookieData | undefined,
     date: number | undefined,
     epoch: number,
+    load: number,
   ): void {
     const origin: Origin = {
       owner: this,
@@ -162,6 +171,7 @@ export class Lineage {
       ownCookie,
       date,
       epoch,
+      load,
     };
     Stamp.put(session, origin);
     this.#noteOnRequest(session, origin);

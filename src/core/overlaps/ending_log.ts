@@ -4,6 +4,15 @@ const MEMORY_MS = 10 * 60 * 1000;
 /** How many names are remembered one by one. */
 const MAX_NAMES = 10_000;
 
+/**
+ * So many more may come before the oldest go. Whoever looks for the first of a
+ * Map passes all that has left it lately: thousands, if one goes at a time.
+ */
+const SPARE_NAMES = 1_000;
+
+/** What is old is looked for so often at most, in milliseconds, for the same reason. */
+const PAUSE_MS = 1_000;
+
 /** A power of two. Of the names that are remembered no more, each has one of so many numbers. */
 const BUCKETS = 1 << 16;
 
@@ -33,6 +42,7 @@ export class EndingLog<E extends Ending> {
   #buckets: { readonly epochs: Float64Array; readonly times: Float64Array } | undefined;
   /** When the latest ending was that came into a bucket. */
   #droppedAt = -Infinity;
+  #forgotAt = -Infinity;
 
   /** @param clock Returns the milliseconds since some moment, and does not jump. */
   constructor(clock: () => number) {
@@ -52,10 +62,12 @@ export class EndingLog<E extends Ending> {
     // What has to be remembered of the one before has to be of this one.
     mayBeDropped &&= before?.mayBeDropped ?? true;
     this.#endings.set(name, { ending, mayBeDropped });
-    if (this.#endings.size <= MAX_NAMES) return;
-    const [[oldest, dropped]] = this.#endings;
-    this.#endings.delete(oldest);
-    if (!dropped.mayBeDropped) this.#drop(oldest, dropped.ending);
+    if (this.#endings.size <= MAX_NAMES + SPARE_NAMES) return;
+    for (const [oldest, dropped] of this.#endings) {
+      this.#endings.delete(oldest);
+      if (!dropped.mayBeDropped) this.#drop(oldest, dropped.ending);
+      if (this.#endings.size === MAX_NAMES) break;
+    }
   }
 
   /** Returns the latest ending of `name`, unless it is forgotten or in a bucket. */
@@ -86,6 +98,8 @@ export class EndingLog<E extends Ending> {
 
   #forget(): void {
     const now = this.#clock();
+    if (now - this.#forgotAt < PAUSE_MS) return;
+    this.#forgotAt = now;
     for (const [name, { ending }] of this.#endings) {
       if (!isOld(ending.time, now)) break;
       this.#endings.delete(name);

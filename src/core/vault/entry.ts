@@ -104,6 +104,12 @@ export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
   readonly cookie: CookieData;
 };
 
+/**
+ * Times are kept as milliseconds since then: for 24 days these are small
+ * integers, which V8 keeps in the entry itself. Any other number is an object.
+ */
+const START = Date.now();
+
 /** A session in the vault. Only the vault changes it, but for its life. */
 export class Entry implements SessionRecord, Linked<Entry> {
   readonly sid: string;
@@ -113,12 +119,9 @@ export class Entry implements SessionRecord, Linked<Entry> {
   cookie: CookieTemplate | undefined;
   size: number;
   dateOffset: number;
-  /** When the session expires, in milliseconds since the epoch. */
-  expires: number;
-  /** When it was created, in milliseconds since the epoch. */
-  readonly created: number;
-  /** When it was last loaded, saved or touched, in milliseconds since the epoch. */
-  lastUsed: number;
+  #expires: number;
+  readonly #created: number;
+  #lastUsed: number;
   /** The entries of its rank, and its neighbours among them. */
   queue: Queue;
   prev: Entry | undefined = undefined;
@@ -147,12 +150,35 @@ export class Entry implements SessionRecord, Linked<Entry> {
     this.cookie = record.cookie;
     this.size = record.size;
     this.dateOffset = record.dateOffset;
-    this.expires = record.expires;
-    this.created = created;
-    this.lastUsed = lastUsed;
+    this.#expires = record.expires - START;
+    this.#created = created - START;
+    this.#lastUsed = lastUsed - START;
     this.queue = queue;
     this.life = life;
     this.number = number;
+  }
+
+  /** When the session expires, in milliseconds since the epoch. */
+  get expires(): number {
+    return this.#expires + START;
+  }
+
+  set expires(time: number) {
+    this.#expires = time - START;
+  }
+
+  /** When it was created, in milliseconds since the epoch. */
+  get created(): number {
+    return this.#created + START;
+  }
+
+  /** When it was last loaded, saved or touched, in milliseconds since the epoch. */
+  get lastUsed(): number {
+    return this.#lastUsed + START;
+  }
+
+  set lastUsed(time: number) {
+    this.#lastUsed = time - START;
   }
 
   get isKept(): boolean {
