@@ -17,7 +17,7 @@ import config from "../deno.json" with { type: "json" };
 import { hasChromium, launch, serve } from "./support/chromium.ts";
 import { FRAMEWORKS, whileRunning } from "./support/frameworks.ts";
 import { Installed, root, succeeds } from "./support/installed.ts";
-import { firstProgram, snippetOf, snippetsOf } from "./support/readme.ts";
+import { devicesProgram, firstProgram, inserted, snippetOf, snippetsOf } from "./support/readme.ts";
 import { runtimes } from "./support/runtimes.ts";
 
 /** Long enough for a slow machine, and short enough to notice a process that never ends. */
@@ -181,16 +181,45 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       ]);
     });
 
-    it("compiles the README's first program with its file of types, and not without", async () => {
+    it("compiles the README's programs with its file of types, and not without", async () => {
       const folder = join(project, "readme");
       await Deno.mkdir(folder);
-      const [app, types] = ["app.ts", "session.d.ts"].map((name) => join(folder, name));
-      await Deno.writeTextFile(app, await firstProgram());
-      await Deno.writeTextFile(types, await snippetOf("session.d.ts"));
-      const options = ["--module", "nodenext"];
-      await compiles("typescript", [...options, app, types]);
-      await compiles("typescript-newest", [...options, "--types", "node", app, types]);
-      await assertRejects(() => compiles("typescript", [...options, app]), Error, "'visits'");
+      await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module" }');
+      const { imports } = config;
+      const clients = [imports["redis-6"].replace("npm:", ""), "socket.io@^4.8.0"];
+      await succeeds(folder, "npm", ["install", ...clients]);
+      const [journal, stop, snapshot, redis, update, timeouts, monitor] = await Promise.all(
+        ["journal", "stop", "snapshot", "redis", "update", "timeouts", "monitor"].map(snippetOf),
+      );
+      const using = /^app\.use\(.*\n/m;
+      const journaled = await firstProgram(journal);
+      const onRedis = `import express from "express";\nconst app = express();\n${redis}`;
+      const programs = {
+        "first.ts": await firstProgram(),
+        "require.cts": (await snippetsOf("run in node"))[1],
+        "journal.ts": journaled + stop,
+        "snapshot.ts": await firstProgram(snapshot),
+        "devices.ts": await devicesProgram(),
+        "redis.ts": inserted(onRedis, using, monitor.replace(", { journal }", "")),
+        "update.ts": inserted(await firstProgram(), using, update),
+        "timeouts.ts": (await firstProgram()).replace(/^const store = .*\n/m, timeouts),
+        "monitor.ts": inserted(journaled, using, monitor),
+        "session.d.ts": await snippetOf("session.d.ts"),
+      };
+      for (const [name, program] of Object.entries(programs)) {
+        await Deno.writeTextFile(join(folder, name), program);
+      }
+      // What `tsc --init` sets beside `strict`.
+      const options = [
+        ...["--module", "nodenext", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes"],
+        ...["--verbatimModuleSyntax", "--isolatedModules", "--moduleDetection", "force"],
+      ];
+      const files = Object.keys(programs).map((name) => join(folder, name));
+      for (const compiler of ["typescript", "typescript-newest"]) {
+        await compiles(compiler, [...options, ...files]);
+      }
+      const first = [...options, join(folder, "first.ts")];
+      await assertRejects(() => compiles("typescript", first), Error, "'visits'");
     });
 
     for (const { name, command: [binary, ...args] } of everywhere) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { io } from "socket.io-client";
 import { Visitor } from "./support/http.ts";
 import { root } from "./support/installed.ts";
-import { App, firstProgram, inserted, snippetOf } from "./support/readme.ts";
+import { App, devicesProgram, firstProgram, inserted, snippetOf } from "./support/readme.ts";
 import { keptData, Requests, save } from "./support/requests.ts";
 import { Lembro } from "./support/setup.ts";
 
@@ -73,12 +73,12 @@ describe("the text of the README", () => {
 });
 
 describe("the README's table of overlapping requests", () => {
-  it("has ten rows, and each is what happens", async () => {
+  it("has seven rows, and each is what happens", async () => {
     const readme = await Deno.readTextFile(join(root, "README.md"));
     const [, table] = readme.match(/^\| Before .*\n\|[- |]+\n((?:\|.*\n)+)/m)!;
     const rows = table.trim().split("\n")
       .map((row) => [...row.matchAll(/\| `(.*?)` +(?=\|)/g)].map(([, cell]) => cell));
-    assertEquals(rows.map((cells) => cells.length), new Array(10).fill(4));
+    assertEquals(rows.map((cells) => cells.length), new Array(7).fill(4));
     for (const [before, one, later, kept] of rows) {
       using store = new Lembro();
       const requests = new Requests(store);
@@ -193,21 +193,9 @@ describe("the README", () => {
   describe("on users and devices", () => {
     let app: App;
     beforeAll(async () => {
-      const program = await snippetOf("devices: run in node");
-      const [sockets, streams] = await Promise.all([
-        snippetOf("socket.io"),
-        Deno.readTextFile(join(root, "scripts/examples/event_streams.mjs")),
-      ]);
-      const parts = program
-        .replace("app.use(session(", "const sessions = session(")
-        .replace("saveUninitialized: false }));", "$&\napp.use(sessions);")
-        .replace("false }));\napp.use", "false });\napp.use")
-        .replace(/^app\.listen.*$/m, (line) => `${streams}\n${line}\n${sockets}`)
-        .replace(
-          "io.engine",
-          'const io = new (await import("npm:socket.io@4")).Server(server);\n$&',
-        );
-      app = await App.start(folder, parts, { name: "devices.mjs" });
+      const streams = await Deno.readTextFile(join(root, "scripts/examples/event_streams.mjs"));
+      const program = await devicesProgram("npm:socket.io@4", streams);
+      app = await App.start(folder, program, { name: "devices.mjs" });
     });
     afterAll(() => app[Symbol.asyncDispose]());
 

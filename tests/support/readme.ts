@@ -30,6 +30,21 @@ export async function firstProgram(added = ""): Promise<string> {
   return inserted(program, /^const store = .*\n/m, added);
 }
 
+/** The program on devices of README.md with its lines on Socket.IO, and `routes` before it listens. */
+export async function devicesProgram(socketIo = "socket.io", routes = ""): Promise<string> {
+  const using = /^app\.use\((session\(.*\))\);$/m;
+  const listening = /^app\.listen\(.*$/m;
+  const program = await snippetOf("devices: run in node");
+  for (const line of [using, listening]) assert(line.test(program), `${line} is in ${program}`);
+  const sockets = await snippetOf("socket.io");
+  return `import { Server } from "${socketIo}";\n` + program
+    .replace(using, (_, sessions) => `const sessions = ${sessions};\napp.use(sessions);`)
+    .replace(
+      listening,
+      (line) => `${routes}\nconst server = ${line}\nconst io = new Server(server);\n${sockets}`,
+    );
+}
+
 /** `program` with `added` behind the line that `line` finds. */
 export function inserted(program: string, line: RegExp, added: string): string {
   assert(line.test(program), `${line} is in ${program}`);
