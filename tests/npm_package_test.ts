@@ -254,6 +254,14 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
           assertEquals(await run("cluster.cjs"), "primary: \nworker: LEMBRO_CLUSTER\n");
         });
 
+        it("keeps a journal under the permissions of Node", async () => {
+          // Version 20 has the flag by its first name alone, and later ones by the other.
+          const isFirst = /^Node v?20\./.test(name);
+          const flag = isFirst ? "--experimental-permission" : "--permission";
+          const allowed = ["--no-warnings", flag, "--allow-fs-read=*", "--allow-fs-write=*"];
+          assertEquals(await run(...allowed, "permission.mjs"), "3 runs\n");
+        });
+
         it("runs the example of a test", async () => {
           const file = join(project, "run", "session.test.mjs");
           await Deno.copyFile(join(root, "scripts/examples/session.test.mjs"), file);

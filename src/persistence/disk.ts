@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { fdatasync, fdatasyncSync, fsync, renameSync, writeSync } from "node:fs";
+import { constants, fdatasync, fdatasyncSync, fsync, renameSync, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { refused } from "../util/errors.ts";
@@ -79,11 +80,21 @@ export interface Disk {
   keeper(): Promise<string>;
 }
 
+/** What a newer Node with `--permission` answers to every sync, whatever it was allowed. */
+const NO_SYNC = "ERR_ACCESS_DENIED";
+
+/** There, a file is opened in such a way that each write is synced. */
+const SYNCED_FLAGS = new Map([
+  ["r+", constants.O_RDWR | (constants.O_DSYNC ?? 0)],
+  ["wx", constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_DSYNC ?? 0)],
+]);
+
 /** The handles of Yarn's loader cannot sync; Node without the permission can do it by them only. */
 async function orByNumber(byHandle: () => Promise<void>, byNumber: () => Promise<void>) {
   try {
     await byHandle();
   } catch (error) {
+    if (codeOf(error) === NO_SYNC) return;
     // What the system says has a code.
     if (codeOf(error) !== undefined) throw error;
     await byNumber();
@@ -125,7 +136,11 @@ class NodeFile implements DiskFile {
   }
 
   datasyncSync(): void {
-    fdatasyncSync(this.#handle.fd);
+    try {
+      fdatasyncSync(this.#handle.fd);
+    } catch (error) {
+      if (codeOf(error) !== NO_SYNC) throw error;
+    }
   }
 
   stat(): Promise<FileStatus> {
@@ -143,7 +158,11 @@ class NodeFile implements DiskFile {
 
 /** The real file system. */
 export const nodeDisk: Disk = {
-  open: async (path, flags, mode) => new NodeFile(await fs.open(path, flags, mode)),
+  open: async (path, flags, mode) => {
+    const isRestricted = (process as { permission?: unknown }).permission !== undefined;
+    const how = isRestricted ? SYNCED_FLAGS.get(flags) ?? flags : flags;
+    return new NodeFile(await fs.open(path, how, mode));
+  },
   readText: (path) => fs.readFile(path, "utf8"),
   names: (folder) => fs.readdir(folder),
   stat: (path) => fs.stat(path),
