@@ -10,6 +10,8 @@ import { randomId, type StoredSession } from "./record.ts";
 /** Which kept version a live session came from. */
 export interface BaseVersion extends Note {
   readonly sid: string;
+  /** Another one for each load: a session and its `Proxy` have the same. */
+  readonly load: number;
   /** What was kept when the session was loaded or last saved. */
   kept: StoredSession;
   /** What the request's own session was then, as the serializer wrote it. */
@@ -37,13 +39,19 @@ interface Arrival extends Note {
   readonly begin: number;
   /** What a revocation that spares it calls it. */
   mark: string | undefined;
+  /** Where its session came from: that may be wrapped in a `Proxy`, which has no notes. */
+  base: BaseVersion | undefined;
 }
 
 /** What one store knows of live sessions and of requests, for as long as they exist. */
 export class BaseVersions {
-  /** Returns where `session` came from, whatever its id was. */
+  #loads = 0;
+
+  /** Returns where `session`, or else that of its request, came from, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
-    return Stamp.find(session, this) as BaseVersion | undefined;
+    const own = Stamp.find(session, this) as BaseVersion | undefined;
+    const ofRequest = this.#arrivalOf(requestOf(session))?.base;
+    return own && ofRequest?.load !== own.load ? own : ofRequest;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -56,50 +64,66 @@ export class BaseVersions {
   loaded(session: SessionData, sid: string, kept: StoredSession, begin: number): void {
     const date = dateOf(session.cookie);
     const { text } = kept;
-    this.put(session, { sid, kept, text, isBehind: false, ownCookie: undefined, date, begin });
+    const base = { sid, kept, text, isBehind: false, ownCookie: undefined, date, begin };
+    this.put(session, base, ++this.#loads);
   }
 
   /** Notes where `session` comes from. */
   put(
     session: SessionData,
-    base: Omit<BaseVersion, "owner" | "other" | "isOver" | "unconfirmed">,
+    base: Omit<BaseVersion, "owner" | "other" | "load" | "isOver" | "unconfirmed">,
+    load: number = this.find(session)?.load ?? ++this.#loads,
   ): void {
     const note: BaseVersion = {
       owner: this,
       other: undefined,
       isOver: false,
       unconfirmed: [],
+      load,
       ...base,
     };
     Stamp.put(session, note);
+    const arrival = this.#arrivalOf(requestOf(session));
+    if (arrival) arrival.base = note;
   }
 
-  /** Notes that `to` was made of what was loaded as `from`. */
-  copied(from: SessionData, to: SessionData): void {
+  /** Notes that `to`, the session of `request`, was made of what was loaded as `from`. */
+  created(request: unknown, from: SessionData, to: SessionData, begin: number): void {
     Stamp.copy(from, to);
+    const base = Stamp.find(to, this) as BaseVersion | undefined;
+    this.reached(request, base?.begin ?? begin);
+    const arrival = this.#arrivalOf(request);
+    if (arrival) arrival.base = base;
+  }
+
+  /** Notes that `request` gets a new session, which was not loaded. */
+  renewed(request: unknown, begin: number): void {
+    this.reached(request, begin);
+    const arrival = this.#arrivalOf(request);
+    if (arrival) arrival.base = undefined;
   }
 
   /** Notes that `request` has reached the store, at the latest at `begin`. */
   reached(request: unknown, begin: number): void {
     if (!isObject(request) || this.#arrivalOf(request)) return;
-    const arrival: Arrival = { owner: this, other: undefined, begin, mark: undefined };
+    const note = { owner: this, other: undefined, mark: undefined, base: undefined };
+    const arrival: Arrival = { ...note, begin };
     Stamp.put(request, arrival);
   }
 
   /** Returns when the request of `session` reached the store, if that is known. */
   beginOf(session: SessionData): number | undefined {
-    const request = requestOf(session);
-    return (request && this.#arrivalOf(request))?.begin ?? this.find(session)?.begin;
+    return this.#arrivalOf(requestOf(session))?.begin ?? this.find(session)?.begin;
   }
 
   /** Returns what revocations that spare `request` call it; with `isSpared`, it gets a name. */
   markOf(request: object | undefined, isSpared = false): string | undefined {
-    const arrival = request && this.#arrivalOf(request);
+    const arrival = this.#arrivalOf(request);
     if (arrival && isSpared) arrival.mark ??= randomId();
     return arrival?.mark;
   }
 
-  #arrivalOf(request: object): Arrival | undefined {
-    return Stamp.find(request, this) as Arrival | undefined;
+  #arrivalOf(request: unknown): Arrival | undefined {
+    return isObject(request) ? Stamp.find(request, this) as Arrival | undefined : undefined;
   }
 }

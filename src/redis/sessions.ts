@@ -341,14 +341,13 @@ export class RedisSessions {
 
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
-    this.#bases.reached(request, realMonotonicNow());
+    this.#bases.renewed(request, realMonotonicNow());
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
-    this.#bases.copied(loaded, made);
+    this.#bases.created(request, loaded, made, realMonotonicNow());
     const base = this.#bases.find(made);
-    this.#bases.reached(request, base?.begin ?? realMonotonicNow());
     // Nobody waits for that: the session itself is loaded.
     if (base && this.options.idleTimeout !== Infinity) this.#extend(made, base).catch(() => {});
   }

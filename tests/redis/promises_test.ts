@@ -16,6 +16,7 @@ const PROMISES = [
   "overlap",
   "passport",
   "password_change",
+  "proxy",
   "revoke",
   "timeouts",
   "update_user",

@@ -21,7 +21,7 @@ const DENO: Runtime = {
   command: [Deno.execPath(), "run", "-A"],
 };
 
-const NODES = ["20", "22", "24", "latest"];
+const NODES = ["20", "22", "24", "26"];
 
 /** The runtimes there are here; those from npm are kept in `folder`. */
 export async function runtimes(folder: string): Promise<Runtime[]> {
