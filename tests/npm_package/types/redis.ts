@@ -37,7 +37,5 @@ new Lembro({});
 new Lembro({ client, maxSize: "4M" });
 // @ts-expect-error There is for await.
 store.entries();
-// @ts-expect-error There is no such event.
-store.on("evict", () => {});
 
 export { list, middleware, same, stats };
