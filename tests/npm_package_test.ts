@@ -318,8 +318,9 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         for await (const { name } of Deno.readDir(join(root, "tests"))) {
           if (!name.endsWith("_test.ts")) continue;
           const code = await Deno.readTextFile(join(root, "tests", name));
-          // The file has no debug in it: a browser hears it, below.
-          const isLeftOut = /from "debug"/.test(code);
+          // The file has no debug in it: a browser hears it, below. Nor has it any other module.
+          const isLeftOut = /from "(debug|playwright-core|express-lembro\/\w+)"|support\/readme/
+            .test(code);
           if (/"\.\/(support\/(setup|http)|model\/\w+)\.ts"/.test(code) && !isLeftOut) {
             files.push(`tests/${name}`);
           }
