@@ -276,10 +276,12 @@ export class Model {
 
   /** `update` for each session of a user, the most recently used first. */
   updateUser(user: string, change: (session: Session) => Session): Answer {
-    const listed = this.sessionsOfUser(user).result as { sid: string }[];
+    // What comes after the session on which `change` throws is not looked at: it may have expired.
+    const listed = this.kept.filter((kept) => kept.user === user)
+      .sort((a, b) => b.lastUsed - a.lastUsed);
     let updated = 0;
     for (const { sid } of listed) {
-      if (this.#find(sid)?.user !== user) continue;
+      if (this.#meet(sid)?.user !== user) continue;
       const { error, result } = this.update(sid, change);
       if (error) return { error };
       if (result) updated++;
