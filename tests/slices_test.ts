@@ -64,7 +64,12 @@ describe("long work on a large store", () => {
   for (const method of ["length", "ids", "all", "purge", "reduce"] as const) {
     it(`${method}: runs in slices, and no other call waits for it`, () =>
       withSlowSteps(async () => {
-        using store = await fullStore();
+        using clock = new HeldClock();
+        // Without an expired session, these have nothing to look for.
+        const looks = ["length", "purge"].includes(method);
+        using store = await fullStore(looks ? { maxSize: Infinity } : {});
+        if (looks) await store.set("short", sessionOf({}, { maxAge: 10 }));
+        clock.tick(10);
         const order: string[] = [];
         const long = store[method]().then((result) => {
           order.push(method);
@@ -164,8 +169,10 @@ describe("a save over the limit of a large store", () => {
       using store = await fullStore();
       const reduced = new Promise<unknown>((resolve) => store.on("reduce", resolve));
       store.set("one more", sessionOfSize(100), () => {});
-      assertEquals(store.stats().bytes, MANY * 100);
-      assertEquals(store.stats().evicted.newcomers, 1);
+      const { bytes, evicted } = store.stats();
+      assert(bytes <= MANY * 100);
+      // Four steps at most, of 64 entries each.
+      assert(evicted.newcomers >= 1 && evicted.newcomers <= 4 * 64, `${evicted.newcomers}`);
       // The limit holds between the slices too.
       for (let i = 0; i < 100; i++) {
         store.set(`more ${i}`, sessionOfSize(1_000), () => {});
