@@ -26,15 +26,6 @@ export const CRAWLED = 50_000;
 /** How many characters the fat session has, twice as many bytes in memory. */
 const FAT = 1_400_000;
 
-/** By how many characters a growing session grows at each request. */
-const GROWTH = 5_000;
-
-/** How many requests the growing session makes: enough to fill the store alone. */
-const GROWING_REQUESTS = 420;
-
-/** How often the busy account signs in. */
-export const SIGN_INS = 5_000;
-
 type Live = session.Session & session.SessionData & Record<string, unknown>;
 
 /** What a store reads of a request. */
@@ -150,25 +141,6 @@ export class FullStore {
   /** A user saves 2.8 MB. */
   async saveFat(): Promise<void> {
     await this.#visit(USER_ADDRESS, { passport: { user: "Fay" }, basket: "x".repeat(FAT) });
-  }
-
-  /** A user's session grows with each request. */
-  async grow(): Promise<void> {
-    const sid = await this.#visit(USER_ADDRESS, { passport: { user: "Gil" }, basket: "" });
-    for (let i = 0; i < GROWING_REQUESTS; i++) {
-      const request = await this.#comeBack(sid, USER_ADDRESS);
-      if (!request) return;
-      request.session.basket += "x".repeat(GROWTH);
-      await this.#save(request);
-    }
-  }
-
-  /** One account signs in over and over, as a script without a cookie does. */
-  async signInOften(): Promise<void> {
-    for (let i = 0; i < SIGN_INS; i++) {
-      const sid = await this.#visit(USER_ADDRESS, userData("Bob"));
-      await this.#comeBack(sid, USER_ADDRESS);
-    }
   }
 
   /** Whether the login form would still be accepted. */

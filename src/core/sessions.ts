@@ -5,7 +5,7 @@ import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts"
 import { flat } from "../util/flat.ts";
 import { type ListedUser, UserTally } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
-import { type CookieData, CookieTemplates, dataOf } from "./record/cookie_template.ts";
+import { type CookieData, CookieTemplates, plain } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, earlierOf, endOf } from "./record/expiry.ts";
 import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
@@ -753,10 +753,4 @@ interface Merged {
   readonly ownCookie: CookieData | undefined;
   readonly isOvertaken: boolean;
   readonly listsTakenWhole: number;
-}
-
-/** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */
-function plain(cookie: unknown): CookieData | undefined {
-  const data = dataOf(cookie);
-  return data && JSON.parse(JSON.stringify(data));
 }

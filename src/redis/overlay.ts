@@ -2,7 +2,7 @@
 import type { SessionData } from "express-session";
 import { mergeCookies } from "../core/overlaps/merge_cookies.ts";
 import { merge } from "../core/overlaps/merge_objects.ts";
-import { type CookieData, dataOf } from "../core/record/cookie_template.ts";
+import { type CookieData, plain } from "../core/record/cookie_template.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { Serializer } from "../options.ts";
 import type { BaseVersion } from "./base_version.ts";
@@ -56,10 +56,4 @@ export function overlayCookie(
 /** The data of the cookie in the text of a session. */
 export function cookieIn(text: string, serializer: Serializer): CookieData | undefined {
   return plain(parse(text, serializer).cookie);
-}
-
-/** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */
-export function plain(cookie: unknown): CookieData | undefined {
-  const data = dataOf(cookie);
-  return data && JSON.parse(JSON.stringify(data));
 }

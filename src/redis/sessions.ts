@@ -5,6 +5,7 @@ import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import type { Admit, Arrival, Outcome } from "../core/port.ts";
 import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
+import { plain } from "../core/record/cookie_template.ts";
 import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
@@ -17,7 +18,7 @@ import type { Connection, Duplicate } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
 import type { Keys } from "./keys.ts";
 import type { ResolvedRedisOptions } from "./options.ts";
-import { cookieIn, type Overlaid, overlay, overlayCookie, plain } from "./overlay.ts";
+import { cookieIn, type Overlaid, overlay, overlayCookie } from "./overlay.ts";
 import {
   AT,
   cookieFirst,

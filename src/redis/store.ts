@@ -4,9 +4,11 @@ import { openTo } from "../core/port.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import {
   changeOf,
+  guarded,
   idOf,
   readArguments,
   reporting,
+  SELF,
   spared,
   storeOf,
   userNameOf,
@@ -78,6 +80,7 @@ export function lembroRedis<Base extends object>(
       const { client, subscriber } = passed!;
       const connection = new Connection(client);
       const keys = new Keys(resolved.prefix);
+      Object.defineProperty(this, SELF, { value: this });
       Object.defineProperty(this, "options", { value: resolved, enumerable: true });
       // What the client and the timer hold must not keep the store.
       const self = new WeakRef<LembroRedis>(this);
@@ -259,7 +262,7 @@ export function lembroRedis<Base extends object>(
     }
   }
 
-  return LembroRedis as unknown as RedisStoreConstructor<StoreOf<Base>>;
+  return guarded(LembroRedis) as unknown as RedisStoreConstructor<StoreOf<Base>>;
 }
 
 /** Reads an id as Redis keeps it. */

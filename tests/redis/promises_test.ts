@@ -11,6 +11,7 @@ import { hasRedis } from "../support/redis.ts";
 const PROMISES = [
   "deleted_keys",
   "express",
+  "lists",
   "nested_overlap",
   "option_functions",
   "overlap",
@@ -18,6 +19,7 @@ const PROMISES = [
   "password_change",
   "proxy",
   "revoke",
+  "several_saves",
   "timeouts",
   "update_user",
   "users",

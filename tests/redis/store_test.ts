@@ -139,6 +139,53 @@ if (hasRedis()) {
     }
 
     describe("a store on Redis", () => {
+      it("asks Redis once for a get, save, touch and destroy that nothing overlaps", async () => {
+        const commands: string[] = [];
+        const counting = new Proxy(client, {
+          get(target, name) {
+            const value = Reflect.get(target, name, target);
+            if (name !== "sendCommand") {
+              return typeof value === "function" ? value.bind(target) : value;
+            }
+            return (args: string[], ...rest: unknown[]) => {
+              commands.push(args[0]);
+              return value.call(target, args, ...rest as []);
+            };
+          },
+        });
+        using store = storeOf({ client: counting });
+        await store.set("a", sessionOf({ n: 1 }));
+        // A newcomer that is asked for is noted as such, for which nobody waits.
+        await store.get("a");
+        await eventually(async () => assertEquals((await store.info("a"))?.rank, "returning"));
+        const count = async (call: () => Promise<unknown>): Promise<number> => {
+          commands.length = 0;
+          await call();
+          return commands.length;
+        };
+        assertEquals(await count(() => store.set("new", sessionOf({ n: 1 }))), 1);
+        const loaded = (await store.get("a"))!;
+        assertEquals(await count(() => store.get("a")), 1);
+        assertEquals(await count(() => store.set("a", Object.assign(loaded, { n: 2 }))), 1);
+        assertEquals(await count(() => store.touch("a", loaded)), 1);
+        assertEquals(await count(() => store.destroy("a")), 1);
+      });
+
+      it("works through a Proxy, and its class says what was meant", async () => {
+        using store = storeOf();
+        const proxy = new Proxy(store, {});
+        await proxy.set("a", by("ada"));
+        assertEquals((await proxy.sessionsOfUser("ada")).length, 1);
+        // deno-lint-ignore no-explicit-any -- what nobody should pass
+        const Class = Lembro as any;
+        assertThrows(() => Class({ client }), TypeError, "call it with new");
+        assertThrows(
+          () => session({ store: Class, secret: "s", resave: false, saveUninitialized: false }),
+          TypeError,
+          "store must be a store",
+        );
+      });
+
       it("goes on when Redis has forgotten its scripts", async () => {
         using store = storeOf();
         await store.set("a", by("ada"));

@@ -129,6 +129,12 @@ export function dataOf(cookie: unknown): CookieData | undefined {
   return isObject(data) && !Array.isArray(data) ? data as CookieData : undefined;
 }
 
+/** Returns the data of a cookie as JSON writes it, with its date, if that is an object. */
+export function plain(cookie: unknown): CookieData | undefined {
+  const data = dataOf(cookie);
+  return data && JSON.parse(JSON.stringify(data));
+}
+
 /** Whether JSON writes `value` as the date `date`, and as long as every other date. */
 function isDate(value: unknown, date: number | undefined): boolean {
   if (date === undefined || !(date >= 0 && date < YEAR_10000)) return false;
