@@ -590,6 +590,10 @@ if (hasChromium()) {
             for (const colorScheme of SCHEMES) {
               await page.emulateMedia({ colorScheme });
               await page.setViewportSize({ width, height: 800 });
+              // The charts follow the width of the page in the next frame.
+              await page.evaluate(
+                "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+              );
               for (const frame of page.frames()) {
                 const where = `${what}, ${width} pixels, ${colorScheme}, ${frame.url()}`;
                 assertEquals([where, ...await layoutFaults(frame)], [where]);
