@@ -37,10 +37,10 @@ import { readSignal, unlessAborted } from "./util/abort.ts";
 import {
   checkOptions,
   failure,
+  invalid,
+  invalidOption,
   isFunction,
   isObject,
-  refused,
-  refusedOption,
 } from "./util/errors.ts";
 import { breathe } from "./util/slices.ts";
 import { now } from "./util/time.ts";
@@ -413,7 +413,7 @@ async function sourceOf(from: SourceStore): Promise<Source> {
     return await listed(from as Required<SourceStore>);
   }
   if (isFunction(all)) return await whole(from as Required<SourceStore>);
-  throw refused(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
+  throw invalid(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
 }
 
 /**
@@ -576,7 +576,7 @@ function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Gen
 /** A session of an array, and its id, which is the store's and no part of it. */
 function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string, SessionData] {
   if (typeof id === "string") return [id, session];
-  throw refused(
+  throw invalid(
     TypeError,
     TRANSFER,
     "from.all must return sessions by id, or each with its id",
@@ -608,7 +608,7 @@ async function lifeInRedis(from: object, sid: string): Promise<number | undefine
 
 function copyOf(session: SessionData): Copy {
   if (!isObject(session)) {
-    throw refused(
+    throw invalid(
       TypeError,
       TRANSFER,
       "each session must be an object",
@@ -693,7 +693,7 @@ function* shared<Item>(items: Iterable<Item>): Generator<Item> {
 
 function readTarget(to: TargetStore, from: SourceStore): TargetStore {
   if (!isFunction(to?.set) || !isFunction(to.destroy)) {
-    throw refused(TypeError, TRANSFER, "to must be a store with set and destroy", to);
+    throw invalid(TypeError, TRANSFER, "to must be a store with set and destroy", to);
   }
   if (to as unknown === from) {
     const message =
@@ -708,10 +708,10 @@ function readOptions(given: TransferOptions = {}): Settings {
   const { concurrency = 16, onProgress = () => {} } = given;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
-    throw refusedOption(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
+    throw invalidOption(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
   }
   if (!isFunction(onProgress)) {
-    throw refusedOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
+    throw invalidOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
   }
   return { concurrency, onProgress, signal: readSignal(TRANSFER, given.signal) };
 }

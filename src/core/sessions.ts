@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
-import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
+import { invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
 import { type ListedUser, UserTally } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
@@ -376,7 +376,7 @@ export class Sessions {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, entry);
-      throw refusedResult("update session", "change must not return a promise", result);
+      throw invalidResult("update session", "change must not return a promise", result);
     } catch (thrown) {
       throw this.#rejected(thrown);
     }
@@ -389,7 +389,7 @@ export class Sessions {
    */
   #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
     if (!isObject(session)) {
-      throw refused(TypeError, "save session", "session must be an object", session);
+      throw invalid(TypeError, "save session", "session must be an object", session);
     }
     const origin = this.#lineage.of(session, sid);
     if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
@@ -472,7 +472,7 @@ export class Sessions {
 
   #touch(sid: string, session: SessionData): void {
     if (!isObject(session)) {
-      throw refused(TypeError, "touch session", "session must be an object", session);
+      throw invalid(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
     const entry = this.vault.find(sid, now);
@@ -593,7 +593,7 @@ export class Sessions {
     if (!request) return UNKNOWN_ADDRESS;
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
-    throw refusedResult(KEEP, "address must return a string or undefined, at once", address);
+    throw invalidResult(KEEP, "address must return a string or undefined, at once", address);
   }
 
   #late(sid: string): undefined {

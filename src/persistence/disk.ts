@@ -10,7 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { refused } from "../util/errors.ts";
+import { invalid } from "../util/errors.ts";
 import { type Hold, hold, isHeld, keeper } from "./hold.ts";
 
 export type { Hold };
@@ -234,7 +234,7 @@ export async function checkIsFile(disk: Disk, path: string, cannot: string): Pro
     if (codeOf(error) !== "ENOENT") throw error;
   });
   if (!status || status.isFile() || status.isDirectory()) return;
-  throw refused(TypeError, cannot, "path must be that of a file, not of a pipe or device", path);
+  throw invalid(TypeError, cannot, "path must be that of a file, not of a pipe or device", path);
 }
 
 /** Gives a new file the owner of the one at `path`, which it is to replace. Root can do that. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { CREATE } from "../options.ts";
-import { failure, isFunction, isObject, refusedOption } from "../util/errors.ts";
+import { failure, invalidOption, isFunction, isObject } from "../util/errors.ts";
 import { advise } from "../util/warnings.ts";
 import type { Script } from "./scripts.ts";
 import type { RedisClient, RedisSubscriber } from "./options.ts";
@@ -79,7 +79,7 @@ export class Connection {
     const options = optionsOf(this.#client);
     if (options?.keyPrefix || options?.redisOptions?.keyPrefix) {
       const rule = "client must have no keyPrefix (use the option prefix of the store)";
-      throw refusedOption(
+      throw invalidOption(
         TypeError,
         CREATE,
         rule,
@@ -233,7 +233,7 @@ export class Subscription {
     const client = subscriber as AnyClient;
     if (!isObject(client) || !isFunction(client.subscribe) || !isFunction(client.on)) {
       const rule = "subscriber must be a client of redis or ioredis, such as client.duplicate()";
-      throw refusedOption(TypeError, CREATE, rule, subscriber);
+      throw invalidOption(TypeError, CREATE, rule, subscriber);
     }
     let isReady = client.isReady ?? client.status === "ready";
     const ready = () => {
@@ -267,5 +267,5 @@ function optionsOf(client: AnyClient): AnyClient["options"] {
 function noClient(client: unknown): Error {
   const rule =
     "client must be a connected client or cluster of redis 5 or later, or of ioredis 5 or later";
-  return refusedOption(TypeError, CREATE, rule, client as RedisClient);
+  return invalidOption(TypeError, CREATE, rule, client as RedisClient);
 }

@@ -10,7 +10,7 @@ import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
-import { failure, isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
+import { failure, invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
 import { getSize } from "../util/sizes.ts";
 import { now, realMonotonicNow } from "../util/time.ts";
 import { type BaseVersion, BaseVersions } from "./base_version.ts";
@@ -163,7 +163,7 @@ export class RedisSessions {
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
   touch(sid: string, session: SessionData): Promise<void> {
     return this.#counted(async () => {
-      if (!isObject(session)) throw refused(TypeError, KEEP, "session must be an object", session);
+      if (!isObject(session)) throw invalid(TypeError, KEEP, "session must be an object", session);
       if (!isActivity(session, this.options)) return;
       const base = this.#bases.of(session, sid);
       if (base?.isOver) return;
@@ -478,7 +478,7 @@ export class RedisSessions {
 
   /** Reads what is to be saved, as it is at the call. */
   #draft(sid: string, live: SessionData, isUpdate: boolean): Draft {
-    if (!isObject(live)) throw refused(TypeError, KEEP, "session must be an object", live);
+    if (!isObject(live)) throw invalid(TypeError, KEEP, "session must be an object", live);
     const { serializer } = this.options;
     const text = cookieFirst(serialize(live, serializer), serializer);
     return {
@@ -712,7 +712,7 @@ export class RedisSessions {
       this.#bases.loaded(session, sid, kept, begin);
       const result = change(session);
       if (isThenable(result)) {
-        throw refusedResult("update session", "change must not return a promise", result);
+        throw invalidResult("update session", "change must not return a promise", result);
       }
       const saved = await this.#save(this.#draft(sid, session, true));
       if (saved === "overtaken") continue;
