@@ -207,7 +207,7 @@ export interface ResolvedOptions {
 }
 
 // A longer delay overflows the runtime's timer, which then fires at once.
-const LONGEST_DELAY = 2_147_483_647;
+const MAX_DELAY_MS = 2_147_483_647;
 
 /** What a session of express-session takes that holds nothing but its cookie, in bytes. */
 const MIN_SIZE = 152;
@@ -252,9 +252,9 @@ function functionOf<Value>(signature: string): Rule<Value> {
 
 const RULES: { [N in Name]: Rule<ResolvedOptions[N]> } = {
   interval: {
-    takes: `a number of milliseconds from 1 to ${LONGEST_DELAY}`,
+    takes: `a number of milliseconds from 1 to ${MAX_DELAY_MS}`,
     fits: isNumber,
-    read: (value: number) => unless(!(value >= 1 && value <= LONGEST_DELAY), value),
+    read: (value: number) => unless(!(value >= 1 && value <= MAX_DELAY_MS), value),
   },
   maxSize: {
     takes: 'a number of bytes, or a string such as "512K", "4M" or "1G", ' +

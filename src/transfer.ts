@@ -21,14 +21,14 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import {
-  admissionTo,
-  type Admit,
   type Arrival,
   type Entry,
   isOpen,
   type Outcome,
   type Port,
   portOf,
+  type Restore,
+  restorerOf,
 } from "./core/port.ts";
 import { dateOf, earlierOf } from "./core/record/expiry.ts";
 import { serialize } from "./core/record/record.ts";
@@ -42,7 +42,7 @@ import {
   isFunction,
   isObject,
 } from "./util/errors.ts";
-import { breathe } from "./util/slices.ts";
+import { yieldIfSpent } from "./util/slices.ts";
 import { now } from "./util/time.ts";
 
 const TRANSFER = "transfer sessions";
@@ -279,7 +279,7 @@ interface Source {
 class Transfer {
   readonly #to: TargetStore;
   /** For a target that keeps more than what `set` brings. */
-  readonly #admit: Admit | undefined;
+  readonly #restore: Restore | undefined;
   readonly #options: Settings;
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
   readonly #arrived: Candidate[] = [];
@@ -287,7 +287,7 @@ class Transfer {
   constructor(to: TargetStore, from: SourceStore, options: Settings) {
     this.#to = to;
     const port = isOpen(from) ? portOf(to) : undefined;
-    this.#admit = port ? (arrival) => this.#restore(port, arrival) : admissionTo(to);
+    this.#restore = port ? (arrival) => this.#restoreInMemory(port, arrival) : restorerOf(to);
     this.#options = options;
   }
 
@@ -329,8 +329,8 @@ class Transfer {
       return;
     }
     this.#options.signal?.throwIfAborted();
-    if (this.#admit) {
-      const outcome = await this.#admit({ ...copy, sid });
+    if (this.#restore) {
+      const outcome = await this.#restore({ ...copy, sid });
       if (outcome === "expired") this.#result.expired++;
       if (outcome !== "arrived") return;
     } else {
@@ -349,7 +349,7 @@ class Transfer {
    * Brings what a store on Redis knew of a session to one in memory: as a session
    * of a file, if there is room for it and none with its id.
    */
-  async #restore(port: Port, { sid, ...copy }: Arrival): Promise<Outcome> {
+  async #restoreInMemory(port: Port, { sid, ...copy }: Arrival): Promise<Outcome> {
     const { session, rank, created, lastUsed, user } = copy as Required<Copy>;
     const end = copy.expires ?? Infinity;
     const expires = earlierOf(end, session, sid, lastUsed, created, port.options);
@@ -678,7 +678,7 @@ async function inParallel<Item>(
   const worker = async () => {
     for (const item of queue) {
       await work(item);
-      await breathe();
+      await yieldIfSpent();
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));

@@ -53,7 +53,7 @@ export interface Surroundings {
   /** Called when a reduction begins, with the size of all sessions in bytes. */
   reducing(bytes: number): void;
   /** Whether anybody wants to know of `event`. */
-  hears(event: keyof Announcements): boolean;
+  hasListeners(event: keyof Announcements): boolean;
   /** Calls `args` later, if anybody wants to know of `event`. */
   announce<E extends keyof Announcements>(event: E, args: () => Announcements[E]): void;
 }
@@ -102,7 +102,7 @@ export class Sessions {
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
-      (entry, reason) => this.#left(entry, reason),
+      (entry, reason) => this.#onRemove(entry, reason),
     );
   }
 
@@ -312,7 +312,7 @@ export class Sessions {
    * `false` if there is no room for it by its rank, if its user has as many
    * sessions as allowed, or if its id is kept already.
    */
-  admit(entry: Entry, rank: Rank): boolean {
+  restore(entry: Entry, rank: Rank): boolean {
     const { sid, user } = entry;
     if (this.vault.find(sid, this.now())) return false;
     if (user !== undefined) {
@@ -320,12 +320,12 @@ export class Sessions {
       this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
       if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
     }
-    return this.vault.admit(entry, rank);
+    return this.vault.restore(entry, rank);
   }
 
   /** Announces a session that has expired before it came to the store. */
   announceExpired(entry: Entry): void {
-    if (!this.#surroundings.hears("expire")) return;
+    if (!this.#surroundings.hasListeners("expire")) return;
     const session = this.#lastOf(entry);
     this.#surroundings.announce("expire", () => [entry.sid, session()]);
   }
@@ -700,9 +700,9 @@ export class Sessions {
   }
 
   /** Counts and announces an entry that is about to leave the vault. */
-  #left(entry: Entry, reason: Reason): void {
+  #onRemove(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
-    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
+    const session = this.#surroundings.hasListeners(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
       this.#lineage.end(sid, entry);
       if (entry.isRevoked) this.#counters.revoked++;

@@ -49,7 +49,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Serializer } from "../options.ts";
 import type { BadFileError } from "../util/codes.ts";
 import { failure } from "../util/errors.ts";
-import { breathe } from "../util/slices.ts";
+import { yieldIfSpent } from "../util/slices.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { Seal, SEAL_LENGTH, type Secrets } from "./sealing.ts";
 
@@ -71,7 +71,7 @@ const WHOLE_HEADER = new RegExp(`^${HEADER}$`);
 export const HEADER_LENGTH = 168;
 
 /** The longest content of a block, in bytes. */
-const LONGEST = 2 ** 30;
+const MAX_BLOCK_BYTES = 2 ** 30;
 
 /** How much is read at once, in bytes. */
 const WINDOW = 2 ** 18;
@@ -281,8 +281,8 @@ export class BlockWriter {
     const { at, blocks, digest: before } = this.#end;
     const plain = Buffer.from(text);
     const length = plain.length + (seal ? SEAL_LENGTH : 0);
-    if (length > LONGEST) {
-      const message = `Cannot write block: over ${LONGEST} bytes`;
+    if (length > MAX_BLOCK_BYTES) {
+      const message = `Cannot write block: over ${MAX_BLOCK_BYTES} bytes`;
       throw failure(RangeError, "ERR_LEMBRO_SESSION_TOO_LARGE", message);
     }
     const start = startOf(kind, blocks, this.#synced.blocks, length, before);
@@ -546,7 +546,7 @@ export class BlockReader {
     const [, kind, number, synced, length, , digest] = WHOLE_HEADER.exec(header) ?? [];
     if (!kind) return { what: "there is no block", at };
     const end = at + HEADER_LENGTH + Number(length);
-    if (Number(length) > LONGEST || end > this.#size) {
+    if (Number(length) > MAX_BLOCK_BYTES || end > this.#size) {
       return { what: "a block is cut off, or its length altered", at };
     }
     const content = await this.#bytes(at + HEADER_LENGTH, Number(length));
@@ -571,7 +571,7 @@ export class BlockReader {
         const found = await this.#wholeBlock(at + index, this.identity);
         if (!isFault(found) && found.synced > blocks) return true;
       }
-      await breathe();
+      await yieldIfSpent();
     }
     return false;
   }

@@ -197,7 +197,7 @@ export async function closing<Result>(
 }
 
 /** More links in a row than this are a circle. */
-const MOST_LINKS = 40;
+const MAX_LINKS = 40;
 
 /**
  * Returns the path of the file that `path` leads to, which need not exist yet.
@@ -206,7 +206,7 @@ const MOST_LINKS = 40;
  */
 export async function targetOf(disk: Disk, path: string): Promise<string> {
   let at = resolve(path);
-  for (let links = 0; links < MOST_LINKS; links++) {
+  for (let links = 0; links < MAX_LINKS; links++) {
     const real = await disk.realpath(at).catch((error) => {
       if (codeOf(error) !== "ENOENT") throw error;
     });

@@ -40,7 +40,7 @@ export type { JournalStats };
 const OPEN = "open journal";
 
 /** The interval may be this long, in milliseconds. */
-const LONGEST_INTERVAL = 60_000;
+const MAX_INTERVAL_MS = 60_000;
 
 /**
  * What {@linkcode openJournal} takes besides a store and a path.
@@ -264,9 +264,9 @@ export async function openJournal(
 function checkedOptions(given: JournalOptions = {}): JournalSettings {
   checkOptions(OPEN, given, ["interval", "secret", "plain", "wait", "signal"], true);
   const { interval = 1_000, wait = 0 } = given;
-  const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
+  const rule = `interval must be a number of milliseconds from 1 to ${MAX_INTERVAL_MS}`;
   if (typeof interval !== "number") throw invalidOption(TypeError, OPEN, rule, interval);
-  if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {
+  if (!(interval >= 1 && interval <= MAX_INTERVAL_MS)) {
     throw invalidOption(RangeError, OPEN, rule, interval);
   }
   const waitRule = "wait must be a number of milliseconds, 0 or more";

@@ -41,7 +41,7 @@ interface AnyClient {
 }
 
 /** How long replicas may take to confirm, in milliseconds. */
-const LONGEST_CONFIRMATION_MS = 1_000;
+const MAX_CONFIRMATION_MS = 1_000;
 
 /** The clients that were warned of: once each. */
 const warned = new WeakSet<object>();
@@ -152,7 +152,7 @@ export class Connection {
    */
   async confirm(replicas: number): Promise<void> {
     const servers = await this.#servers();
-    const args = ["WAIT", String(replicas), String(LONGEST_CONFIRMATION_MS)];
+    const args = ["WAIT", String(replicas), String(MAX_CONFIRMATION_MS)];
     const counts = await Promise.all(servers.map(async ([, send]) => Number(await send(args))));
     const count = Math.min(...counts);
     if (count >= replicas) return;

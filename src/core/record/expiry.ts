@@ -4,7 +4,7 @@ import type { Duration, ResolvedOptions } from "../../options.ts";
 import { invalidResult, isFunction } from "../../util/errors.ts";
 
 /** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
-const SHORTEST_TIME = 5;
+const MIN_TIME_DIGITS = 5;
 
 /** The options that say how long a session lives. */
 type Lifetimes = Pick<ResolvedOptions, "ttl" | "idleTimeout" | "absoluteTimeout">;
@@ -99,5 +99,5 @@ function readDate(date: unknown): number | undefined {
 /** Whether a string is a number of milliseconds since the epoch. */
 function isTime(text: string): boolean {
   const [, digits] = /^-?(\d+)(?:\.\d+)?$/.exec(text.trim()) ?? [];
-  return digits !== undefined && digits.length >= SHORTEST_TIME;
+  return digits !== undefined && digits.length >= MIN_TIME_DIGITS;
 }
