@@ -44,7 +44,7 @@ export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): D
     address: "",
     created: 0,
     lastUsed: 0,
-    life: undefined,
+    identity: undefined,
     ...more,
   };
 }

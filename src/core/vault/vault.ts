@@ -1,7 +1,7 @@
 import { Addresses } from "./addresses.ts";
 import {
   Entry,
-  type Life,
+  type Identity,
   type Member,
   Queue,
   type Rank,
@@ -43,7 +43,7 @@ export interface Draft {
   readonly address: string;
   readonly created: number;
   readonly lastUsed: number;
-  readonly life: Life | undefined;
+  readonly identity: Identity | undefined;
 }
 
 /** How many entries are looked at in one step. */
@@ -389,7 +389,7 @@ export class Vault {
   }
 
   #enter(draft: Draft, number: number, queue: Queue): Entry {
-    const { sid, record, created, lastUsed, life } = draft;
+    const { sid, record, created, lastUsed, identity } = draft;
     const entry = new Entry(
       flat(sid),
       number,
@@ -398,7 +398,7 @@ export class Vault {
       record,
       created,
       lastUsed,
-      life,
+      identity,
     );
     this.#entries.set(entry.sid, entry);
     this.#noteExpiry(record.expires);
