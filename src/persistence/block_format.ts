@@ -69,7 +69,7 @@ export const WHOLE_HEADER = new RegExp(`^${HEADER}$`);
 export const HEADER_LENGTH = 168;
 
 /** The longest content of a block, in bytes. */
-export const MAX_CONTENT = 2 ** 30;
+export const MAX_BLOCK_BYTES = 2 ** 30;
 
 /** Where a file ends, and what the next block has to continue. */
 export interface Position {

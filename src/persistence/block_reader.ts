@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Serializer } from "../options.ts";
 import type { BadFileError } from "../util/codes.ts";
 import { failure } from "../util/errors.ts";
-import { breathe } from "../util/slices.ts";
+import { yieldIfSpent } from "../util/slices.ts";
 import {
   type BlockKind,
   digestOf,
@@ -11,7 +11,7 @@ import {
   HEADER,
   HEADER_LENGTH,
   isFrom,
-  MAX_CONTENT,
+  MAX_BLOCK_BYTES,
   type Position,
   START,
   TITLE,
@@ -265,7 +265,7 @@ export class BlockReader {
     const [, kind, number, synced, length, , digest] = WHOLE_HEADER.exec(header) ?? [];
     if (!kind) return { what: "there is no block", at };
     const end = at + HEADER_LENGTH + Number(length);
-    if (Number(length) > MAX_CONTENT || end > this.#size) {
+    if (Number(length) > MAX_BLOCK_BYTES || end > this.#size) {
       return { what: "a block is cut off, or its length altered", at };
     }
     const content = await this.#bytes(at + HEADER_LENGTH, Number(length));
@@ -290,7 +290,7 @@ export class BlockReader {
         const found = await this.#wholeBlock(at + index, this.identity);
         if (!isFault(found) && found.synced > blocks) return true;
       }
-      await breathe();
+      await yieldIfSpent();
     }
     return false;
   }

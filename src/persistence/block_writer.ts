@@ -7,7 +7,7 @@ import {
   digestOf,
   type FileKind,
   type Head,
-  MAX_CONTENT,
+  MAX_BLOCK_BYTES,
   type Position,
   START,
   startOf,
@@ -156,8 +156,8 @@ export class BlockWriter {
     const { at, blocks, digest: before } = this.#end;
     const plain = Buffer.from(text);
     const length = plain.length + (seal ? SEAL_LENGTH : 0);
-    if (length > MAX_CONTENT) {
-      const message = `Cannot write block: over ${MAX_CONTENT} bytes`;
+    if (length > MAX_BLOCK_BYTES) {
+      const message = `Cannot write block: over ${MAX_BLOCK_BYTES} bytes`;
       throw failure(RangeError, "ERR_LEMBRO_SESSION_TOO_LARGE", message);
     }
     const start = startOf(kind, blocks, this.#synced.blocks, length, before);
