@@ -32,7 +32,7 @@ import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { explained } from "./file_errors.ts";
 import { type JournalSettings, type JournalStats, JournalWriter } from "./journal_writer.ts";
-import { readSecrets } from "./sealing.ts";
+import { readSecrets } from "./encryption.ts";
 import { shared } from "./shared.ts";
 
 export type { JournalStats };

@@ -4,7 +4,8 @@ import timers from "node:timers";
 import type { Port } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
 import { monotonicNow, now } from "../util/time.ts";
-import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
+import { BlockReader, type Purpose } from "./block_reader.ts";
+import { BlockWriter } from "./block_writer.ts";
 import {
   checkIsFile,
   closing,
@@ -25,7 +26,7 @@ import { Lock, LockedError } from "./lock.ts";
 import { DiskWatch, Outage, PATIENCE, unanswered, UNWRITTEN } from "./outage.ts";
 import { type Rows, writeRows } from "./rows.ts";
 import { Changes, MAX_CHANGES, Scan } from "./scan.ts";
-import type { Secrets } from "./sealing.ts";
+import type { Secrets } from "./encryption.ts";
 
 /** The code of the error for a file that is damaged, or no journal of this store. */
 const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";

@@ -2,7 +2,8 @@ import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Port } from "../core/port.ts";
 import { now } from "../util/time.ts";
-import { BlockWriter, type Position } from "./block_file.ts";
+import type { Position } from "./block_format.ts";
+import { BlockWriter } from "./block_writer.ts";
 import {
   checkIsFile,
   closing,
