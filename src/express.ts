@@ -12,10 +12,10 @@ import type { RevokeOptions } from "./types.ts";
 import {
   checkOptions,
   failure,
+  invalid,
+  invalidOption,
   isFunction,
   isObject,
-  refused,
-  refusedOption,
 } from "./util/errors.ts";
 
 export const REVOKE = "revoke user";
@@ -37,7 +37,7 @@ export function storeOf(session: unknown, factory: string): new () => BaseStore 
   const Store = from?.Store ?? from?.session?.Store;
   if (!isFunction(Store) || !Store.prototype) {
     const rule = `pass express-session, as in ${factory}(session), or an object with a Store class`;
-    throw refused(TypeError, "make a store class", rule, session);
+    throw invalid(TypeError, "make a store class", rule, session);
   }
   return Store as unknown as new () => BaseStore;
 }
@@ -50,11 +50,11 @@ export function readArguments<Options>(
 ): [options: Options | undefined, callback: (() => void) | undefined] {
   const [passed, ready] = isFunction(options) ? [undefined, options] : [options, callback];
   if (ready !== undefined && !isFunction(ready)) {
-    throw refused(TypeError, CREATE, "callback must be a function", ready);
+    throw invalid(TypeError, CREATE, "callback must be a function", ready);
   }
   if (ready && "Store" in ready) {
     const rule = `pass express-session to ${factory}(), as in new (${factory}(session))(options)`;
-    throw refused(TypeError, CREATE, rule, ready);
+    throw invalid(TypeError, CREATE, rule, ready);
   }
   return [passed, ready];
 }
@@ -75,7 +75,7 @@ export function reporting(generate: unknown, reached: (request: unknown) => void
 export function idOf(sid: unknown): string {
   if (typeof sid === "string") return sid;
   if (typeof sid === "number") return String(sid);
-  throw refused(TypeError, "use session", "sid must be a string or a number", sid);
+  throw invalid(TypeError, "use session", "sid must be a string or a number", sid);
 }
 
 /** Reads a user, as a string. */
@@ -84,13 +84,13 @@ export function userNameOf(user: unknown): string {
   if (Number.isNaN(user)) return "";
   if (isUser(user)) return String(user);
   const rule = "user must be a string, a number or a bigint";
-  throw refused(TypeError, "find sessions of user", rule, user);
+  throw invalid(TypeError, "find sessions of user", rule, user);
 }
 
 /** Reads what is to be done to a session. */
 export function changeOf(change: unknown): (session: SessionData) => unknown {
   if (isFunction(change)) return change;
-  throw refused(TypeError, "update session", "change must be a function", change);
+  throw invalid(TypeError, "update session", "change must be a function", change);
 }
 
 /** Reads which session, and which request, a revocation leaves alone. */
@@ -107,7 +107,7 @@ export function spared(
   }
   if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
   const rule = "except must be a session id, a request or its session (for a socket, its request)";
-  throw refusedOption(TypeError, REVOKE, rule, except);
+  throw invalidOption(TypeError, REVOKE, rule, except);
 }
 
 /** Reads a request, or the session of one; anything else spares nothing. */

@@ -1,6 +1,6 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData, Store as ExpressStore } from "express-session";
-import { isFunction, isObject, refusedOption } from "./util/errors.ts";
+import { invalidOption, isFunction, isObject } from "./util/errors.ts";
 import { howManyBytes } from "./util/sizes.ts";
 
 /**
@@ -207,7 +207,7 @@ export interface ResolvedOptions {
 }
 
 // A longer delay overflows the runtime's timer, which then fires at once.
-const LONGEST_DELAY = 2_147_483_647;
+const MAX_DELAY_MS = 2_147_483_647;
 
 /** What a session of express-session takes that holds nothing but its cookie, in bytes. */
 const MIN_SIZE = 152;
@@ -252,9 +252,9 @@ function functionOf<Value>(signature: string): Rule<Value> {
 
 const RULES: { [N in Name]: Rule<ResolvedOptions[N]> } = {
   interval: {
-    takes: `a number of milliseconds from 1 to ${LONGEST_DELAY}`,
+    takes: `a number of milliseconds from 1 to ${MAX_DELAY_MS}`,
     fits: isNumber,
-    read: (value: number) => unless(!(value >= 1 && value <= LONGEST_DELAY), value),
+    read: (value: number) => unless(!(value >= 1 && value <= MAX_DELAY_MS), value),
   },
   maxSize: {
     takes: 'a number of bytes, or a string such as "512K", "4M" or "1G", ' +
@@ -318,7 +318,7 @@ export const CREATE = "create store";
 export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
   const given = passed ?? {};
   if (!isObject(given) || Array.isArray(given)) {
-    throw refusedOption(TypeError, CREATE, "options must be an object", given);
+    throw invalidOption(TypeError, CREATE, "options must be an object", given);
   }
   // A framework such as Sails passes its whole session configuration, which has a secret.
   if (!("secret" in given)) refuseUnknown(Object.keys(given), NAMES);
@@ -347,7 +347,7 @@ export function refuseUnknown(names: string[], known: readonly string[]): void {
   const lower = unknown.toLowerCase();
   const meant = known.find((name) => name.toLowerCase() === lower) ?? ALIASES.get(lower);
   const hint = meant && known.includes(meant) ? ` (did you mean ${meant}?)` : "";
-  throw refusedOption(TypeError, CREATE, `unknown option${hint}, use ${known.join(", ")}`, unknown);
+  throw invalidOption(TypeError, CREATE, `unknown option${hint}, use ${known.join(", ")}`, unknown);
 }
 
 function readOption<N extends Name>(
@@ -358,12 +358,12 @@ function readOption<N extends Name>(
   if (value === undefined) return fallback;
   const { takes, fits, read, meant } = RULES[name];
   const rule = `${name} must be ${takes}`;
-  if (!fits(value)) throw refusedOption(TypeError, CREATE, rule, value);
+  if (!fits(value)) throw invalidOption(TypeError, CREATE, rule, value);
   const inForce = read(value as never);
   if (inForce !== undefined) return inForce;
   const hint = meant?.(value);
   const known = hint ? ` (did you mean ${JSON.stringify(hint)}?)` : "";
-  throw refusedOption(RangeError, CREATE, rule + known, value);
+  throw invalidOption(RangeError, CREATE, rule + known, value);
 }
 
 /** The default of `isActivity`. */

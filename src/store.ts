@@ -84,7 +84,7 @@ export function lembro<Base extends object>(
         run: (steps) =>
           inSlices(steps, () => {}, (error) => this.#announce("error", () => [error])),
         reducing: (bytes) => this.#log("reduce: start %s", bytes),
-        hears: (event) => this.#hears(event),
+        hasListeners: (event) => this.#hasListeners(event),
         announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
       });
       openPort(this, this.#sessions, {
@@ -252,7 +252,7 @@ export function lembro<Base extends object>(
       }
     }
 
-    #hears(event: keyof LembroEvents): boolean {
+    #hasListeners(event: keyof LembroEvents): boolean {
       // A bare emitter may not be able to count its listeners.
       return isFunction(this.emit) && this.listenerCount?.(event) !== 0;
     }
@@ -261,7 +261,7 @@ export function lembro<Base extends object>(
     // calls the store, can't come between two steps of the store's own work.
     #announce<E extends keyof LembroEvents>(event: E, args: () => LembroEvents[E]): void {
       if (event === "reduce") this.#log("reduce: done %s", this.#sessions.vault.bytes);
-      if (this.#hears(event)) defer(() => this.emit?.(event, ...args()));
+      if (this.#hasListeners(event)) defer(() => this.emit?.(event, ...args()));
       else if (event === "error") defer(() => warn(args()[0]));
     }
   }

@@ -21,14 +21,14 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import {
-  admissionTo,
-  type Admit,
   type Arrival,
   type Entry,
   isOpen,
   type Outcome,
   type Port,
   portOf,
+  type Restore,
+  restorerOf,
 } from "./core/port.ts";
 import { dateOf, earlierOf } from "./core/record/expiry.ts";
 import { serialize } from "./core/record/record.ts";
@@ -37,12 +37,12 @@ import { readSignal, unlessAborted } from "./util/abort.ts";
 import {
   checkOptions,
   failure,
+  invalid,
+  invalidOption,
   isFunction,
   isObject,
-  refused,
-  refusedOption,
 } from "./util/errors.ts";
-import { breathe } from "./util/slices.ts";
+import { yieldIfSpent } from "./util/slices.ts";
 import { now } from "./util/time.ts";
 
 const TRANSFER = "transfer sessions";
@@ -279,7 +279,7 @@ interface Source {
 class Transfer {
   readonly #to: TargetStore;
   /** For a target that keeps more than what `set` brings. */
-  readonly #admit: Admit | undefined;
+  readonly #restore: Restore | undefined;
   readonly #options: Settings;
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
   readonly #arrived: Candidate[] = [];
@@ -287,7 +287,7 @@ class Transfer {
   constructor(to: TargetStore, from: SourceStore, options: Settings) {
     this.#to = to;
     const port = isOpen(from) ? portOf(to) : undefined;
-    this.#admit = port ? (arrival) => this.#restore(port, arrival) : admissionTo(to);
+    this.#restore = port ? (arrival) => this.#restoreInMemory(port, arrival) : restorerOf(to);
     this.#options = options;
   }
 
@@ -329,8 +329,8 @@ class Transfer {
       return;
     }
     this.#options.signal?.throwIfAborted();
-    if (this.#admit) {
-      const outcome = await this.#admit({ ...copy, sid });
+    if (this.#restore) {
+      const outcome = await this.#restore({ ...copy, sid });
       if (outcome === "expired") this.#result.expired++;
       if (outcome !== "arrived") return;
     } else {
@@ -349,7 +349,7 @@ class Transfer {
    * Brings what a store on Redis knew of a session to one in memory: as a session
    * of a file, if there is room for it and none with its id.
    */
-  async #restore(port: Port, { sid, ...copy }: Arrival): Promise<Outcome> {
+  async #restoreInMemory(port: Port, { sid, ...copy }: Arrival): Promise<Outcome> {
     const { session, rank, created, lastUsed, user } = copy as Required<Copy>;
     const end = copy.expires ?? Infinity;
     const expires = earlierOf(end, session, sid, lastUsed, created, port.options);
@@ -413,7 +413,7 @@ async function sourceOf(from: SourceStore): Promise<Source> {
     return await listed(from as Required<SourceStore>);
   }
   if (isFunction(all)) return await whole(from as Required<SourceStore>);
-  throw refused(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
+  throw invalid(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
 }
 
 /**
@@ -576,7 +576,7 @@ function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Gen
 /** A session of an array, and its id, which is the store's and no part of it. */
 function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string, SessionData] {
   if (typeof id === "string") return [id, session];
-  throw refused(
+  throw invalid(
     TypeError,
     TRANSFER,
     "from.all must return sessions by id, or each with its id",
@@ -608,7 +608,7 @@ async function lifeInRedis(from: object, sid: string): Promise<number | undefine
 
 function copyOf(session: SessionData): Copy {
   if (!isObject(session)) {
-    throw refused(
+    throw invalid(
       TypeError,
       TRANSFER,
       "each session must be an object",
@@ -678,7 +678,7 @@ async function inParallel<Item>(
   const worker = async () => {
     for (const item of queue) {
       await work(item);
-      await breathe();
+      await yieldIfSpent();
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));
@@ -693,7 +693,7 @@ function* shared<Item>(items: Iterable<Item>): Generator<Item> {
 
 function readTarget(to: TargetStore, from: SourceStore): TargetStore {
   if (!isFunction(to?.set) || !isFunction(to.destroy)) {
-    throw refused(TypeError, TRANSFER, "to must be a store with set and destroy", to);
+    throw invalid(TypeError, TRANSFER, "to must be a store with set and destroy", to);
   }
   if (to as unknown === from) {
     const message =
@@ -708,10 +708,10 @@ function readOptions(given: TransferOptions = {}): Settings {
   const { concurrency = 16, onProgress = () => {} } = given;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
-    throw refusedOption(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
+    throw invalidOption(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
   }
   if (!isFunction(onProgress)) {
-    throw refusedOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
+    throw invalidOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
   }
   return { concurrency, onProgress, signal: readSignal(TRANSFER, given.signal) };
 }

@@ -6,7 +6,7 @@ import { CookieTemplate } from "../src/core/record/cookie_template.ts";
 import { cookieOf } from "../src/core/record/record.ts";
 import type { FileRow } from "../src/persistence/rows.ts";
 import { Changes, Scan } from "../src/persistence/scan.ts";
-import { admit, draftOf, TestVault } from "./support/core.ts";
+import { draftOf, restore, TestVault } from "./support/core.ts";
 
 /** A vault with these protected sessions, which expire at the time 50, and their changes from now on. */
 function noting(...sids: string[]) {
@@ -88,7 +88,7 @@ describe("Changes", () => {
     const { vault, entries: [a], changes, port, update } = noting("a", "b", "c");
     update("b");
     vault.remove(a, "destroy");
-    admit(vault, draftOf("a", 100), "protected");
+    restore(vault, draftOf("a", 100), "protected");
     assertEquals(rowsOf(changes, port), ["b stays", "a left", "a stays"]);
   });
 
@@ -97,7 +97,7 @@ describe("Changes", () => {
     const changes = new Changes();
     for (const sid of ["a", "b"]) changes.moved(sid);
     vault.remove(a, "destroy");
-    admit(vault, draftOf("a", 100), "protected");
+    restore(vault, draftOf("a", 100), "protected");
     changes.add(later.take());
     assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
     assertEquals(changes.hasEnded, true);

@@ -11,7 +11,7 @@ const ADDRESSES = [1, 10, 100, 1_000, 10_000, 100_000];
 const SESSIONS = [1, 10, 100, 1_000, 10_000, 100_000];
 
 /** How many sessions a crawler makes at most here. */
-const MOST = 1_000_000;
+const MAX_SESSIONS = 1_000_000;
 
 const number = (value: number) => value.toLocaleString("en-US");
 
@@ -24,7 +24,7 @@ export async function addressTable(): Promise<string> {
   for (const addresses of ADDRESSES) {
     const cells = [number(addresses)];
     for (const sessions of SESSIONS) {
-      if (addresses * sessions > MOST) {
+      if (addresses * sessions > MAX_SESSIONS) {
         cells.push("–");
         continue;
       }

@@ -25,7 +25,7 @@ const TRIES = 2;
 const COLLECTIONS = 2;
 
 /** How often all sessions are saved at most: not every runtime reports its collections. */
-const MOST_ROUNDS = 10;
+const MAX_ROUNDS = 10;
 
 /** How many sessions are saved while the longest hold of writing is looked for. */
 const WRITTEN = 20_000;
@@ -102,7 +102,7 @@ export async function measureSaves(kept: Kept, count: number, isOwn: boolean): P
       await journal?.flush();
       rounds++;
     } while (
-      journal && compactions() === before || collections < COLLECTIONS && rounds < MOST_ROUNDS
+      journal && compactions() === before || collections < COLLECTIONS && rounds < MAX_ROUNDS
     );
   }, isOwn ? longestHoldWithoutCollector : longestHold);
   await journal?.close();

@@ -1,26 +1,24 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
-import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
+import { invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
 import { type ListedUser, UserTally } from "../util/user_list.ts";
 import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, plain } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, earlierOf, endOf } from "./record/expiry.ts";
-import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
-import { mergeCookies } from "./overlaps/merge_cookies.ts";
-import { merge } from "./overlaps/merge_objects.ts";
-import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import {
-  cookieDateOf,
-  cookieOf,
-  parse,
-  recordOf,
-  restored,
-  sessionOf,
-  touched,
-} from "./record/record.ts";
+  type BaseVersion,
+  BaseVersions,
+  hasMoved,
+  hasOtherCookie,
+  requestOf,
+  versionOf,
+} from "./overlaps/base_version.ts";
+import { type Overlay, overlay, overlayCookie } from "./overlaps/overlay.ts";
+import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
+import { cookieOf, recordOf, restored, sessionOf, touched } from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
 import { Endings } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
@@ -53,7 +51,7 @@ export interface Surroundings {
   /** Called when a reduction begins, with the size of all sessions in bytes. */
   reducing(bytes: number): void;
   /** Whether anybody wants to know of `event`. */
-  hears(event: keyof Announcements): boolean;
+  hasListeners(event: keyof Announcements): boolean;
   /** Calls `args` later, if anybody wants to know of `event`. */
   announce<E extends keyof Announcements>(event: E, args: () => Announcements[E]): void;
 }
@@ -70,7 +68,7 @@ export class Sessions {
   readonly vault: Vault;
   readonly #templates = new CookieTemplates();
   readonly #endings: Endings;
-  readonly #lineage: Lineage;
+  readonly #bases: BaseVersions;
   readonly #surroundings: Surroundings;
   readonly #asksSession: boolean;
   /** Returns what the functions among the options are asked about. */
@@ -98,11 +96,11 @@ export class Sessions {
     this.#asksSession = asksSession(options);
     this.#readBack = readBackFor(options);
     this.#endings = new Endings(surroundings.monotonicClock);
-    this.#lineage = new Lineage(this.#endings);
+    this.#bases = new BaseVersions(this.#endings);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
-      (entry, reason) => this.#left(entry, reason),
+      (entry, reason) => this.#onRemove(entry, reason),
     );
   }
 
@@ -168,7 +166,7 @@ export class Sessions {
   destroy(sid: string): void {
     const entry = this.vault.find(sid, this.now());
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined);
+    this.#bases.end(sid, undefined);
     this.vault.notifyEnd(sid);
   }
 
@@ -286,13 +284,13 @@ export class Sessions {
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
     this.#endings.reached(request);
-    if (isObject(request)) this.#lineage.renewed(request);
+    if (isObject(request)) this.#bases.renewed(request);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
-    this.#lineage.copied(loaded, made);
-    this.#endings.reached(request, this.#lineage.originOf(made)?.epoch);
+    this.#bases.copied(loaded, made);
+    this.#endings.reached(request, this.#bases.find(made)?.epoch);
     if (this.options.idleTimeout !== Infinity) this.#extend(made);
   }
 
@@ -312,7 +310,7 @@ export class Sessions {
    * `false` if there is no room for it by its rank, if its user has as many
    * sessions as allowed, or if its id is kept already.
    */
-  admit(entry: Entry, rank: Rank): boolean {
+  restore(entry: Entry, rank: Rank): boolean {
     const { sid, user } = entry;
     if (this.vault.find(sid, this.now())) return false;
     if (user !== undefined) {
@@ -320,12 +318,12 @@ export class Sessions {
       this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
       if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
     }
-    return this.vault.admit(entry, rank);
+    return this.vault.restore(entry, rank);
   }
 
   /** Announces a session that has expired before it came to the store. */
   announceExpired(entry: Entry): void {
-    if (!this.#surroundings.hears("expire")) return;
+    if (!this.#surroundings.hasListeners("expire")) return;
     const session = this.#lastOf(entry);
     this.#surroundings.announce("expire", () => [entry.sid, session()]);
   }
@@ -345,10 +343,10 @@ export class Sessions {
    * The date of the cookie, `ttl` and `absoluteTimeout` bound it as before.
    */
   #extend(session: SessionData): void {
-    const origin = this.#lineage.originOf(session);
-    if (!origin || this.#lineage.isOver(origin)) return;
+    const base = this.#bases.find(session);
+    if (!base || this.#bases.isOver(base)) return;
     const now = this.now();
-    const { sid } = origin.life;
+    const { sid } = base.identity;
     const entry = this.vault.find(sid, now);
     if (!entry || !isActivity(session, this.options)) return;
     const asked = this.#asksSession || !entry.cookie
@@ -362,7 +360,7 @@ export class Sessions {
 
   #load(entry: Entry): SessionData {
     const session = sessionOf(entry, this.options);
-    this.#lineage.loaded(session, entry, this.#endings.epoch);
+    this.#bases.loaded(session, entry, this.#endings.epoch);
     return session;
   }
 
@@ -376,7 +374,7 @@ export class Sessions {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, entry);
-      throw refusedResult("update session", "change must not return a promise", result);
+      throw invalidResult("update session", "change must not return a promise", result);
     } catch (thrown) {
       throw this.#rejected(thrown);
     }
@@ -389,17 +387,19 @@ export class Sessions {
    */
   #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
     if (!isObject(session)) {
-      throw refused(TypeError, "save session", "session must be an object", session);
+      throw invalid(TypeError, "save session", "session must be an object", session);
     }
-    const origin = this.#lineage.of(session, sid);
-    if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
+    const base = this.#bases.of(session, sid);
+    if (base && this.#bases.isOver(base)) return this.#late(sid);
     // An update, and a request that is no activity, leave the session in its place.
     const isPassive = !updated && !isActivity(session, this.options);
 
     const now = this.now();
     const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
-    const merged = kept && this.#merged(session, origin, kept, isPassive);
+    const merged = this.#overlay(session, base, kept, isPassive);
+    const isOvertaken = merged !== undefined && base !== undefined &&
+      base.revision !== kept?.revision;
     const written = merged?.session ?? session;
     const asked = this.#readBack(written);
     // JSON writes of both the same, unless a getter has another answer the second time.
@@ -407,10 +407,10 @@ export class Sessions {
     const date = dateOf(written.cookie);
     const ownDate = merged ? dateOf(session.cookie) : date;
     const hasPassed = date !== undefined && date <= now;
-    const created = kept?.created ?? origin?.life.created ?? now;
+    const created = kept?.created ?? base?.identity.created ?? now;
     const place = updated || isPassive ? kept : undefined;
     // A date that a request did not set itself, or that is none of its business, ends nothing.
-    const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
+    const isLeftAlone = isPassive ? Boolean(base || kept) : base && ownDate === base.date;
     if (hasPassed && isLeftAlone && !kept) return undefined;
     const withLife = hasPassed && isLeftAlone ? kept : place;
     const end = withLife
@@ -418,10 +418,10 @@ export class Sessions {
       : endOf(asked, sid, date, now, this.options);
     const expires = withLife?.expires ?? earlierOf(end, asked, sid, now, created, this.options);
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
-    const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
+    const last = isPassive && !kept ? base?.identity.expires ?? Infinity : Infinity;
     if (last <= now) return undefined;
     const isOver = expires <= now || hasPassed && !isLeftAlone;
-    if (isOver && (kept || origin)) {
+    if (isOver && (kept || base)) {
       this.destroy(sid);
       return undefined;
     }
@@ -433,7 +433,7 @@ export class Sessions {
     const isRanked = isGuarded || kept && kept.rank !== "protected";
     const address = isRanked ? UNKNOWN_ADDRESS : this.#addressOf(session);
 
-    if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
+    if (base && this.#bases.isOver(base)) return this.#late(sid);
     // A look at two numbers: another search for a new id takes a tenth of its save.
     const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
     const found = isUnchanged ? kept : this.vault.find(sid, now);
@@ -441,7 +441,7 @@ export class Sessions {
     // Nobody comes back by a save into a session that the user has signed in to anew.
     if (user !== undefined && found?.user !== user) {
       // What was loaded under another id began when it was loaded.
-      const from = origin ?? this.#lineage.originOf(session);
+      const from = base ?? this.#bases.find(session);
       if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
     }
 
@@ -450,20 +450,20 @@ export class Sessions {
       this.destroy(sid);
       if (found) return undefined;
     }
-    const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const life = found ? found.life : origin?.life;
+    const isFollowed = base !== undefined || this.#bases.follows(session);
+    const identity = found ? found.identity : base?.identity;
     const entry = this.vault.put(
-      { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
+      { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, identity },
       found && found === place ? "update" : "save",
     );
     // A new session that has expired is counted and announced like any other.
     if (isOver) return this.vault.find(sid, now);
     if (isFollowed) {
-      const epoch = this.#endings.epochOf(request, origin?.epoch);
-      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
+      const epoch = this.#endings.epochOf(request, base?.epoch);
+      this.#bases.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
     }
     this.#counters.saves++;
-    if (merged?.isOvertaken) this.#counters.merges++;
+    if (isOvertaken) this.#counters.merges++;
     this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
@@ -472,16 +472,24 @@ export class Sessions {
 
   #touch(sid: string, session: SessionData): void {
     if (!isObject(session)) {
-      throw refused(TypeError, "touch session", "session must be an object", session);
+      throw invalid(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
     const entry = this.vault.find(sid, now);
     if (!entry) return;
-    const origin = this.#lineage.of(session, sid);
-    if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
+    const base = this.#bases.of(session, sid);
+    if (base && this.#bases.isOver(base) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
-    const mergedCookie = origin && this.#mergedCookie(session, origin, entry, false);
+    const mergedCookie = base && hasOtherCookie(base, entry)
+      ? overlayCookie(
+        session.cookie,
+        versionOf(base),
+        { text: entry.text, cookie: cookieOf(entry) },
+        this.options.serializer,
+        false,
+      ) as SessionData["cookie"] | undefined
+      : undefined;
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
     const ownDate = mergedCookie ? dateOf(session.cookie) : date;
@@ -489,7 +497,7 @@ export class Sessions {
     asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
     const hasPassed = date !== undefined && date <= now;
     // A date that the request did not set ends nothing.
-    const isLeftAlone = hasPassed && origin && ownDate === origin.date;
+    const isLeftAlone = hasPassed && base && ownDate === base.date;
     const end = isLeftAlone ? date : endOf(asked, sid, date, now, this.options);
     const expires = isLeftAlone
       ? entry.expires
@@ -499,7 +507,7 @@ export class Sessions {
 
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
-    const { user, rank, created, life } = entry;
+    const { user, rank, created, identity } = entry;
     const address = UNKNOWN_ADDRESS;
     this.vault.put(
       {
@@ -510,81 +518,32 @@ export class Sessions {
         address,
         created,
         lastUsed: now,
-        life,
+        identity,
       },
       "touch",
     );
-    if (origin) {
-      origin.cookie = entry.cookie;
-      origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
-      origin.date = ownDate;
+    if (base) {
+      base.cookie = entry.cookie;
+      base.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
+      base.date = ownDate;
     }
     this.#counters.touches++;
     this.#limit(entry, now);
   }
 
   /**
-   * What is to be saved instead of `session`, if something was saved since it
-   * was loaded. `isPassive`: whether its request may not change the lifetime.
+   * Returns what is to be saved instead of `session`, if what is kept has changed
+   * since it was loaded. `isPassive`: whether its request may not change the lifetime.
    */
-  #merged(
+  #overlay(
     session: SessionData,
-    origin: Origin | undefined,
-    kept: Entry,
+    base: BaseVersion | undefined,
+    kept: Entry | undefined,
     isPassive: boolean,
-  ): Merged | undefined {
-    if (!origin && !isPassive) return undefined;
-    const isOvertaken = origin !== undefined && origin.revision !== kept.revision;
-    const isBehind = isOvertaken || origin?.isBehind === true;
-    const cookie = this.#mergedCookie(session, origin, kept, isPassive);
-    if (!isBehind && !cookie) return undefined;
-    const { serializer } = this.options;
-    const { merged, text, listsTakenWhole } = origin
-      ? merge(session, origin.text, kept.text, serializer)
-      : {
-        merged: parse(serializer.stringify(session), serializer),
-        text: undefined,
-        listsTakenWhole: 0,
-      };
-    if (cookie) merged.cookie = cookie;
-    return {
-      session: merged,
-      text: isBehind ? text : undefined,
-      ownCookie: cookie && plain(session.cookie),
-      isOvertaken,
-      listsTakenWhole,
-    };
-  }
-
-  /**
-   * The cookie to save instead of that of `session`, if the kept one was changed
-   * since it was loaded, or if its lifetime must stay and is another one.
-   */
-  #mergedCookie(
-    session: SessionData,
-    origin: Origin | undefined,
-    kept: Entry,
-    keepsLifetime: boolean,
-  ): SessionData["cookie"] | undefined {
-    if (origin && !keepsLifetime && !this.#hasOtherCookie(session, origin, kept)) return undefined;
-    const mine = plain(session.cookie);
-    const theirs = plain(sessionOf(kept, this.options).cookie) ?? (keepsLifetime ? {} : undefined);
-    if (!mine || !theirs) return undefined;
-    const base = origin && (origin.ownCookie ?? origin.cookie?.cookieAt(origin.date ?? 0) ??
-      plain(parse(origin.text, this.options.serializer).cookie));
-    const merged = mergeCookies(base, mine, theirs, keepsLifetime);
-    return merged as SessionData["cookie"] | undefined;
-  }
-
-  /** Whether the kept cookie may differ from what `session` was loaded with, in what that leaves alone. */
-  #hasOtherCookie(session: SessionData, origin: Origin, kept: Entry): boolean {
-    if (origin.ownCookie) return true;
-    if (!kept.cookie) {
-      return origin.cookie !== undefined || origin.revision !== kept.revision ||
-        origin.text !== kept.text;
-    }
-    if (origin.cookie !== kept.cookie) return true;
-    return dateOf(session.cookie) === origin.date && cookieDateOf(kept, session) !== origin.date;
+  ): Overlay | undefined {
+    if (!kept || !isPassive && !(base && hasMoved(base, kept))) return undefined;
+    const [before, after] = [base && versionOf(base), { text: kept.text, cookie: cookieOf(kept) }];
+    return overlay(session, before, after, this.options.serializer, isPassive);
   }
 
   /** The client address of the request of `session`, for a newcomer. */
@@ -593,7 +552,7 @@ export class Sessions {
     if (!request) return UNKNOWN_ADDRESS;
     const address: unknown = this.options.address(request as never);
     if (!isThenable(address)) return networkOf(address);
-    throw refusedResult(KEEP, "address must return a string or undefined, at once", address);
+    throw invalidResult(KEEP, "address must return a string or undefined, at once", address);
   }
 
   #late(sid: string): undefined {
@@ -700,15 +659,15 @@ export class Sessions {
   }
 
   /** Counts and announces an entry that is about to leave the vault. */
-  #left(entry: Entry, reason: Reason): void {
+  #onRemove(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
-    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
+    const session = this.#surroundings.hasListeners(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
-      this.#lineage.end(sid, entry);
+      this.#bases.end(sid, entry);
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
-      this.#lineage.departed(entry);
+      this.#bases.departed(entry);
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
@@ -722,13 +681,13 @@ export class Sessions {
   /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
   #lastOf(entry: Entry): () => SessionData | undefined {
     const { text, cookie, size, expires, dateOffset } = entry;
-    const last = this.#lineage.lastVersion(entry);
+    const last = this.#bases.lastVersion(entry);
     // What a revocation ends was loaded before it.
     const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
     return () => {
       try {
         const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
-        this.#lineage.handedOut(session, last, epoch);
+        this.#bases.handedOut(session, last, epoch);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
@@ -742,15 +701,4 @@ function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void
   for (const item of items) {
     if (item !== undefined) yield item;
   }
-}
-
-/** A session to save instead of that of a request. */
-interface Merged {
-  readonly session: SessionData;
-  /** What the request's own session was; it lacks what others saved. */
-  readonly text: string | undefined;
-  /** What its own cookie was, if another one is saved. */
-  readonly ownCookie: CookieData | undefined;
-  readonly isOvertaken: boolean;
-  readonly listsTakenWhole: number;
 }

@@ -24,7 +24,7 @@
  * @module
  */
 import { dispose } from "../util/dispose.ts";
-import { checkOptions, isFunction, refused, refusedOption } from "../util/errors.ts";
+import { checkOptions, invalid, invalidOption, isFunction } from "../util/errors.ts";
 import { files } from "./embedded.ts";
 import { History } from "./history.ts";
 import { isFromHere, signOut, userList, type UserStore } from "./users.ts";
@@ -260,12 +260,12 @@ type Page = [type: string, body: (query: string) => string | Promise<string>];
 export function monitor(store: { stats(): MonitorStats }, options?: MonitorOptions): Monitor {
   if (!isFunction(store?.stats)) {
     const rule = "store must have a function stats, as those of express-lembro";
-    throw refused(TypeError, "monitor", rule, store);
+    throw invalid(TypeError, "monitor", rule, store);
   }
   const { journal, title, users } = checkedOptions(options);
   const listing = users ? store as unknown as UserStore : undefined;
   if (listing && !isFunction(listing[USERS])) {
-    throw refused(TypeError, "monitor", "users needs a store of express-lembro", store);
+    throw invalid(TypeError, "monitor", "users needs a store of express-lembro", store);
   }
   const figures = () => ({ ...store.stats(), journal: figuresOf(journal) });
   const history = new History(() => store.stats(), () => figuresOf(journal));
@@ -303,13 +303,13 @@ function checkedOptions(given: MonitorOptions = {}) {
   checkOptions("monitor", given, ["journal", "title", "users"]);
   const { journal, title = "express-lembro", users = false } = given;
   if (journal !== undefined && !isFunction(journal?.stats)) {
-    throw refusedOption(TypeError, "monitor", "journal must be an open journal", journal);
+    throw invalidOption(TypeError, "monitor", "journal must be an open journal", journal);
   }
   if (typeof title !== "string" || title.trim() === "") {
-    throw refusedOption(TypeError, "monitor", "title must be a string that is not empty", title);
+    throw invalidOption(TypeError, "monitor", "title must be a string that is not empty", title);
   }
   if (typeof users !== "boolean") {
-    throw refusedOption(TypeError, "monitor", "users must be true or false", users);
+    throw invalidOption(TypeError, "monitor", "users must be true or false", users);
   }
   return { journal, title, users };
 }

@@ -10,7 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { refused } from "../util/errors.ts";
+import { invalid } from "../util/errors.ts";
 import { type Hold, hold, isHeld, keeper } from "./hold.ts";
 
 export type { Hold };
@@ -197,7 +197,7 @@ export async function closing<Result>(
 }
 
 /** More links in a row than this are a circle. */
-const MOST_LINKS = 40;
+const MAX_LINKS = 40;
 
 /**
  * Returns the path of the file that `path` leads to, which need not exist yet.
@@ -206,7 +206,7 @@ const MOST_LINKS = 40;
  */
 export async function targetOf(disk: Disk, path: string): Promise<string> {
   let at = resolve(path);
-  for (let links = 0; links < MOST_LINKS; links++) {
+  for (let links = 0; links < MAX_LINKS; links++) {
     const real = await disk.realpath(at).catch((error) => {
       if (codeOf(error) !== "ENOENT") throw error;
     });
@@ -234,7 +234,7 @@ export async function checkIsFile(disk: Disk, path: string, cannot: string): Pro
     if (codeOf(error) !== "ENOENT") throw error;
   });
   if (!status || status.isFile() || status.isDirectory()) return;
-  throw refused(TypeError, cannot, "path must be that of a file, not of a pipe or device", path);
+  throw invalid(TypeError, cannot, "path must be that of a file, not of a pipe or device", path);
 }
 
 /** Gives a new file the owner of the one at `path`, which it is to replace. Root can do that. */

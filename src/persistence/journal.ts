@@ -27,12 +27,12 @@ import type { Port } from "../core/port.ts";
 import type { LembroMethods } from "../types.ts";
 import { readSignal } from "../util/abort.ts";
 import { asyncDispose } from "../util/dispose.ts";
-import { checkOptions, failure, refusedOption } from "../util/errors.ts";
+import { checkOptions, failure, invalidOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { explained } from "./file_errors.ts";
 import { type JournalSettings, type JournalStats, JournalWriter } from "./journal_writer.ts";
-import { readSecrets } from "./sealing.ts";
+import { readSecrets } from "./encryption.ts";
 import { shared } from "./shared.ts";
 
 export type { JournalStats };
@@ -40,7 +40,7 @@ export type { JournalStats };
 const OPEN = "open journal";
 
 /** The interval may be this long, in milliseconds. */
-const LONGEST_INTERVAL = 60_000;
+const MAX_INTERVAL_MS = 60_000;
 
 /**
  * What {@linkcode openJournal} takes besides a store and a path.
@@ -264,14 +264,14 @@ export async function openJournal(
 function checkedOptions(given: JournalOptions = {}): JournalSettings {
   checkOptions(OPEN, given, ["interval", "secret", "plain", "wait", "signal"], true);
   const { interval = 1_000, wait = 0 } = given;
-  const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
-  if (typeof interval !== "number") throw refusedOption(TypeError, OPEN, rule, interval);
-  if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {
-    throw refusedOption(RangeError, OPEN, rule, interval);
+  const rule = `interval must be a number of milliseconds from 1 to ${MAX_INTERVAL_MS}`;
+  if (typeof interval !== "number") throw invalidOption(TypeError, OPEN, rule, interval);
+  if (!(interval >= 1 && interval <= MAX_INTERVAL_MS)) {
+    throw invalidOption(RangeError, OPEN, rule, interval);
   }
   const waitRule = "wait must be a number of milliseconds, 0 or more";
-  if (typeof wait !== "number") throw refusedOption(TypeError, OPEN, waitRule, wait);
-  if (!(wait >= 0)) throw refusedOption(RangeError, OPEN, waitRule, wait);
+  if (typeof wait !== "number") throw invalidOption(TypeError, OPEN, waitRule, wait);
+  if (!(wait >= 0)) throw invalidOption(RangeError, OPEN, waitRule, wait);
   const secrets = readSecrets(OPEN, given);
   return { interval, wait, signal: readSignal(OPEN, given.signal), ...secrets };
 }

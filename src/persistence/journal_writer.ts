@@ -4,7 +4,8 @@ import timers from "node:timers";
 import type { Port } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
 import { monotonicNow, now } from "../util/time.ts";
-import { BlockReader, BlockWriter, type Purpose } from "./block_file.ts";
+import { BlockReader, type Purpose } from "./block_reader.ts";
+import { BlockWriter } from "./block_writer.ts";
 import {
   checkIsFile,
   closing,
@@ -24,8 +25,8 @@ import { Loader } from "./loader.ts";
 import { Lock, LockedError } from "./lock.ts";
 import { DiskWatch, Outage, PATIENCE, unanswered, UNWRITTEN } from "./outage.ts";
 import { type Rows, writeRows } from "./rows.ts";
-import { Changes, Scan, TOO_MANY } from "./scan.ts";
-import type { Secrets } from "./sealing.ts";
+import { Changes, MAX_CHANGES, Scan } from "./scan.ts";
+import type { Secrets } from "./encryption.ts";
 
 /** The code of the error for a file that is damaged, or no journal of this store. */
 const BAD_JOURNAL = "ERR_LEMBRO_JOURNAL";
@@ -38,13 +39,13 @@ const OPEN = "open journal";
 const PURPOSE: Purpose = { cannot: OPEN, code: BAD_JOURNAL, kind: "journal" };
 
 /** A file that is shorter is not worth compacting, in bytes. */
-const SMALL = 2 ** 18;
+const MIN_COMPACTED_BYTES = 2 ** 18;
 
 /** How many changes are written before their time has come, to keep the memory for them small. */
-const MANY = 5_000;
+const MAX_PENDING = 5_000;
 
 /** So few changes may be caught up with while nothing else is written. */
-const FEW = 200;
+const MAX_LEFT_OVER = 200;
 
 /** How often a compaction catches up with a store that is in use before it makes the others wait. */
 const ROUNDS = 10;
@@ -342,12 +343,12 @@ export class JournalWriter {
     if (!this.#isOpen || this.#changes.isEmpty || this.#isClosed) return;
     this.#oldest ??= monotonicNow();
     this.#futile = 0;
-    if (this.#changes.size > TOO_MANY) {
+    if (this.#changes.size > MAX_CHANGES) {
       this.#changes.take();
       this.#isLost = true;
     }
     if (this.#isRetrying) return;
-    if (this.#changes.size === MANY) this.#commit().catch(() => {});
+    if (this.#changes.size === MAX_PENDING) this.#commit().catch(() => {});
     if (this.#timer) return;
     // The other half is for the disk.
     this.#timer = timers.setTimeout(() => {
@@ -542,7 +543,7 @@ export class JournalWriter {
     if (this.#compaction || this.#isClosed || this.#isRetrying || !this.#writer) return;
     const { bytes } = this.#writer;
     if (
-      bytes <= SMALL || bytes <= 2 * this.#ratio * this.#weight ||
+      bytes <= MIN_COMPACTED_BYTES || bytes <= 2 * this.#ratio * this.#weight ||
       monotonicNow() < this.#noCompactionBefore
     ) {
       return;
@@ -592,7 +593,7 @@ export class JournalWriter {
   async #rewrite(exclusive: (swap: () => Promise<void>) => Promise<void>): Promise<void> {
     const temporary = temporaryOf(this.#path);
     const { serializer } = this.#port.options;
-    const scan = new Scan(this.#port, TOO_MANY);
+    const scan = new Scan(this.#port, MAX_CHANGES);
     let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(temporary, "wx", 0o600);
@@ -605,7 +606,7 @@ export class JournalWriter {
       await writeRows(writer, this.#unlessClosed(scan.walk()));
       // What takes long, while the others go on.
       await writer.sync();
-      for (let round = 0; round < ROUNDS && scan.changes.size > FEW; round++) {
+      for (let round = 0; round < ROUNDS && scan.changes.size > MAX_LEFT_OVER; round++) {
         await writeRows(writer, this.#unlessClosed(scan.changed()));
       }
       await exclusive(() => this.#swap(writer, scan, temporary));
@@ -647,7 +648,7 @@ export class JournalWriter {
     this.#noted();
     const weight = this.#weight;
     // A small file tells little.
-    this.#ratio = writer.bytes > SMALL ? writer.bytes / weight : USUAL_RATIO;
+    this.#ratio = writer.bytes > MIN_COMPACTED_BYTES ? writer.bytes / weight : USUAL_RATIO;
     await before?.file.close().catch(() => {});
     await removeOld();
     await this.#name();

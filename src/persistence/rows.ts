@@ -8,7 +8,7 @@ import type { Restoration, Row } from "../core/port.ts";
 import type { CookieData } from "../core/record/cookie_template.ts";
 import { failure, isObject } from "../util/errors.ts";
 import { sliced } from "../util/slices.ts";
-import type { BlockWriter } from "./block_file.ts";
+import type { BlockWriter } from "./block_writer.ts";
 
 /** How much text there is in a block, in characters: a little more, or the text of one session. */
 const BLOCK = 65_536;

@@ -16,10 +16,10 @@ const CHANGED: Change = 4;
 const SAVED: Change = 8;
 
 /** More changes than these are not kept for a disk that fails: the file is written anew then. */
-export const TOO_MANY = 100_000;
+export const MAX_CHANGES = 100_000;
 
 /** So many rows are written at once without anybody noticing. */
-const FEW = 500;
+const MAX_AT_ONCE = 500;
 
 /**
  * Which sessions of a store have changed, each once, the last to move at the
@@ -217,7 +217,7 @@ export class Scan implements Observer {
         const hasWaited = yield;
         const came = this.changes.size - before;
         // What came while the disk was slow is no reason to hold the event loop.
-        goal = rows + 2 * (hasWaited ? Math.min(came, FEW) : came);
+        goal = rows + 2 * (hasWaited ? Math.min(came, MAX_AT_ONCE) : came);
       }
     }
   }

@@ -25,11 +25,11 @@ import type { LembroMethods } from "../types.ts";
 import { readSignal } from "../util/abort.ts";
 import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
-import { BlockReader, type Purpose } from "./block_file.ts";
+import { BlockReader, type Purpose } from "./block_reader.ts";
 import { checkIsFile, closing, nodeDisk } from "./disk.ts";
 import { explained } from "./file_errors.ts";
 import { Loader } from "./loader.ts";
-import { readSecrets } from "./sealing.ts";
+import { readSecrets } from "./encryption.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
 
 /**

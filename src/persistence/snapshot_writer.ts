@@ -2,7 +2,8 @@ import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Port } from "../core/port.ts";
 import { now } from "../util/time.ts";
-import { BlockWriter, type Position } from "./block_file.ts";
+import type { Position } from "./block_format.ts";
+import { BlockWriter } from "./block_writer.ts";
 import {
   checkIsFile,
   closing,
@@ -24,19 +25,19 @@ import { Scan } from "./scan.ts";
 import { type Saves, shared } from "./shared.ts";
 
 /** What a killed process leaves is removed by a save that comes so many milliseconds later. */
-const ABANDONED = 60 * 60 * 1000;
+const MIN_ABANDONED_MS = 60 * 60 * 1000;
 
 /** How often a save catches up with a store that is in use. */
 const ROUNDS = 10;
 
 /** And on a slow disk, with one where sessions are signed out all the time. */
-const MOST_ROUNDS = 100;
+const MAX_ROUNDS = 100;
 
 /** A disk that takes longer to sync would hold the event loop, in milliseconds. */
-const SLOW = 10;
+const MIN_SLOW_MS = 10;
 
 /** Of more changes than these, those of the order alone are not written at once. */
-const MANY = 1_000;
+const MAX_ORDER_CHANGES = 1_000;
 
 /** What was written. */
 export interface Saved {
@@ -57,7 +58,7 @@ export async function writeSnapshot(
   const number = ++shared().started;
   const target = await targetOf(disk, path);
   await checkIsFile(disk, target, "save snapshot");
-  await removeLeftovers(disk, target, TEMPORARY, now() - ABANDONED);
+  await removeLeftovers(disk, target, TEMPORARY, now() - MIN_ABANDONED_MS);
   const saves = begin(target);
   try {
     return await new SnapshotWriter(disk, port, target, saves, number, signal).write(secrets);
@@ -144,13 +145,13 @@ class SnapshotWriter {
       const start = performance.now();
       await writer.sync();
       this.#signal?.throwIfAborted();
-      const isSlow = performance.now() - start > SLOW;
+      const isSlow = performance.now() - start > MIN_SLOW_MS;
       const isQuiet = scan.changes.isEmpty || isSlow && round >= ROUNDS && !scan.changes.hasEnded;
       if (isQuiet && this.#place(scan)) return { sessions, bytes: writer.bytes };
       if (isQuiet) await setTimeout(RENAME_PAUSE);
       await writer.cut(end);
-      const isHopeless = scan.changes.size > MANY && scan.changes.size >= pending;
-      if (round < (isSlow ? MOST_ROUNDS : ROUNDS) && !isHopeless) continue;
+      const isHopeless = scan.changes.size > MAX_ORDER_CHANGES && scan.changes.size >= pending;
+      if (round < (isSlow ? MAX_ROUNDS : ROUNDS) && !isHopeless) continue;
       const { saved, cut } = this.#writeEnd(writer, scan);
       if (saved) return saved;
       await setTimeout(RENAME_PAUSE);
@@ -169,7 +170,7 @@ class SnapshotWriter {
 
   /** Writes the last of it while nothing else can happen. If the file is not in place, `cut` there. */
   #writeEnd(writer: BlockWriter, scan: Scan): { saved: Saved | undefined; cut: Position } {
-    const isOrderKept = scan.changes.size <= MANY;
+    const isOrderKept = scan.changes.size <= MAX_ORDER_CHANGES;
     this.#rows += writeRowsSync(writer, scan.changes.take().rows(this.#port, isOrderKept));
     const cut = writer.position;
     const sessions = this.#port.size;

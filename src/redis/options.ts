@@ -6,7 +6,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "../options.ts";
-import { isObject, refusedOption } from "../util/errors.ts";
+import { invalidOption, isObject } from "../util/errors.ts";
 
 /**
  * A connected client of `redis` 5 or later, alone or of a cluster, or one of
@@ -157,12 +157,12 @@ export function resolveRedisOptions(
   given: LembroRedisOptions | null | undefined,
 ): ResolvedRedisOptions {
   if (!isObject(given) || Array.isArray(given)) {
-    throw refusedOption(TypeError, CREATE, "options must be an object with a client", given);
+    throw invalidOption(TypeError, CREATE, "options must be an object with a client", given);
   }
   for (const [name, reason] of Object.entries(NOT_HERE)) {
     const value = (given as unknown as Record<string, unknown>)[name];
     if (value === undefined) continue;
-    throw refusedOption(TypeError, CREATE, `${name} is no option on Redis (${reason})`, value);
+    throw invalidOption(TypeError, CREATE, `${name} is no option on Redis (${reason})`, value);
   }
   // A framework passes its whole session configuration, which has a secret.
   if (!("secret" in given)) refuseUnknown(Object.keys(given), [...OWN, ...COMMON]);
@@ -171,11 +171,11 @@ export function resolveRedisOptions(
   const { interval: _, maxSize: __, address: ___, ...resolved } = resolveOptions(common);
   const { prefix = "sess:", newcomerTtl = 3_600_000, replicas = 0 } = given;
   if (typeof prefix !== "string") {
-    throw refusedOption(TypeError, CREATE, "prefix must be a string", prefix);
+    throw invalidOption(TypeError, CREATE, "prefix must be a string", prefix);
   }
   if (typeof newcomerTtl !== "number" || !(newcomerTtl > 0)) {
     const rule = "newcomerTtl must be a number of milliseconds above 0";
-    throw refusedOption(
+    throw invalidOption(
       typeof newcomerTtl === "number" ? RangeError : TypeError,
       CREATE,
       rule,
@@ -184,7 +184,7 @@ export function resolveRedisOptions(
   }
   if (!Number.isInteger(replicas) || replicas < 0) {
     const rule = "replicas must be a whole number from 0";
-    throw refusedOption(
+    throw invalidOption(
       typeof replicas === "number" ? RangeError : TypeError,
       CREATE,
       rule,

@@ -92,7 +92,7 @@ export function lembroRedis<Base extends object>(
         hearsItself: subscriber !== undefined,
         announce: (event, args) => this.#announce(event, args),
       });
-      openTo(this, () => this.#sessions.admission());
+      openTo(this, () => this.#sessions.restorer());
       this.#subscription = subscriber && new Subscription(
         subscriber,
         keys.channel,

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Draft, Observer } from "../../src/core/vault/vault.ts";
 import { RANKS } from "../../src/core/vault/entry.ts";
-import { admit, draftOf, finish, TestVault } from "../support/core.ts";
+import { draftOf, finish, restore, TestVault } from "../support/core.ts";
 
 describe("Vault: the ledger", () => {
   it("counts the bytes and the entries of each rank", () => {
@@ -118,13 +118,13 @@ describe("Vault: the order of eviction", () => {
   });
 });
 
-describe("Vault: admit", () => {
+describe("Vault: restore", () => {
   it("puts an entry before all others of its rank", () => {
     const vault = new TestVault(1_000);
     for (const rank of RANKS) {
       vault.fill(rank, `${rank} 1`);
-      assert(admit(vault, draftOf(`${rank} 0`, 100), rank));
-      assert(admit(vault, draftOf(`${rank} -1`, 100), rank));
+      assert(restore(vault, draftOf(`${rank} 0`, 100), rank));
+      assert(restore(vault, draftOf(`${rank} -1`, 100), rank));
       assertEquals(vault.sids(rank), [`${rank} -1`, `${rank} 0`, `${rank} 1`]);
     }
   });
@@ -133,12 +133,12 @@ describe("Vault: admit", () => {
     const vault = new TestVault(1_000);
     vault.fill("returning", ..."abcdefgh");
     vault.fill("newcomers", "1", "2");
-    assertEquals(admit(vault, draftOf("r", 100), "returning"), true);
+    assertEquals(restore(vault, draftOf("r", 100), "returning"), true);
     assertEquals(vault.gone, [["1", "evict"]]);
-    assertEquals(admit(vault, draftOf("r 2", 100), "returning"), false);
+    assertEquals(restore(vault, draftOf("r 2", 100), "returning"), false);
     assertEquals(vault.find("r 2", 0), undefined);
     assertEquals([vault.bytes, vault.size], [1_000, 10]);
-    assertEquals(admit(vault, draftOf("p", 100), "protected"), true);
+    assertEquals(restore(vault, draftOf("p", 100), "protected"), true);
   });
 });
 
@@ -151,9 +151,9 @@ describe("Vault: walk and purge", () => {
     vault.remove(b, "destroy");
     vault.use(c, 1);
     vault.fill("newcomers", "new");
-    admit(vault, draftOf("admitted", 100), "newcomers");
+    restore(vault, draftOf("restored", 100), "newcomers");
     for (const entry of walk) seen.push(entry?.sid);
-    assertEquals(seen.filter((sid) => sid !== "admitted"), ["a", "c", "d", "e"]);
+    assertEquals(seen.filter((sid) => sid !== "restored"), ["a", "c", "d", "e"]);
   });
 
   it("walk: yields undefined for what has expired, and forgets it", () => {
@@ -201,7 +201,7 @@ describe("Vault: when it walks", () => {
     const sid = fc.integer({ min: 0, max: 200 }).map(String);
     const user = fc.constantFrom("ada", "eve");
     const step = fc.oneof(
-      fc.record({ do: fc.constantFrom("save", "touch", "update", "admit"), sid, time, user }),
+      fc.record({ do: fc.constantFrom("save", "touch", "update", "restore"), sid, time, user }),
       fc.record({ do: fc.constantFrom("fill", "wait"), sid, time, user }),
       fc.record({ do: fc.constantFrom("begin", "go on", "clear", "revoke"), sid, time, user }),
     );
@@ -214,10 +214,10 @@ describe("Vault: when it walks", () => {
             const { record } = draftOf(sid, 100);
             return draftOf(sid, 100, { user, record: { ...record, expires: vault.time + time } });
           };
-          if (what !== "admit" && what !== "go on") vault.find(sid, vault.time);
+          if (what !== "restore" && what !== "go on") vault.find(sid, vault.time);
           if (what === "save" || what === "touch" || what === "update") vault.put(draft(sid), what);
-          else if (what === "admit") {
-            vault.find(sid, vault.time) ?? admit(vault, draft(sid), "returning");
+          else if (what === "restore") {
+            vault.find(sid, vault.time) ?? restore(vault, draft(sid), "returning");
           } else if (what === "wait") vault.time += time;
           else if (what === "begin") purges.push(vault.purge());
           else if (what === "go on") purges.forEach((purge) => purge.next());

@@ -44,17 +44,17 @@ export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): D
     address: "",
     created: 0,
     lastUsed: 0,
-    life: undefined,
+    identity: undefined,
     ...more,
   };
 }
 
 /** Brings a session to a vault as from a file. */
-export function admit(vault: Vault, draft: Draft, rank: Rank): boolean {
+export function restore(vault: Vault, draft: Draft, rank: Rank): boolean {
   const { sid, record, created, lastUsed, user } = draft;
   const entry = new Entry(sid, 1, 0, vault.queue(rank), record, created, lastUsed, undefined);
   entry.owner = user;
-  return vault.admit(entry, rank);
+  return vault.restore(entry, rank);
 }
 
 /** A vault, with a clock that the test sets, and what has left it. */

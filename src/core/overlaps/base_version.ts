@@ -5,12 +5,13 @@ import { flat } from "../../util/flat.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 import { cookieDateOf } from "../record/record.ts";
-import { type Entry, Life, type SessionRecord } from "../vault/entry.ts";
+import { type Entry, Identity, type SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
+import type { Version } from "./overlay.ts";
 
 /** Which kept version a live session came from. */
-export interface Origin extends Note {
-  readonly life: Life;
+export interface BaseVersion extends Note {
+  readonly identity: Identity;
   /** What was kept when the session was loaded or last saved. */
   readonly revision: number;
   /** What the request's own session was then, as the serializer wrote it. */
@@ -29,20 +30,37 @@ export interface Origin extends Note {
   readonly load: number;
 }
 
+/** Returns what the request's own session was, as the base of a merge. */
+export function versionOf({ text, ownCookie, cookie, date }: BaseVersion): Version {
+  return { text, cookie: ownCookie ?? cookie?.cookieAt(date ?? 0) };
+}
+
+/** Whether `kept` may be another version than that which `base` tells of. */
+export function hasMoved(base: BaseVersion, kept: Entry): boolean {
+  return base.isBehind || base.revision !== kept.revision || hasOtherCookie(base, kept);
+}
+
+/** Whether the cookie of `kept` may be another one than that which `base` tells of. */
+export function hasOtherCookie(base: BaseVersion, kept: Entry): boolean {
+  if (base.ownCookie || base.cookie !== kept.cookie) return true;
+  if (!kept.cookie) return base.text !== kept.text;
+  return kept.cookie.hasDate && kept.expires + kept.dateOffset !== base.date;
+}
+
 /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
 interface RequestNote extends Note {
-  readonly origin: Origin | undefined;
+  readonly base: BaseVersion | undefined;
 }
 
 /** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
-export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly life: Life };
+export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly identity: Identity };
 
 /**
  * Knows of each live session which kept version it came from, for as long as
  * the live session exists. This tells a save that it comes too late, or that
  * another one was faster.
  */
-export class Lineage {
+export class BaseVersions {
   readonly #endings: Endings;
   #loads = 0;
 
@@ -54,34 +72,42 @@ export class Lineage {
    * Returns where `session`, or else that of its request, came from in this store,
    * whatever its id was. What was saved through a `Proxy` since the same load counts.
    */
-  originOf(session: SessionData): Origin | undefined {
-    const own = Stamp.find(session, this) as Origin | undefined;
+  find(session: SessionData): BaseVersion | undefined {
+    const own = Stamp.find(session, this) as BaseVersion | undefined;
     const request = requestOf(session);
     const note = request && Stamp.find(request, this) as RequestNote | undefined;
-    return own && note?.origin?.load !== own.load ? own : note?.origin;
+    return own && note?.base?.load !== own.load ? own : note?.base;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
-  of(session: SessionData, sid: string): Origin | undefined {
-    const origin = this.originOf(session);
-    return origin?.life.sid === sid ? origin : undefined;
+  of(session: SessionData, sid: string): BaseVersion | undefined {
+    const base = this.find(session);
+    return base?.identity.sid === sid ? base : undefined;
   }
 
-  /** Whether what `origin` tells of was destroyed, or cleared with all others. */
-  isOver({ life }: Origin): boolean {
-    return life.isDestroyed || this.#endings.hasEnded(life.sid, life.epoch);
+  /** Whether what `base` tells of was destroyed, or cleared with all others. */
+  isOver({ identity }: BaseVersion): boolean {
+    return identity.isDestroyed || this.#endings.hasEnded(identity.sid, identity.epoch);
   }
 
   /** Notes that `session` was loaded from `entry` as it is now. */
   loaded(session: SessionData, entry: Entry, epoch: number): void {
     const date = cookieDateOf(entry, session);
-    this.#mark(session, this.#withLife(entry), undefined, undefined, date, epoch, ++this.#loads);
+    this.#mark(
+      session,
+      this.#withIdentity(entry),
+      undefined,
+      undefined,
+      date,
+      epoch,
+      ++this.#loads,
+    );
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
   lastVersion(entry: Entry): LastVersion {
     const { revision, text, cookie, size, expires, dateOffset } = entry;
-    return { revision, text, cookie, size, expires, dateOffset, life: this.#lifeOf(entry) };
+    return { revision, text, cookie, size, expires, dateOffset, identity: this.#identityOf(entry) };
   }
 
   /** Notes that `session` is a copy of an entry that has left. */
@@ -93,12 +119,12 @@ export class Lineage {
   /** Notes that `to` was made of what was loaded as `from`. */
   copied(from: SessionData, to: SessionData): void {
     Stamp.copy(from, to);
-    this.#noteOnRequest(to, this.originOf(from));
+    this.#noteOnRequest(to, this.find(from));
   }
 
   /** Notes that `request` gets a new session, which was not loaded. */
   renewed(request: object): void {
-    const note: RequestNote = { owner: this, other: undefined, origin: undefined };
+    const note: RequestNote = { owner: this, other: undefined, base: undefined };
     if (Stamp.find(request, this)) Stamp.put(request, note);
   }
 
@@ -115,55 +141,55 @@ export class Lineage {
     date: number | undefined,
     epoch: number,
   ): void {
-    const load = this.originOf(session)?.load ?? ++this.#loads;
-    this.#mark(session, this.#withLife(entry), text, ownCookie, date, epoch, load);
+    const load = this.find(session)?.load ?? ++this.#loads;
+    this.#mark(session, this.#withIdentity(entry), text, ownCookie, date, epoch, load);
   }
 
   /**
    * Whether `session`, which does not come from the session of the id that it
-   * is saved under, has an origin from then on. Plain data that was never
+   * is saved under, has a base from then on. Plain data that was never
    * loaded gets none: its next save is as plain. What was loaded under another
-   * id is plain data here, and keeps its origin there.
+   * id is plain data here, and keeps its base there.
    */
   follows(session: SessionData): boolean {
-    return requestOf(session) !== undefined && !this.originOf(session);
+    return requestOf(session) !== undefined && !this.find(session);
   }
 
   /** Notes what is still to be known of an entry that was evicted or has expired. */
   departed(entry: Entry): void {
-    entry.life?.leave(entry);
+    entry.identity?.leave(entry);
   }
 
   /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had left. */
   end(sid: string, entry: Entry | undefined): void {
-    if (entry?.life) entry.life.isDestroyed = true;
+    if (entry?.identity) entry.identity.isDestroyed = true;
     // Others may have loaded an earlier session of this id.
     this.#endings.destroy(entry?.sid ?? flat(sid), entry !== undefined);
   }
 
-  #lifeOf(entry: Entry): Life {
-    return entry.life ??= new Life(entry.sid, this.#endings.epoch);
+  #identityOf(entry: Entry): Identity {
+    return entry.identity ??= new Identity(entry.sid, this.#endings.epoch);
   }
 
-  /** Returns `entry`, which has a life now. */
-  #withLife(entry: Entry): LastVersion {
-    entry.life = this.#lifeOf(entry);
-    return entry as Entry & { life: Life };
+  /** Returns `entry`, which has an identity now. */
+  #withIdentity(entry: Entry): LastVersion {
+    entry.identity = this.#identityOf(entry);
+    return entry as Entry & { identity: Identity };
   }
 
   #mark(
     session: SessionData,
-    { life, revision, text: keptText, cookie }: LastVersion,
+    { identity, revision, text: keptText, cookie }: LastVersion,
     text: string | undefined,
     ownCookie: CookieData | undefined,
     date: number | undefined,
     epoch: number,
     load: number,
   ): void {
-    const origin: Origin = {
+    const base: BaseVersion = {
       owner: this,
       other: undefined,
-      life,
+      identity,
       revision,
       text: text ?? keptText,
       isBehind: text !== undefined,
@@ -173,14 +199,14 @@ export class Lineage {
       epoch,
       load,
     };
-    Stamp.put(session, origin);
-    this.#noteOnRequest(session, origin);
+    Stamp.put(session, base);
+    this.#noteOnRequest(session, base);
   }
 
-  #noteOnRequest(session: SessionData, origin: Origin | undefined): void {
-    const request = origin && requestOf(session);
+  #noteOnRequest(session: SessionData, base: BaseVersion | undefined): void {
+    const request = base && requestOf(session);
     if (!request) return;
-    const note: RequestNote = { owner: this, other: undefined, origin };
+    const note: RequestNote = { owner: this, other: undefined, base };
     Stamp.put(request, note);
   }
 }

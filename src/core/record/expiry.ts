@@ -1,10 +1,10 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { Duration, ResolvedOptions } from "../../options.ts";
-import { isFunction, refusedResult } from "../../util/errors.ts";
+import { invalidResult, isFunction } from "../../util/errors.ts";
 
 /** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
-const SHORTEST_TIME = 5;
+const MIN_TIME_DIGITS = 5;
 
 /** The options that say how long a session lives. */
 type Lifetimes = Pick<ResolvedOptions, "ttl" | "idleTimeout" | "absoluteTimeout">;
@@ -80,7 +80,7 @@ function durationOf(name: string, duration: Duration, session: SessionData, sid:
   if (typeof duration === "number") return duration;
   const ms: unknown = duration(session, sid);
   if (typeof ms === "number" && ms > 0) return ms;
-  throw refusedResult("keep session", `${name} must return a number of milliseconds above 0`, ms);
+  throw invalidResult("keep session", `${name} must return a number of milliseconds above 0`, ms);
 }
 
 /** Returns a date as milliseconds since the epoch, or `undefined` if it can't be read as one. */
@@ -99,5 +99,5 @@ function readDate(date: unknown): number | undefined {
 /** Whether a string is a number of milliseconds since the epoch. */
 function isTime(text: string): boolean {
   const [, digits] = /^-?(\d+)(?:\.\d+)?$/.exec(text.trim()) ?? [];
-  return digits !== undefined && digits.length >= SHORTEST_TIME;
+  return digits !== undefined && digits.length >= MIN_TIME_DIGITS;
 }

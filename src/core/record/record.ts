@@ -1,7 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, Serializer } from "../../options.ts";
-import { failure, isObject, refusedResult } from "../../util/errors.ts";
+import { failure, invalidResult, isObject } from "../../util/errors.ts";
 import { getSize } from "../../util/sizes.ts";
 import {
   type CookieData,
@@ -141,11 +141,11 @@ function written(
 export function serialize(session: SessionData, serializer: Serializer): string {
   const text = serializer.stringify(session);
   if (typeof text !== "string") {
-    throw refusedResult("keep session", "serializer.stringify must return a string", text);
+    throw invalidResult("keep session", "serializer.stringify must return a string", text);
   }
   // JSON of anything but an object could never be returned as a session.
   if (serializer === JSON && text[0] !== "{" && text[0] !== "[") {
-    throw refusedResult("keep session", "its toJSON must return an object", JSON.parse(text));
+    throw invalidResult("keep session", "its toJSON must return an object", JSON.parse(text));
   }
   return text;
 }
@@ -158,7 +158,7 @@ export function serialize(session: SessionData, serializer: Serializer): string 
 export function parse(text: string, serializer: Serializer): SessionData {
   const session = serializer.parse(text);
   if (isObject(session)) return session;
-  throw refusedResult("read session", "serializer.parse must return an object", session);
+  throw invalidResult("read session", "serializer.parse must return an object", session);
 }
 
 /** Returns `date`, if it can be kept as so much later than `expires`. */

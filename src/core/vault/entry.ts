@@ -110,7 +110,7 @@ export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
  */
 const START = Date.now();
 
-/** A session in the vault. Only the vault changes it, but for its life. */
+/** A session in the vault. Only the vault changes it, but for its identity. */
 export class Entry implements SessionRecord, Linked<Entry> {
   readonly sid: string;
   text: string;
@@ -130,7 +130,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
   owner: string | Member | undefined = undefined;
   /** Its place among those from its client address, unless it is protected. */
   seat: Seat | undefined = undefined;
-  life: Life | undefined;
+  identity: Identity | undefined;
   /** Counts the entries of a vault: an older one has a smaller number. 0 once it has left. */
   number: number;
 
@@ -142,7 +142,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
     record: SessionRecord,
     created: number,
     lastUsed: number,
-    life: Life | undefined,
+    identity: Identity | undefined,
   ) {
     this.sid = sid;
     this.text = record.text;
@@ -154,7 +154,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
     this.#created = created - START;
     this.#lastUsed = lastUsed - START;
     this.queue = queue;
-    this.life = life;
+    this.identity = identity;
     this.number = number;
   }
 
@@ -206,7 +206,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
  * between. They hold this rather than the entry, whose neighbours they would
  * hold too.
  */
-export class Life {
+export class Identity {
   readonly sid: string;
   /** The number of endings before it. */
   readonly epoch: number;
