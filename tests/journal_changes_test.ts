@@ -15,7 +15,7 @@ function noting(...sids: string[]) {
     const { record, ...draft } = draftOf(sid, 1, { isProtected: true });
     return { ...draft, record: { ...record, expires } };
   };
-  const entries = sids.map((sid) => vault.put(expiring(sid, 50), "save"));
+  const entries = sids.map((sid) => vault.put(expiring(sid, 50)));
   const changes = new Changes();
   vault.observe(changes);
   const port = {
@@ -26,8 +26,8 @@ function noting(...sids: string[]) {
       return { sid, rank, expires, created, lastUsed, user, cookie: cookieOf(entry), text };
     },
   } as unknown as Port;
-  const save = (sid: string, expires = 50) => vault.put(expiring(sid, expires), "save");
-  const update = (sid: string) => vault.put(expiring(sid, 50), "update");
+  const save = (sid: string, expires = 50) => vault.put(expiring(sid, expires));
+  const update = (sid: string) => vault.put({ ...expiring(sid, 50), as: "update" });
   return { vault, entries, changes, port, save, update };
 }
 
@@ -59,7 +59,7 @@ describe("Changes", () => {
     const cookie = CookieTemplate.of({ path: "/" }, undefined);
     const put = (sid: string, as: "touch" | "update") => {
       const { record, ...draft } = draftOf(sid, 1, { isProtected: true, lastUsed: 1 });
-      vault.put({ ...draft, record: { ...record, cookie, expires: 60 } }, as);
+      vault.put({ ...draft, as, record: { ...record, cookie, expires: 60 } });
     };
     for (const sid of ["a", "b"]) put(sid, "touch");
     const touch = ["protected" as const, 60, 1, { path: "/" }] as const;
@@ -115,7 +115,7 @@ describe("Changes", () => {
     save("a");
     changes.add(later.take());
     vault.clear();
-    vault.put(draftOf("c", 100), "save");
+    vault.put(draftOf("c", 100));
     changes.add(later.take());
     assertEquals([rowsOf(changes, port), changes.hasEnded], [["all left", "c"], true]);
   });
