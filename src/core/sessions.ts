@@ -8,19 +8,17 @@ import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
 import { type CookieData, CookieTemplates, plain } from "./record/cookie_template.ts";
 import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
 import { asksSession, dateOf, earlierOf, endOf } from "./record/expiry.ts";
-import { type BaseVersion, BaseVersions, requestOf } from "./overlaps/base_version.ts";
-import { mergeCookies } from "./overlaps/merge_cookies.ts";
-import { merge } from "./overlaps/merge_objects.ts";
-import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 import {
-  cookieDateOf,
-  cookieOf,
-  parse,
-  recordOf,
-  restored,
-  sessionOf,
-  touched,
-} from "./record/record.ts";
+  type BaseVersion,
+  BaseVersions,
+  hasMoved,
+  hasOtherCookie,
+  requestOf,
+  versionOf,
+} from "./overlaps/base_version.ts";
+import { type Overlay, overlay, overlayCookie } from "./overlaps/overlay.ts";
+import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
+import { cookieOf, recordOf, restored, sessionOf, touched } from "./record/record.ts";
 import { readBackFor } from "./record/read_back.ts";
 import { Endings } from "./overlaps/endings.ts";
 import { Vault } from "./vault/vault.ts";
@@ -399,7 +397,9 @@ export class Sessions {
     const now = this.now();
     const kept = this.vault.find(sid, now);
     const { revision } = this.vault;
-    const merged = kept && this.#merged(session, base, kept, isPassive);
+    const merged = this.#overlay(session, base, kept, isPassive);
+    const isOvertaken = merged !== undefined && base !== undefined &&
+      base.revision !== kept?.revision;
     const written = merged?.session ?? session;
     const asked = this.#readBack(written);
     // JSON writes of both the same, unless a getter has another answer the second time.
@@ -463,7 +463,7 @@ export class Sessions {
       this.#bases.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
     }
     this.#counters.saves++;
-    if (merged?.isOvertaken) this.#counters.merges++;
+    if (isOvertaken) this.#counters.merges++;
     this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
@@ -481,7 +481,15 @@ export class Sessions {
     if (base && this.#bases.isOver(base) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
-    const mergedCookie = base && this.#mergedCookie(session, base, entry, false);
+    const mergedCookie = base && hasOtherCookie(base, entry)
+      ? overlayCookie(
+        session.cookie,
+        versionOf(base),
+        { text: entry.text, cookie: cookieOf(entry) },
+        this.options.serializer,
+        false,
+      ) as SessionData["cookie"] | undefined
+      : undefined;
     const cookie = mergedCookie ?? session.cookie;
     const date = dateOf(cookie);
     const ownDate = mergedCookie ? dateOf(session.cookie) : date;
@@ -524,67 +532,18 @@ export class Sessions {
   }
 
   /**
-   * What is to be saved instead of `session`, if something was saved since it
-   * was loaded. `isPassive`: whether its request may not change the lifetime.
+   * Returns what is to be saved instead of `session`, if what is kept has changed
+   * since it was loaded. `isPassive`: whether its request may not change the lifetime.
    */
-  #merged(
+  #overlay(
     session: SessionData,
     base: BaseVersion | undefined,
-    kept: Entry,
+    kept: Entry | undefined,
     isPassive: boolean,
-  ): Merged | undefined {
-    if (!base && !isPassive) return undefined;
-    const isOvertaken = base !== undefined && base.revision !== kept.revision;
-    const isBehind = isOvertaken || base?.isBehind === true;
-    const cookie = this.#mergedCookie(session, base, kept, isPassive);
-    if (!isBehind && !cookie) return undefined;
-    const { serializer } = this.options;
-    const { merged, text, listsTakenWhole } = base
-      ? merge(session, base.text, kept.text, serializer)
-      : {
-        merged: parse(serializer.stringify(session), serializer),
-        text: undefined,
-        listsTakenWhole: 0,
-      };
-    if (cookie) merged.cookie = cookie;
-    return {
-      session: merged,
-      text: isBehind ? text : undefined,
-      ownCookie: cookie && plain(session.cookie),
-      isOvertaken,
-      listsTakenWhole,
-    };
-  }
-
-  /**
-   * The cookie to save instead of that of `session`, if the kept one was changed
-   * since it was loaded, or if its lifetime must stay and is another one.
-   */
-  #mergedCookie(
-    session: SessionData,
-    base: BaseVersion | undefined,
-    kept: Entry,
-    keepsLifetime: boolean,
-  ): SessionData["cookie"] | undefined {
-    if (base && !keepsLifetime && !this.#hasOtherCookie(session, base, kept)) return undefined;
-    const mine = plain(session.cookie);
-    const theirs = plain(sessionOf(kept, this.options).cookie) ?? (keepsLifetime ? {} : undefined);
-    if (!mine || !theirs) return undefined;
-    const before = base && (base.ownCookie ?? base.cookie?.cookieAt(base.date ?? 0) ??
-      plain(parse(base.text, this.options.serializer).cookie));
-    const merged = mergeCookies(before, mine, theirs, keepsLifetime);
-    return merged as SessionData["cookie"] | undefined;
-  }
-
-  /** Whether the kept cookie may differ from what `session` was loaded with, in what that leaves alone. */
-  #hasOtherCookie(session: SessionData, base: BaseVersion, kept: Entry): boolean {
-    if (base.ownCookie) return true;
-    if (!kept.cookie) {
-      return base.cookie !== undefined || base.revision !== kept.revision ||
-        base.text !== kept.text;
-    }
-    if (base.cookie !== kept.cookie) return true;
-    return dateOf(session.cookie) === base.date && cookieDateOf(kept, session) !== base.date;
+  ): Overlay | undefined {
+    if (!kept || !isPassive && !(base && hasMoved(base, kept))) return undefined;
+    const [before, after] = [base && versionOf(base), { text: kept.text, cookie: cookieOf(kept) }];
+    return overlay(session, before, after, this.options.serializer, isPassive);
   }
 
   /** The client address of the request of `session`, for a newcomer. */
@@ -742,15 +701,4 @@ function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void
   for (const item of items) {
     if (item !== undefined) yield item;
   }
-}
-
-/** A session to save instead of that of a request. */
-interface Merged {
-  readonly session: SessionData;
-  /** What the request's own session was; it lacks what others saved. */
-  readonly text: string | undefined;
-  /** What its own cookie was, if another one is saved. */
-  readonly ownCookie: CookieData | undefined;
-  readonly isOvertaken: boolean;
-  readonly listsTakenWhole: number;
 }

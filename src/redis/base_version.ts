@@ -1,6 +1,7 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { requestOf } from "../core/overlaps/base_version.ts";
+import type { Version } from "../core/overlaps/overlay.ts";
 import type { CookieData } from "../core/record/cookie_template.ts";
 import { dateOf } from "../core/record/expiry.ts";
 import { isObject } from "../util/errors.ts";
@@ -28,6 +29,11 @@ export interface BaseVersion extends Note {
   isOver: boolean;
   /** The saves that were sent and not answered: they may be kept or not. */
   readonly unconfirmed: Sent[];
+}
+
+/** Returns what the request's own session was, as the base of a merge. */
+export function versionOf(base: BaseVersion | undefined): Version | undefined {
+  return base && { text: base.text, cookie: base.ownCookie };
 }
 
 /** A save, as it becomes the base of the next one. */

@@ -4,8 +4,9 @@ import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import type { Arrival, Outcome, Restore } from "../core/port.ts";
-import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
-import { plain } from "../core/record/cookie_template.ts";
+import { isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
+import { cookieIn, type Overlay, overlay, overlayCookie } from "../core/overlaps/overlay.ts";
+import { type CookieData, plain } from "../core/record/cookie_template.ts";
 import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
@@ -13,12 +14,11 @@ import type { Serializer } from "../options.ts";
 import { failure, invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
 import { getSize } from "../util/sizes.ts";
 import { now, realMonotonicNow } from "../util/time.ts";
-import { type BaseVersion, BaseVersions } from "./base_version.ts";
+import { type BaseVersion, BaseVersions, versionOf } from "./base_version.ts";
 import type { Connection, Duplicate } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
 import type { Keys } from "./keys.ts";
 import type { ResolvedRedisOptions } from "./options.ts";
-import { cookieIn, type Overlaid, overlay, overlayCookie } from "./overlay.ts";
 import {
   AT,
   cookieFirst,
@@ -595,7 +595,7 @@ export class RedisSessions {
     if (isPassive && base && !isInPlace) return "nothing";
     const isChanged = base && kept && (!isSame(base, kept) || base.isBehind || base.ownCookie);
     const mine = kept && mode !== "absent" && (isChanged || isPassive)
-      ? overlay(draft.session, base, kept.text, serializer, isPassive)
+      ? overlay(draft.session, versionOf(base), kept, serializer, isPassive)
       : undefined;
     const session = mine?.session ?? draft.session;
     const date = dateOf(session.cookie);
@@ -680,7 +680,7 @@ export class RedisSessions {
   #saved(
     { sid, live, session, text, base, begin }: Draft,
     saved: StoredSession,
-    mine: Overlaid | undefined,
+    mine: Overlay | undefined,
     kept: StoredSession | undefined,
   ): void {
     this.#counters.saves++;
@@ -778,7 +778,7 @@ export class RedisSessions {
   ): TouchPlan | "nothing" | "destroy" {
     const { options } = this;
     const { serializer } = options;
-    const merged = base && overlayCookie(session.cookie, base, kept.text, serializer, false);
+    const merged = base && overlayCookie(session.cookie, versionOf(base), kept, serializer, false);
     const cookie = (merged ?? session.cookie) as SessionData["cookie"];
     const date = dateOf(cookie);
     const asked = this.#asksSession ? this.#parse(kept) : { ...session };
@@ -1076,7 +1076,7 @@ interface Plan {
   /** In milliseconds. */
   readonly life: number;
   /** What was made of the draft, if another save was faster. */
-  readonly mine: Overlaid | undefined;
+  readonly mine: Overlay | undefined;
   /** When it expires if there is none yet: nobody has asked for it then. */
   readonly newcomerExpires: number | undefined;
   readonly isInPlace: boolean;
@@ -1163,7 +1163,7 @@ function dateInCookie(
 ): { at: number; text: string } | undefined {
   const mine = plain(cookie);
   if (!mine || serializer !== JSON || !kept.raw.startsWith(INSIDE)) return undefined;
-  const theirs = cookieIn(kept.text, serializer);
+  const theirs = cookieIn(kept, serializer);
   if (!theirs || isOtherLifetime(theirs, mine) || !hasSameFields(theirs, mine)) return undefined;
   if (date === undefined) return { at: AT.user, text: "" };
   const text = new Date(date).toISOString();

@@ -7,6 +7,7 @@ import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
 import { cookieDateOf } from "../record/record.ts";
 import { type Entry, Identity, type SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
+import type { Version } from "./overlay.ts";
 
 /** Which kept version a live session came from. */
 export interface BaseVersion extends Note {
@@ -27,6 +28,23 @@ export interface BaseVersion extends Note {
   readonly epoch: number;
   /** The number of the load that it and all saves since then began with. */
   readonly load: number;
+}
+
+/** Returns what the request's own session was, as the base of a merge. */
+export function versionOf({ text, ownCookie, cookie, date }: BaseVersion): Version {
+  return { text, cookie: ownCookie ?? cookie?.cookieAt(date ?? 0) };
+}
+
+/** Whether `kept` may be another version than that which `base` tells of. */
+export function hasMoved(base: BaseVersion, kept: Entry): boolean {
+  return base.isBehind || base.revision !== kept.revision || hasOtherCookie(base, kept);
+}
+
+/** Whether the cookie of `kept` may be another one than that which `base` tells of. */
+export function hasOtherCookie(base: BaseVersion, kept: Entry): boolean {
+  if (base.ownCookie || base.cookie !== kept.cookie) return true;
+  if (!kept.cookie) return base.text !== kept.text;
+  return kept.cookie.hasDate && kept.expires + kept.dateOffset !== base.date;
 }
 
 /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
