@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import { errorOf, Folder, Lembro, sessionOf, sessionOfSize } from "./snapshot/setup.ts";
+import { errorOf, Folder, Lembro, sessionOf } from "./snapshot/setup.ts";
 import { diskError, HookedDisk } from "./support/disks.ts";
 import { Holder, holderWith } from "./support/holders.ts";
 import { openOn, until } from "./support/journals.ts";
