@@ -159,6 +159,20 @@ describe("deno task demo", () => {
     assertEquals(await demo.end(), 0);
   });
 
+  it("downloads what it needs, and not what the tests and benchmarks need", async () => {
+    const cache = newFolder();
+    await using demo = new DemoProcess({ DENO_DIR: cache });
+    await demo.address();
+    const [registry] = [...Deno.readDirSync(`${cache}/npm`)].filter((entry) => entry.isDirectory);
+    const packages = [...Deno.readDirSync(`${cache}/npm/${registry.name}`)].map(({ name }) => name);
+    assertEquals(
+      ["express", "playwright-core", "redis", "typescript"].filter((name) =>
+        packages.includes(name)
+      ),
+      ["express"],
+    );
+  });
+
   it("ends with 0 on SIGINT, and the app with it", async () => {
     await using demo = new DemoProcess({});
     const address = await demo.address();
@@ -551,6 +565,26 @@ if (hasChromium()) {
         await press("Kill with SIGKILL");
         await says("crash", "You are still signed in.");
         await page.getByText("Signed in as ada").waitFor();
+      });
+
+      it("moves nothing else on the page, at 390 and 1280 pixels", async () => {
+        expected = /ERR_/;
+        await signIn("Steady");
+        for (const width of [390, 1280]) {
+          await page.setViewportSize({ width, height: 844 });
+          await page.reload();
+          await page.getByText("Signed in as Steady").waitFor();
+          const top = () =>
+            page.locator("#devices").evaluate((part) =>
+              (part as unknown as { offsetTop: number }).offsetTop
+            );
+          const before = await top();
+          await press("Kill with SIGKILL");
+          await says("crash", "does not answer");
+          const down = await top();
+          await says("crash", "You are still signed in.");
+          assertEquals([down, await top()], [before, before], `${width} pixels`);
+        }
       });
 
       it("shows a kill from a terminal as well", async () => {

@@ -90,12 +90,10 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       const modules = (await readdir(join(root, "src"), { recursive: true }))
         .filter((path) => path.endsWith(".ts"))
         .map((path) => `src/${path}`);
-      const built = ["mod.ts", ...modules].flatMap((module) => [
-        module.replace(/ts$/, "js"),
-        module.replace(/ts$/, "d.ts"),
-      ]);
+      const built = ["mod.ts", ...modules].map((module) => module.replace(/ts$/, "js"));
       assertEquals(
-        installed.packed.files.map(({ path }) => path).sort(),
+        installed.packed.files.map(({ path }) => path).filter((path) => !path.endsWith(".d.ts"))
+          .sort(),
         [
           ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
           ...["esm", "script"].flatMap((format) =>
@@ -104,8 +102,38 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
           "esm/express-lembro.min.js",
         ].sort(),
       );
+    });
+
+    it("takes less than 1 MB", () => {
       const { size, unpackedSize } = installed.packed;
       console.log(`The package: ${size} bytes, ${unpackedSize} unpacked`);
+      assert(unpackedSize < 1_000_000, `${unpackedSize} bytes unpacked`);
+    });
+
+    it("has each declaration once, and none that no compiler reads", async () => {
+      const folder = join(project, "every_entry");
+      await Deno.mkdir(folder);
+      const imports = Object.keys(config.exports)
+        .map((name) => `import ${JSON.stringify(name.replace(".", "express-lembro"))};\n`);
+      for (const name of ["every.mts", "every.cts"]) {
+        await Deno.writeTextFile(join(folder, name), imports.join(""));
+      }
+      const read = await succeeds(project, "node", [
+        ...["node_modules/typescript/bin/tsc", "--listFilesOnly", "--module", "nodenext"],
+        ...["every_entry/every.mts", "every_entry/every.cts"],
+      ]);
+      const declarations = installed.packed.files.map(({ path }) => path)
+        .filter((path) => path.endsWith(".d.ts"));
+      assertEquals(
+        declarations.toSorted(),
+        read.split("\n").filter((path) => path.includes(`/${PACKAGE}/`))
+          .map((path) => path.replace(/.*\/node_modules\/express-lembro\//, "")).toSorted(),
+      );
+      assertEquals(
+        declarations.filter((path) => path.startsWith("esm/")),
+        Object.values(config.exports)
+          .map((path) => path.replace(/^\.\/(.*)\.ts$/, "esm/$1.d.ts")).toSorted(),
+      );
     });
 
     it("depends on debug, diff, ipaddr.js and sizeomatic, on the express-session of the app, and on a client of Redis if there is one", async () => {
