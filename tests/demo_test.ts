@@ -159,6 +159,20 @@ describe("deno task demo", () => {
     assertEquals(await demo.end(), 0);
   });
 
+  it("downloads what it needs, and not what the tests and benchmarks need", async () => {
+    const cache = newFolder();
+    await using demo = new DemoProcess({ DENO_DIR: cache });
+    await demo.address();
+    const [registry] = [...Deno.readDirSync(`${cache}/npm`)].filter((entry) => entry.isDirectory);
+    const packages = [...Deno.readDirSync(`${cache}/npm/${registry.name}`)].map(({ name }) => name);
+    assertEquals(
+      ["express", "playwright-core", "redis", "typescript"].filter((name) =>
+        packages.includes(name)
+      ),
+      ["express"],
+    );
+  });
+
   it("ends with 0 on SIGINT, and the app with it", async () => {
     await using demo = new DemoProcess({});
     const address = await demo.address();
