@@ -164,9 +164,9 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  *
  * The file is written beside `path`, brought to the disk, and renamed. At `path`
  * there is always a whole snapshot, the earlier one or this one. Only its owner
- * may read it. The store may be used meanwhile. The file is right as of the end
- * of the save, and no session that was destroyed is in it. Of several saves to
- * one path, the last one to start wins.
+ * may read it. The store may be used meanwhile. The file is right as of one
+ * moment during the save. Of several saves to one path, the last one to start
+ * wins.
  *
  * ```ts
  * import assert from "node:assert/strict";
@@ -186,8 +186,8 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  * @param options A secret, if the file is to be sealed.
  * @returns What was written.
  * @throws {TypeError} If an argument cannot be used.
- * @throws What the file system says, as `ENOENT` if there is no such folder. Then the earlier file
- * is as it was.
+ * @throws What the file system says, as `ENOENT` if there is no such folder, or an error with the
+ * code `ETIMEDOUT` if the disk does not answer for 30 seconds. Then the earlier file is as it was.
  */
 export async function saveSnapshot(
   store: LembroMethods,
@@ -200,7 +200,7 @@ export async function saveSnapshot(
   const { secrets } = readSecrets(SAVE, options);
   const signal = readSignal(SAVE, options.signal);
   return await writeSnapshot(nodeDisk, port, where, secrets, signal).catch((error) => {
-    throw explained(SAVE, where, error);
+    throw explained(SAVE, where, error, { ETIMEDOUT: "the disk must keep up with the store" });
   });
 }
 
