@@ -567,6 +567,26 @@ if (hasChromium()) {
         await page.getByText("Signed in as ada").waitFor();
       });
 
+      it("moves nothing else on the page, at 390 and 1280 pixels", async () => {
+        expected = /ERR_/;
+        await signIn("Steady");
+        for (const width of [390, 1280]) {
+          await page.setViewportSize({ width, height: 844 });
+          await page.reload();
+          await page.getByText("Signed in as Steady").waitFor();
+          const top = () =>
+            page.locator("#devices").evaluate((part) =>
+              (part as unknown as { offsetTop: number }).offsetTop
+            );
+          const before = await top();
+          await press("Kill with SIGKILL");
+          await says("crash", "does not answer");
+          const down = await top();
+          await says("crash", "You are still signed in.");
+          assertEquals([down, await top()], [before, before], `${width} pixels`);
+        }
+      });
+
       it("shows a kill from a terminal as well", async () => {
         expected = /ERR_/;
         const { process: { pid } } = await state();
