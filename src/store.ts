@@ -42,7 +42,7 @@ const log = debug("express-lembro");
  * Makes a class of session stores that extends the `Store` of `session`.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  *

@@ -38,7 +38,7 @@ const CLOCK_INTERVAL_MS = 10_000;
  * Makes a class of session stores on Redis that extends the `Store` of `session`.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis from "express-lembro/redis";
  * import { createClient } from "redis";
