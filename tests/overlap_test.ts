@@ -310,7 +310,7 @@ describe("a logout", () => {
   });
 
   // So many loads take longer than the session lives: Redis looks at a clock of its own.
-  inMemory(it)(
+  test(
     "sticks for requests that loaded it thousands of loads apart, after it had expired",
     async () => {
       using clock = new HeldClock();

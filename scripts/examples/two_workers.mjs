@@ -22,7 +22,7 @@ if (cluster.isPrimary) {
   const store = new (lembroRedis(session))({ client, subscriber, user: ({ user }) => user });
   store.on(
     "destroy",
-    (sid, { user }) => console.log(`${user} has left, worker ${process.pid} hears`),
+    (_sid, { user }) => console.log(`${user} has left, worker ${process.pid} hears`),
   );
 
   const app = express();
