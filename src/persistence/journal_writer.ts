@@ -60,7 +60,7 @@ const CLOSED = Symbol("closed");
  * How a journal is, and what it has done since it was opened.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type JournalStats, openJournal } from "express-lembro/journal";
@@ -71,7 +71,7 @@ const CLOSED = Symbol("closed");
  * await store.set("a", { cookie: new session.Cookie() });
  * await journal.flush();
  * const { bytes, pending, lag }: JournalStats = journal.stats();
- * assertEquals([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
+ * assert.deepEqual([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
  * ```
  */
 export interface JournalStats {
