@@ -3,7 +3,7 @@
  * the day when one process is no longer enough, and for the way back.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { transferSessions } from "express-lembro/transfer";
@@ -13,7 +13,7 @@
  * // Any store will do: connect-redis, a database.
  * const other = new session.MemoryStore();
  * const { transferred, failed } = await transferSessions(store, other);
- * assertEquals([transferred, failed], [1, []]);
+ * assert.deepEqual([transferred, failed], [1, []]);
  * ```
  *
  * @module
@@ -52,14 +52,14 @@ const TRANSFER = "transfer sessions";
  * and `get`, or `all`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import { type SourceStore, transferSessions } from "express-lembro/transfer";
  *
  * const old = new Map([["a", { cookie: new session.Cookie() }]]);
  * const from: SourceStore = { all: (callback) => callback(null, Object.fromEntries(old)) };
  * const { transferred } = await transferSessions(from, new session.MemoryStore());
- * assertEquals(transferred, 1);
+ * assert.deepEqual(transferred, 1);
  * ```
  */
 export interface SourceStore {
@@ -80,7 +80,7 @@ export interface SourceStore {
  * A store to bring sessions to: any store for express-session.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TargetStore, transferSessions } from "express-lembro/transfer";
@@ -96,7 +96,7 @@ export interface SourceStore {
  *   destroy: (_sid, callback) => callback(),
  * };
  * await transferSessions(store, to);
- * assertEquals(arrived, ["a"]);
+ * assert.deepEqual(arrived, ["a"]);
  * ```
  */
 export interface TargetStore {
@@ -110,7 +110,7 @@ export interface TargetStore {
  * How to transfer. Every option may be left out.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferOptions, transferSessions } from "express-lembro/transfer";
@@ -123,7 +123,7 @@ export interface TargetStore {
  *   onProgress: ({ transferred, total }) => said.push(`${transferred} of ${total}`),
  * };
  * await transferSessions(store, new session.MemoryStore(), options);
- * assertEquals(said, ["1 of 2", "2 of 2"]);
+ * assert.deepEqual(said, ["1 of 2", "2 of 2"]);
  * ```
  */
 export interface TransferOptions {
@@ -151,7 +151,7 @@ type Settings = Required<Omit<TransferOptions, "signal">> & { signal: AbortSigna
  * How far a transfer has come.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferProgress, transferSessions } from "express-lembro/transfer";
@@ -161,7 +161,7 @@ type Settings = Required<Omit<TransferOptions, "signal">> & { signal: AbortSigna
  * const all: TransferProgress[] = [];
  * const onProgress = (progress: TransferProgress) => all.push(progress);
  * await transferSessions(store, new session.MemoryStore(), { onProgress });
- * assertEquals(all, [{ transferred: 1, expired: 0, failed: 0, total: 1 }]);
+ * assert.deepEqual(all, [{ transferred: 1, expired: 0, failed: 0, total: 1 }]);
  * ```
  */
 export interface TransferProgress {
@@ -179,7 +179,7 @@ export interface TransferProgress {
  * What came of a transfer.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferResult, transferSessions } from "express-lembro/transfer";
@@ -189,7 +189,7 @@ export interface TransferProgress {
  * await store.set("large", Object.assign({ cookie }, { text: "x".repeat(1000) }));
  * using small = new (lembro(session))({ maxSize: "1K" });
  * const { transferred, failed }: TransferResult = await transferSessions(store, small);
- * assertEquals([transferred, failed.map(({ sid }) => sid)], [0, ["large"]]);
+ * assert.deepEqual([transferred, failed.map(({ sid }) => sid)], [0, ["large"]]);
  * ```
  */
 export interface TransferResult {
@@ -217,7 +217,7 @@ export interface TransferResult {
  * the target too, if the source is a store of this package.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { transferSessions } from "express-lembro/transfer";
@@ -227,8 +227,8 @@ export interface TransferResult {
  * using to = new Lembro({ maxSize: "64M" });
  * await from.set("a", { cookie: new session.Cookie() });
  * const result = await transferSessions(from, to, { concurrency: 4 });
- * assertEquals(result, { transferred: 1, expired: 0, failed: [] });
- * assertEquals(await to.get("a"), await from.get("a"));
+ * assert.deepEqual(result, { transferred: 1, expired: 0, failed: [] });
+ * assert.deepEqual(await to.get("a"), await from.get("a"));
  * ```
  *
  * @param from The store that has the sessions.

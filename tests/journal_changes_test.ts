@@ -16,7 +16,7 @@ function noting(...sids: string[]) {
     const { record, ...draft } = draftOf(sid, 1, { isProtected: true });
     return { ...draft, record: { ...record, expires } };
   };
-  const entries = sids.map((sid) => vault.put(expiring(sid, 50), "save"));
+  const entries = sids.map((sid) => vault.put(expiring(sid, 50)));
   const changes = new Changes();
   vault.observe(changes);
   const port = {
@@ -27,8 +27,8 @@ function noting(...sids: string[]) {
       return { sid, rank, expires, created, lastUsed, user, cookie: cookieOf(entry), text };
     },
   } as unknown as Port;
-  const save = (sid: string, expires = 50) => vault.put(expiring(sid, expires), "save");
-  const update = (sid: string) => vault.put(expiring(sid, 50), "update");
+  const save = (sid: string, expires = 50) => vault.put(expiring(sid, expires));
+  const update = (sid: string) => vault.put({ ...expiring(sid, 50), as: "update" });
   return { vault, entries, changes, port, save, update };
 }
 
@@ -60,7 +60,7 @@ describe("Changes", () => {
     const cookie = CookieTemplate.of({ path: "/" }, undefined);
     const put = (sid: string, as: "touch" | "update") => {
       const { record, ...draft } = draftOf(sid, 1, { isProtected: true, lastUsed: 1 });
-      vault.put({ ...draft, record: { ...record, cookie, expires: 60 } }, as);
+      vault.put({ ...draft, as, record: { ...record, cookie, expires: 60 } });
     };
     for (const sid of ["a", "b"]) put(sid, "touch");
     const touch = ["protected" as const, 60, 1, { path: "/" }] as const;
@@ -113,7 +113,7 @@ describe("Changes", () => {
     save("a");
     const earlier = changes.take();
     vault.clear();
-    vault.put(draftOf("c", 100), "save");
+    vault.put(draftOf("c", 100));
     changes.takeBack(earlier);
     assertEquals(rowsOf(changes, port), ["all left", "c"]);
   });

@@ -2,7 +2,7 @@
  * Keeps the sessions of a store over restarts and crashes, in a file.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { openJournal } from "express-lembro/journal";
@@ -17,7 +17,7 @@
  *
  * using store = new Lembro();
  * await using _journal = await openJournal(store, path);
- * assertEquals(await store.ids(), ["a"]);
+ * assert.deepEqual(await store.ids(), ["a"]);
  * ```
  *
  * @module
@@ -48,7 +48,7 @@ const MAX_INTERVAL_MS = 60_000;
  * What {@linkcode openJournal} takes besides a store and a path.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type JournalOptions, openJournal } from "express-lembro/journal";
@@ -57,7 +57,7 @@ const MAX_INTERVAL_MS = 60_000;
  * const path = `${await Deno.makeTempDir()}/sessions.journal`;
  * using store = new (lembro(session))();
  * await using journal = await openJournal(store, path, options);
- * assertEquals(journal.stats().errors, 0);
+ * assert.deepEqual(journal.stats().errors, 0);
  * ```
  */
 export interface JournalOptions {
@@ -125,7 +125,7 @@ export interface JournalOptions {
  * store emits an `error` event with the code `ERR_LEMBRO_JOURNAL_LOST`.
  *
  * ```ts
- * import { assertEquals, assertRejects } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { openJournal } from "express-lembro/journal";
@@ -140,8 +140,8 @@ export interface JournalOptions {
  *
  * // It is open: nobody else may write to it.
  * using other = new Lembro();
- * const error = await assertRejects(() => openJournal(other, path)) as { code?: string };
- * assertEquals(error.code, "ERR_LEMBRO_JOURNAL_IN_USE");
+ * const refused = openJournal(other, path);
+ * await assert.rejects(refused, { code: "ERR_LEMBRO_JOURNAL_IN_USE" });
  * ```
  *
  * @param store A store of this package that has no open journal yet.

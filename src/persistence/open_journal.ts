@@ -21,7 +21,7 @@ const OPEN = "open journal";
  * How a journal is, and what it has done since it was opened.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type JournalStats, openJournal } from "express-lembro/journal";
@@ -32,7 +32,7 @@ const OPEN = "open journal";
  * await store.set("a", { cookie: new session.Cookie() });
  * await journal.flush();
  * const { bytes, pending, lag }: JournalStats = journal.stats();
- * assertEquals([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
+ * assert.deepEqual([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
  * ```
  */
 export interface JournalStats {
@@ -58,7 +58,7 @@ export interface JournalStats {
  * An open journal: what {@linkcode openJournal} returns.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type Journal, openJournal } from "express-lembro/journal";
