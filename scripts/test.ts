@@ -1,7 +1,8 @@
 /**
- * Checks the types and runs all tests: each file in a process of its own, as
- * many at once as `DENO_JOBS` says. With files it runs these tests and nothing
- * else. The last line has the sums, as `deno test` prints them.
+ * Runs the doc examples and all tests, each file in a process of its own, as
+ * many at once as `DENO_JOBS` says. With files it runs these alone. The last
+ * line has the sums, as `deno test` prints them. `deno task check` checks
+ * the types.
  *
  *     deno task test [options of deno test] [files]
  *
@@ -135,21 +136,29 @@ if (import.meta.main) {
 
   const job = (name: string, ...args: string[]): Job => ({ name, args: supplied(found, args) });
   const test = (file: string) => job(file, "test", "-A", "--no-check", ...options, file);
-  const documented = ["README.md", "mod.ts", "src"];
   const all = readdirSync(`${root}tests`, { recursive: true, encoding: "utf8" })
     .map((path) => `tests/${path.replaceAll("\\", "/")}`)
     .filter((path) => path.endsWith("_test.ts")).sort();
   const [longest, ...others] = [...new Set([...LONG.filter((file) => all.includes(file)), ...all])];
   const jobs = chosen.length > 0 ? chosen.map(test) : [
     test(longest),
-    job("types", "check", "--doc", ...documented, "tests"),
-    job("doc examples", "test", "-A", "--no-check", "--doc", ...options, ...documented),
+    job(
+      "doc examples",
+      "test",
+      "-A",
+      "--no-check",
+      "--doc",
+      ...options,
+      "README.md",
+      "mod.ts",
+      "src",
+    ),
     ...others.map(test),
   ];
 
   // The tests start `deno` through scripts/suppliers.ts, which need not ask again.
   const run = new Run({ NO_COLOR: "1", LEMBRO_SUPPLIER: found[0] });
-  console.log(`Running ${jobs.length} files and checks, ${atOnce} at once.`);
+  console.log(`Running ${jobs.length} files of tests, ${atOnce} at once.`);
   await run.all(jobs, atOnce);
 
   const { failures, counts } = run;
