@@ -1,33 +1,32 @@
 /**
- * The tables of the README that a command of the bench writes: each between
- * two comments that name the command.
+ * What the commands of the bench write: `results.md`, and the tables of the
+ * README, each between two comments that name its command.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 
-/** Where the README is. */
+/** The pages. */
 export const README = fileURLToPath(new URL("../../README.md", import.meta.url));
+export const RESULTS = fileURLToPath(new URL("results.md", import.meta.url));
 
-/** Where the table of `command` begins and ends in `text`. */
-function placeOf(text: string, command: string): [from: number, to: number] {
-  const [start, end] = [`<!-- ${command} -->`, `<!-- /${command} -->`];
-  const [from, to] = [text.indexOf(start), text.indexOf(end)];
-  if (from < 0 || to < from) {
-    throw new Error(`Cannot find the table: README.md must have ${start} and ${end}`);
-  }
-  return [from + start.length, to];
-}
+/** Where the table of `command` stands. */
+const placeOf = (command: string) =>
+  new RegExp(`(?<=<!-- ${command} -->\\n)[^]*(?=<!-- /${command} -->)`);
 
 /** The table of `command` in the README. */
 export async function readTable(command: string): Promise<string> {
-  const text = await Deno.readTextFile(README);
-  return text.slice(...placeOf(text, command)).trim();
+  return placeOf(command).exec(await Deno.readTextFile(README))![0];
 }
 
 /** Puts the table of `command` into the README. */
 export async function writeTable(command: string, table: string): Promise<void> {
   const text = await Deno.readTextFile(README);
-  const [from, to] = placeOf(text, command);
-  await Deno.writeTextFile(README, `${text.slice(0, from)}\n\n${table}\n\n${text.slice(to)}`);
+  await Deno.writeTextFile(README, text.replace(placeOf(command), () => `\n${table}\n\n`));
+  await format(README);
+}
+
+/** Formats a page. */
+export async function format(path: string): Promise<void> {
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
 }
