@@ -33,66 +33,102 @@ export const difference = (name: string, before: Figures, after: Figures, count:
     Object.entries(after).map(([of, time]) => [`${name}, µs ${of}`, (time - before[of]) / count]),
   );
 
-/** The time that each of `count` calls takes, in microseconds. */
-async function timed(
+/** How many requests a busy app works on at a time. */
+const TOGETHER = 100;
+
+/**
+ * The time that a call takes, in microseconds. Before each hundred calls
+ * `prepare` makes, untimed, what they need: a request saves what it has loaded
+ * a moment before.
+ */
+async function timed<Needed>(
   store: BenchStore,
   name: string,
-  count: number,
-  work: (i: number, done: () => void) => void,
+  sids: string[],
+  prepare: (sids: string[]) => Needed[] | Promise<Needed[]>,
+  work: (sid: string, needed: Needed, done: () => void) => void,
 ): Promise<Figures> {
-  const before = await worked(store);
-  const start = performance.now();
-  await inFlight(count, work);
-  const wall = (performance.now() - start) * 1e3;
-  const cpu = difference(name, before, await worked(store), count);
-  return { [`${name}, µs`]: wall / count, ...cpu };
+  const spent: Figures = { "µs": 0 };
+  for (let from = 0; from < sids.length; from += TOGETHER) {
+    const some = sids.slice(from, from + TOGETHER);
+    const needed = await prepare(some);
+    await turn();
+    const before = await worked(store);
+    const start = performance.now();
+    await inFlight(some.length, (i, done) => work(some[i], needed[i], done));
+    spent["µs"] += (performance.now() - start) * 1e3;
+    for (const [of, time] of Object.entries(await worked(store))) {
+      spent[`µs ${of}`] = (spent[`µs ${of}`] ?? 0) + time - before[of];
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(spent).map(([unit, time]) => [`${name}, ${unit}`, time / sids.length]),
+  );
 }
 
-/** `count` calls of each kind, a hundred at a time, for sessions that are spread over all `kept`. */
+/** `count` calls of each kind, for sessions that are spread over all `kept`. */
 export async function measureCalls(
   store: BenchStore,
   { kept, count, round }: { kept: number; count: number; round: number },
 ): Promise<Figures> {
+  const numbers = Array.from({ length: count }, (_, i) => i);
   const step = Math.max(1, Math.floor(kept / count));
-  const sids = Array.from({ length: count }, (_, i) => sidOf((i * step + round * 31) % kept));
-  const of = (name: string, work: Parameters<typeof inFlight>[1]) =>
-    timed(store, name, count, work);
-  // A request saves and touches what it has loaded before.
-  const load = async (change: (live: Live) => void) => {
-    const all = await loadAll(store, sids);
+  const sids = numbers.map((i) => sidOf((i * step + round * 31) % kept));
+  const loaded = (change: (live: Live) => void) => async (some: string[]) => {
+    const all = await loadAll(store, some);
     all.forEach(change);
     return all;
   };
-  const changed = await load((one) => one.views = 10 + (one.views + 1) % 90);
-  const overwrite = await of("set, overwrite", (i, done) => store.set(sids[i], changed[i], done));
-  const renewed = await load((one) => one.cookie.maxAge = LIFE_MS);
-  const touch = await of("touch", (i, done) => store.touch!(sids[i], renewed[i], done));
+  const change = loaded((one) => one.views = 10 + (one.views + 1) % 90);
+  const renew = loaded((one) => one.cookie.maxAge = LIFE_MS);
+  const set = (sid: string, live: Live, done: () => void) => store.set(sid, live, done);
+  const overwrite = await timed(store, "set, overwrite", sids, change, set);
+  const touch = await timed(
+    store,
+    "touch",
+    sids,
+    renew,
+    (sid, live, done) => store.touch!(sid, live, done),
+  );
   let views = 0;
-  const get = await of("get", (i, done) =>
-    store.get(sids[i], (error, data) => {
-      views += (data as Live).views;
-      done(error);
-    }));
+  const get = await timed(
+    store,
+    "get",
+    sids,
+    () => [],
+    (sid, _, done) =>
+      store.get(sid, (_error, data) => {
+        views += (data as Live).views;
+        done();
+      }),
+  );
   if (!(views > 0)) throw new Error("Cannot measure get: the sessions have no content");
-  const made = Array.from({ length: count }, (_, i) => newSession(store, NEW + round * count + i));
-  const ids = made.map((_, i) => sidOf(NEW + round * count + i));
-  const set = await of("set, new", (i, done) => store.set(ids[i], made[i], done));
-  const destroy = await of("destroy", (i, done) => store.destroy(ids[i], done));
-  return { ...get, ...touch, ...overwrite, ...set, ...destroy };
+  let made = NEW + round * count;
+  const fresh = numbers.map((i) => sidOf(made + i));
+  const make = (some: string[]) => some.map(() => newSession(store, made++));
+  const create = await timed(store, "set, new", fresh, make, set);
+  const destroy = await timed(
+    store,
+    "destroy",
+    fresh,
+    () => [],
+    (sid, _, done) => store.destroy(sid, done),
+  );
+  return { ...get, ...touch, ...overwrite, ...create, ...destroy };
 }
 
 let visitors = 0;
 
 /** `count` new sessions of visitors in a store that is full of such. */
-export async function measureFull(store: BenchStore, { count }: { count: number }) {
-  const from = visitors;
-  visitors += count;
-  const made = Array.from({ length: count }, (_, i) => newSession(store, from + i, false));
-  return await timed(
+export function measureFull(store: BenchStore, { count }: { count: number }): Promise<Figures> {
+  const sids = Array.from({ length: count }, (_, i) => sidOf(visitors + i));
+  const make = (some: string[]) => some.map(() => newSession(store, visitors++, false));
+  return timed(
     store,
     "set, new, in a full store",
-    count,
-    (i, done) => store.set(sidOf(from + i), made[i], done),
+    sids,
+    make,
+    (sid, live, done) => store.set(sid, live, done),
   );
 }
 
@@ -109,7 +145,7 @@ export const MERGED: Record<string, () => object> = {
   }),
 };
 
-/** `count` saves that were not overtaken, and as many that were: the two are merged. */
+/** `count` saves that were not overtaken, at most a hundred, and as many that were: two are merged. */
 export async function measureMerge(
   store: BenchStore,
   { holds, count }: { holds: string; count: number },
@@ -123,19 +159,14 @@ export async function measureMerge(
   };
   fast.forEach((one) => changeItem(Object.assign(one, { views: one.views + 1 }), 3));
   slow.forEach((one) => changeItem(Object.assign(one, { locale: "de-AT" }), 7));
-  const of = (name: string, work: (i: number) => void) =>
-    timed(store, name, count, (i, done) => {
-      work(i);
-      done();
-    });
-  const parses = await of("three JSON.parse of it", () => {
+  const parse = (_sid: string, _: unknown, done: () => void) => {
     for (let n = 0; n < 3; n++) JSON.parse(text);
-  });
-  const alone = await of("a save", (i) => store.set(sids[i], fast[i], () => {}));
-  const overtaken = await of(
-    "a save, overtaken, and merged",
-    (i) => store.set(sids[i], slow[i], () => {}),
-  );
+    done();
+  };
+  const set = (sid: string, live: Live, done: () => void) => store.set(sid, live, done);
+  const parses = await timed(store, "three JSON.parse of it", sids, () => [], parse);
+  const alone = await timed(store, "a save", sids, () => fast, set);
+  const overtaken = await timed(store, "a save, overtaken, and merged", sids, () => slow, set);
   const merged = await call<Live>((callback) => store.get(sids[0], callback as never));
   if (merged!.views !== fast[0].views || merged!.locale !== "de-AT") {
     throw new Error("Cannot measure: two saves were not merged");
