@@ -10,6 +10,7 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import config from "../deno.json" with { type: "json" };
 import { bundle } from "./cdn/bundle.ts";
+import { makeLean } from "./lean.ts";
 import { removePolyfills } from "./polyfills.ts";
 
 /** The compiler's complaint about `import … from "@types/…"`; see {@linkcode importTypesByName}. */
@@ -106,6 +107,10 @@ await build({
 for (const format of ["esm", "script"]) await removePolyfills(join(outDir, format));
 await importTypesByName();
 await makeRequireCallable();
+await makeLean(
+  outDir,
+  Object.values(config.exports).map((path) => path.replace(/^\.\/(.*)\.ts$/, "$1.d.ts")),
+);
 await writeCdnFile();
 await writeManifest();
 for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) {

@@ -52,7 +52,7 @@ function standIns(folder = STAND_INS, prefix = ""): Record<string, string> {
 }
 
 /** The import map for a machine without JSR, derived from `deno.json`, as a `data:` URL. */
-function offlineImportMap(): string {
+export function offlineImportMap(): string {
   const config = new URL("../deno.json", import.meta.url);
   const { imports } = JSON.parse(Deno.readTextFileSync(config));
   const map = JSON.stringify({ imports: offlineImports(imports, config, standIns()) });
@@ -63,6 +63,9 @@ function offlineImportMap(): string {
 export function withImportMap([subcommand, ...rest]: string[], importMap: string): string[] {
   return [subcommand, `--import-map=${importMap}`, ...rest];
 }
+
+/** Who supplies, and why. */
+export type Supplier = [name: "jsr" | "offline", reason: string];
 
 async function jsrAnswers(): Promise<boolean> {
   try {
@@ -78,7 +81,7 @@ async function jsrAnswers(): Promise<boolean> {
 }
 
 /** Which supplier, and why. */
-async function supplier(): Promise<["jsr" | "offline", reason: string]> {
+export async function supplier(): Promise<Supplier> {
   const asked = Deno.env.get("LEMBRO_SUPPLIER");
   if (asked === "jsr" || asked === "offline") return [asked, `LEMBRO_SUPPLIER=${asked}`];
   if (asked) {
@@ -89,16 +92,23 @@ async function supplier(): Promise<["jsr" | "offline", reason: string]> {
   return await jsrAnswers() ? ["jsr", "JSR answers"] : ["offline", "JSR does not answer"];
 }
 
-if (import.meta.main) {
-  const [name, reason] = await supplier();
+/** Says which supplier it is. */
+export function supplierLine([name, reason]: Supplier): string {
   const packages = "@std and @deno/dnt";
-  console.log(
-    name === "jsr"
-      ? `Suppliers: ${packages} from JSR (${reason})`
-      : `Suppliers: the stand-ins of scripts/offline/ for ${packages} (${reason})`,
-  );
-  const { code } = await new Deno.Command(Deno.execPath(), {
-    args: name === "jsr" ? Deno.args : withImportMap(Deno.args, offlineImportMap()),
-  }).spawn().status;
+  return name === "jsr"
+    ? `Suppliers: ${packages} from JSR (${reason})`
+    : `Suppliers: the stand-ins of scripts/offline/ for ${packages} (${reason})`;
+}
+
+/** The arguments of `deno` with what the supplier needs. */
+export function supplied([name]: Supplier, args: string[]): string[] {
+  return name === "jsr" ? args : withImportMap(args, offlineImportMap());
+}
+
+if (import.meta.main) {
+  const found = await supplier();
+  console.log(supplierLine(found));
+  const { code } = await new Deno.Command(Deno.execPath(), { args: supplied(found, Deno.args) })
+    .spawn().status;
   Deno.exit(code);
 }

@@ -9,14 +9,16 @@ import type { SessionData } from "express-session";
 import { requestOf } from "./core/overlaps/base_version.ts";
 import { CREATE, isUser } from "./options.ts";
 import type { RevokeOptions } from "./types.ts";
+import { defer } from "./util/callbacks.ts";
 import {
   checkOptions,
   failure,
+  invalid,
+  invalidOption,
   isFunction,
   isObject,
-  refused,
-  refusedOption,
 } from "./util/errors.ts";
+import { warn } from "./util/warnings.ts";
 
 export const REVOKE = "revoke user";
 
@@ -37,7 +39,7 @@ export function storeOf(session: unknown, factory: string): new () => BaseStore 
   const Store = from?.Store ?? from?.session?.Store;
   if (!isFunction(Store) || !Store.prototype) {
     const rule = `pass express-session, as in ${factory}(session), or an object with a Store class`;
-    throw refused(TypeError, "make a store class", rule, session);
+    throw invalid(TypeError, "make a store class", rule, session);
   }
   return Store as unknown as new () => BaseStore;
 }
@@ -50,32 +52,52 @@ export function readArguments<Options>(
 ): [options: Options | undefined, callback: (() => void) | undefined] {
   const [passed, ready] = isFunction(options) ? [undefined, options] : [options, callback];
   if (ready !== undefined && !isFunction(ready)) {
-    throw refused(TypeError, CREATE, "callback must be a function", ready);
+    throw invalid(TypeError, CREATE, "callback must be a function", ready);
   }
   if (ready && "Store" in ready) {
     const rule = `pass express-session to ${factory}(), as in new (${factory}(session))(options)`;
-    throw refused(TypeError, CREATE, rule, ready);
+    throw invalid(TypeError, CREATE, rule, ready);
   }
   return [passed, ready];
 }
 
 /**
- * Returns what a store's `generate` becomes when express-session assigns it: the
- * same function, which calls `reached` first with the request that it is for.
+ * Calls `reached` with each request that comes to `store` without a session, or
+ * gets a new one: express-session assigns its `generate`, and calls it for these.
  */
-export function reporting(generate: unknown, reached: (request: unknown) => void): unknown {
-  if (!isFunction(generate)) return generate;
-  return function (this: unknown, request: unknown, ...rest: unknown[]) {
-    reached(request);
-    return generate.call(this, request, ...rest);
-  };
+export function watchGenerate(store: object, reached: (request: unknown) => void): void {
+  let generate: unknown;
+  Object.defineProperty(store, "generate", {
+    get: () => generate,
+    set(assigned: unknown) {
+      generate = !isFunction(assigned) ? assigned : function (this: unknown, ...args: unknown[]) {
+        reached(args[0]);
+        return assigned.apply(this, args);
+      };
+    },
+  });
+}
+
+/** Whether anybody listens to `event`: a bare emitter may not be able to count its listeners. */
+export function hasListeners(store: BaseStore, event: string): boolean {
+  return isFunction(store.emit) && store.listenerCount?.(event) !== 0;
+}
+
+/**
+ * Emits `event` after the call, like a callback: a listener that throws, or that
+ * calls the store, can't come between two steps of the store's own work. An error
+ * that nobody listens to becomes a warning of the process.
+ */
+export function announce(store: BaseStore, event: string, args: () => unknown[]): void {
+  if (hasListeners(store, event)) defer(() => store.emit?.(event, ...args()));
+  else if (event === "error") defer(() => warn(args()[0]));
 }
 
 /** Reads the id of a session. */
 export function idOf(sid: unknown): string {
   if (typeof sid === "string") return sid;
   if (typeof sid === "number") return String(sid);
-  throw refused(TypeError, "use session", "sid must be a string or a number", sid);
+  throw invalid(TypeError, "use session", "sid must be a string or a number", sid);
 }
 
 /** Reads a user, as a string. */
@@ -84,13 +106,13 @@ export function userNameOf(user: unknown): string {
   if (Number.isNaN(user)) return "";
   if (isUser(user)) return String(user);
   const rule = "user must be a string, a number or a bigint";
-  throw refused(TypeError, "find sessions of user", rule, user);
+  throw invalid(TypeError, "find sessions of user", rule, user);
 }
 
 /** Reads what is to be done to a session. */
 export function changeOf(change: unknown): (session: SessionData) => unknown {
   if (isFunction(change)) return change;
-  throw refused(TypeError, "update session", "change must be a function", change);
+  throw invalid(TypeError, "update session", "change must be a function", change);
 }
 
 /** Reads which session, and which request, a revocation leaves alone. */
@@ -107,7 +129,7 @@ export function spared(
   }
   if (typeof except === "string" || typeof except === "number") return { sid: String(except) };
   const rule = "except must be a session id, a request or its session (for a socket, its request)";
-  throw refusedOption(TypeError, REVOKE, rule, except);
+  throw invalidOption(TypeError, REVOKE, rule, except);
 }
 
 /** Reads a request, or the session of one; anything else spares nothing. */

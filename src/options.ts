@@ -1,13 +1,13 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData, Store as ExpressStore } from "express-session";
-import { isFunction, isObject, refusedOption } from "./util/errors.ts";
+import { invalidOption, isFunction, isObject } from "./util/errors.ts";
 import { howManyBytes } from "./util/sizes.ts";
 
 /**
  * Turns sessions into strings and back, like the global `JSON`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type Serializer } from "express-lembro";
  *
@@ -18,7 +18,7 @@ import { howManyBytes } from "./util/sizes.ts";
  * };
  * using store = new (lembro(session))({ serializer });
  * await store.set("a", { cookie: new session.Cookie() });
- * assertEquals((await store.get("a"))?.cookie.path, "/");
+ * assert.deepEqual((await store.get("a"))?.cookie.path, "/");
  * ```
  */
 export interface Serializer {
@@ -34,13 +34,13 @@ export interface Serializer {
  * instead of such a number is refused, and the call that asked fails.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type Duration } from "express-lembro";
  *
  * const anHour: Duration = 3_600_000;
  * using store = new (lembro(session))({ ttl: anHour });
- * assertEquals(store.options.ttl, 3_600_000);
+ * assert.deepEqual(store.options.ttl, 3_600_000);
  * ```
  */
 export type Duration = number | ((session: SessionData, sid: string) => number);
@@ -49,7 +49,7 @@ export type Duration = number | ((session: SessionData, sid: string) => number);
  * A request, as express-session passes it to a store.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type StoreRequest } from "express-lembro";
  *
@@ -65,13 +65,13 @@ export type StoreRequest = Parameters<ExpressStore["regenerate"]>[0];
  * `sessionsOfUser` take. Users are compared as strings.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type User } from "express-lembro";
  *
  * using store = new (lembro(session))();
  * const user: User = 42;
- * assertEquals(await store.sessionsOfUser(user), []);
+ * assert.deepEqual(await store.sessionsOfUser(user), []);
  * ```
  */
 export type User = string | number | bigint;
@@ -85,14 +85,14 @@ export type User = string | number | bigint;
  * What it throws fails the call that it was asked for. A promise is refused.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroOptions } from "express-lembro";
  *
  * const options: LembroOptions = { interval: 60_000, maxSize: "16M" };
  * const Lembro = lembro(session);
  * using store = new Lembro(options);
- * assertEquals(store.options.maxSize, 16 * 1024 * 1024);
+ * assert.deepEqual(store.options.maxSize, 16 * 1024 * 1024);
  * ```
  */
 export interface LembroOptions {
@@ -172,13 +172,13 @@ export interface LembroOptions {
  * The options in force in a store: complete, checked and read-only.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type ResolvedOptions } from "express-lembro";
  *
  * using store = new (lembro(session))({ maxSize: "4M" });
  * const { interval, maxSize }: ResolvedOptions = store.options;
- * assertEquals([interval, maxSize], [360_000, 4_194_304]);
+ * assert.deepEqual([interval, maxSize], [360_000, 4_194_304]);
  * ```
  */
 export interface ResolvedOptions {
@@ -207,7 +207,7 @@ export interface ResolvedOptions {
 }
 
 // A longer delay overflows the runtime's timer, which then fires at once.
-const LONGEST_DELAY = 2_147_483_647;
+const MAX_DELAY_MS = 2_147_483_647;
 
 /** What a session of express-session takes that holds nothing but its cookie, in bytes. */
 const MIN_SIZE = 152;
@@ -252,9 +252,9 @@ function functionOf<Value>(signature: string): Rule<Value> {
 
 const RULES: { [N in Name]: Rule<ResolvedOptions[N]> } = {
   interval: {
-    takes: `a number of milliseconds from 1 to ${LONGEST_DELAY}`,
+    takes: `a number of milliseconds from 1 to ${MAX_DELAY_MS}`,
     fits: isNumber,
-    read: (value: number) => unless(!(value >= 1 && value <= LONGEST_DELAY), value),
+    read: (value: number) => unless(!(value >= 1 && value <= MAX_DELAY_MS), value),
   },
   maxSize: {
     takes: 'a number of bytes, or a string such as "512K", "4M" or "1G", ' +
@@ -318,7 +318,7 @@ export const CREATE = "create store";
 export function resolveOptions(passed?: LembroOptions | null): ResolvedOptions {
   const given = passed ?? {};
   if (!isObject(given) || Array.isArray(given)) {
-    throw refusedOption(TypeError, CREATE, "options must be an object", given);
+    throw invalidOption(TypeError, CREATE, "options must be an object", given);
   }
   // A framework such as Sails passes its whole session configuration, which has a secret.
   if (!("secret" in given)) refuseUnknown(Object.keys(given), NAMES);
@@ -347,7 +347,7 @@ export function refuseUnknown(names: string[], known: readonly string[]): void {
   const lower = unknown.toLowerCase();
   const meant = known.find((name) => name.toLowerCase() === lower) ?? ALIASES.get(lower);
   const hint = meant && known.includes(meant) ? ` (did you mean ${meant}?)` : "";
-  throw refusedOption(TypeError, CREATE, `unknown option${hint}, use ${known.join(", ")}`, unknown);
+  throw invalidOption(TypeError, CREATE, `unknown option${hint}, use ${known.join(", ")}`, unknown);
 }
 
 function readOption<N extends Name>(
@@ -358,12 +358,12 @@ function readOption<N extends Name>(
   if (value === undefined) return fallback;
   const { takes, fits, read, meant } = RULES[name];
   const rule = `${name} must be ${takes}`;
-  if (!fits(value)) throw refusedOption(TypeError, CREATE, rule, value);
+  if (!fits(value)) throw invalidOption(TypeError, CREATE, rule, value);
   const inForce = read(value as never);
   if (inForce !== undefined) return inForce;
   const hint = meant?.(value);
   const known = hint ? ` (did you mean ${JSON.stringify(hint)}?)` : "";
-  throw refusedOption(RangeError, CREATE, rule + known, value);
+  throw invalidOption(RangeError, CREATE, rule + known, value);
 }
 
 /** The default of `isActivity`. */

@@ -3,7 +3,7 @@
  * the day when one process is no longer enough, and for the way back.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { transferSessions } from "express-lembro/transfer";
@@ -13,7 +13,7 @@
  * // Any store will do: connect-redis, a database.
  * const other = new session.MemoryStore();
  * const { transferred, failed } = await transferSessions(store, other);
- * assertEquals([transferred, failed], [1, []]);
+ * assert.deepEqual([transferred, failed], [1, []]);
  * ```
  *
  * @module
@@ -21,14 +21,14 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import {
-  admissionTo,
-  type Admit,
   type Arrival,
   type Entry,
   isOpen,
   type Outcome,
   type Port,
   portOf,
+  type Restore,
+  restorerOf,
 } from "./core/port.ts";
 import { dateOf, earlierOf } from "./core/record/expiry.ts";
 import { serialize } from "./core/record/record.ts";
@@ -37,12 +37,12 @@ import { readSignal, unlessAborted } from "./util/abort.ts";
 import {
   checkOptions,
   failure,
+  invalid,
+  invalidOption,
   isFunction,
   isObject,
-  refused,
-  refusedOption,
 } from "./util/errors.ts";
-import { breathe } from "./util/slices.ts";
+import { yieldIfSpent } from "./util/slices.ts";
 import { now } from "./util/time.ts";
 
 const TRANSFER = "transfer sessions";
@@ -52,14 +52,14 @@ const TRANSFER = "transfer sessions";
  * and `get`, or `all`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import { type SourceStore, transferSessions } from "express-lembro/transfer";
  *
  * const old = new Map([["a", { cookie: new session.Cookie() }]]);
  * const from: SourceStore = { all: (callback) => callback(null, Object.fromEntries(old)) };
  * const { transferred } = await transferSessions(from, new session.MemoryStore());
- * assertEquals(transferred, 1);
+ * assert.deepEqual(transferred, 1);
  * ```
  */
 export interface SourceStore {
@@ -80,7 +80,7 @@ export interface SourceStore {
  * A store to bring sessions to: any store for express-session.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TargetStore, transferSessions } from "express-lembro/transfer";
@@ -96,7 +96,7 @@ export interface SourceStore {
  *   destroy: (_sid, callback) => callback(),
  * };
  * await transferSessions(store, to);
- * assertEquals(arrived, ["a"]);
+ * assert.deepEqual(arrived, ["a"]);
  * ```
  */
 export interface TargetStore {
@@ -110,7 +110,7 @@ export interface TargetStore {
  * How to transfer. Every option may be left out.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferOptions, transferSessions } from "express-lembro/transfer";
@@ -123,7 +123,7 @@ export interface TargetStore {
  *   onProgress: ({ transferred, total }) => said.push(`${transferred} of ${total}`),
  * };
  * await transferSessions(store, new session.MemoryStore(), options);
- * assertEquals(said, ["1 of 2", "2 of 2"]);
+ * assert.deepEqual(said, ["1 of 2", "2 of 2"]);
  * ```
  */
 export interface TransferOptions {
@@ -151,7 +151,7 @@ type Settings = Required<Omit<TransferOptions, "signal">> & { signal: AbortSigna
  * How far a transfer has come.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferProgress, transferSessions } from "express-lembro/transfer";
@@ -161,7 +161,7 @@ type Settings = Required<Omit<TransferOptions, "signal">> & { signal: AbortSigna
  * const all: TransferProgress[] = [];
  * const onProgress = (progress: TransferProgress) => all.push(progress);
  * await transferSessions(store, new session.MemoryStore(), { onProgress });
- * assertEquals(all, [{ transferred: 1, expired: 0, failed: 0, total: 1 }]);
+ * assert.deepEqual(all, [{ transferred: 1, expired: 0, failed: 0, total: 1 }]);
  * ```
  */
 export interface TransferProgress {
@@ -179,7 +179,7 @@ export interface TransferProgress {
  * What came of a transfer.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferResult, transferSessions } from "express-lembro/transfer";
@@ -189,7 +189,7 @@ export interface TransferProgress {
  * await store.set("large", Object.assign({ cookie }, { text: "x".repeat(1000) }));
  * using small = new (lembro(session))({ maxSize: "1K" });
  * const { transferred, failed }: TransferResult = await transferSessions(store, small);
- * assertEquals([transferred, failed.map(({ sid }) => sid)], [0, ["large"]]);
+ * assert.deepEqual([transferred, failed.map(({ sid }) => sid)], [0, ["large"]]);
  * ```
  */
 export interface TransferResult {
@@ -217,7 +217,7 @@ export interface TransferResult {
  * the target too, if the source is a store of this package.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { transferSessions } from "express-lembro/transfer";
@@ -227,8 +227,8 @@ export interface TransferResult {
  * using to = new Lembro({ maxSize: "64M" });
  * await from.set("a", { cookie: new session.Cookie() });
  * const result = await transferSessions(from, to, { concurrency: 4 });
- * assertEquals(result, { transferred: 1, expired: 0, failed: [] });
- * assertEquals(await to.get("a"), await from.get("a"));
+ * assert.deepEqual(result, { transferred: 1, expired: 0, failed: [] });
+ * assert.deepEqual(await to.get("a"), await from.get("a"));
  * ```
  *
  * @param from The store that has the sessions.
@@ -279,7 +279,7 @@ interface Source {
 class Transfer {
   readonly #to: TargetStore;
   /** For a target that keeps more than what `set` brings. */
-  readonly #admit: Admit | undefined;
+  readonly #restore: Restore | undefined;
   readonly #options: Settings;
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
   readonly #arrived: Candidate[] = [];
@@ -287,7 +287,7 @@ class Transfer {
   constructor(to: TargetStore, from: SourceStore, options: Settings) {
     this.#to = to;
     const port = isOpen(from) ? portOf(to) : undefined;
-    this.#admit = port ? (arrival) => this.#restore(port, arrival) : admissionTo(to);
+    this.#restore = port ? (arrival) => this.#restoreInMemory(port, arrival) : restorerOf(to);
     this.#options = options;
   }
 
@@ -329,8 +329,8 @@ class Transfer {
       return;
     }
     this.#options.signal?.throwIfAborted();
-    if (this.#admit) {
-      const outcome = await this.#admit({ ...copy, sid });
+    if (this.#restore) {
+      const outcome = await this.#restore({ ...copy, sid });
       if (outcome === "expired") this.#result.expired++;
       if (outcome !== "arrived") return;
     } else {
@@ -349,7 +349,7 @@ class Transfer {
    * Brings what a store on Redis knew of a session to one in memory: as a session
    * of a file, if there is room for it and none with its id.
    */
-  async #restore(port: Port, { sid, ...copy }: Arrival): Promise<Outcome> {
+  async #restoreInMemory(port: Port, { sid, ...copy }: Arrival): Promise<Outcome> {
     const { session, rank, created, lastUsed, user } = copy as Required<Copy>;
     const end = copy.expires ?? Infinity;
     const expires = earlierOf(end, session, sid, lastUsed, created, port.options);
@@ -413,7 +413,7 @@ async function sourceOf(from: SourceStore): Promise<Source> {
     return await listed(from as Required<SourceStore>);
   }
   if (isFunction(all)) return await whole(from as Required<SourceStore>);
-  throw refused(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
+  throw invalid(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
 }
 
 /**
@@ -576,7 +576,7 @@ function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Gen
 /** A session of an array, and its id, which is the store's and no part of it. */
 function withoutId({ id, ...session }: SessionData & { id?: unknown }): [string, SessionData] {
   if (typeof id === "string") return [id, session];
-  throw refused(
+  throw invalid(
     TypeError,
     TRANSFER,
     "from.all must return sessions by id, or each with its id",
@@ -608,7 +608,7 @@ async function lifeInRedis(from: object, sid: string): Promise<number | undefine
 
 function copyOf(session: SessionData): Copy {
   if (!isObject(session)) {
-    throw refused(
+    throw invalid(
       TypeError,
       TRANSFER,
       "each session must be an object",
@@ -678,7 +678,7 @@ async function inParallel<Item>(
   const worker = async () => {
     for (const item of queue) {
       await work(item);
-      await breathe();
+      await yieldIfSpent();
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));
@@ -693,7 +693,7 @@ function* shared<Item>(items: Iterable<Item>): Generator<Item> {
 
 function readTarget(to: TargetStore, from: SourceStore): TargetStore {
   if (!isFunction(to?.set) || !isFunction(to.destroy)) {
-    throw refused(TypeError, TRANSFER, "to must be a store with set and destroy", to);
+    throw invalid(TypeError, TRANSFER, "to must be a store with set and destroy", to);
   }
   if (to as unknown === from) {
     const message =
@@ -708,10 +708,10 @@ function readOptions(given: TransferOptions = {}): Settings {
   const { concurrency = 16, onProgress = () => {} } = given;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     const Kind = typeof concurrency === "number" ? RangeError : TypeError;
-    throw refusedOption(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
+    throw invalidOption(Kind, TRANSFER, "concurrency must be a whole number from 1", concurrency);
   }
   if (!isFunction(onProgress)) {
-    throw refusedOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
+    throw invalidOption(TypeError, TRANSFER, "onProgress must be a function", onProgress);
   }
   return { concurrency, onProgress, signal: readSignal(TRANSFER, given.signal) };
 }

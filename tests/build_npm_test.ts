@@ -1,9 +1,78 @@
-import { assertEquals } from "@std/assert";
-import { describe, it } from "@std/testing/bdd";
+import { assertEquals, assertThrows } from "@std/assert";
+import { stop } from "esbuild";
+import { afterAll, describe, it } from "@std/testing/bdd";
 import { join } from "node:path";
+import { redirected, reexported, withoutComments } from "../scripts/lean.ts";
 import { removePolyfills } from "../scripts/polyfills.ts";
 
 describe("the build of the npm package", () => {
+  afterAll(stop);
+
+  it("takes the comments out of the code, and leaves lines, names and texts", async () => {
+    const code = [
+      '"use strict";',
+      "/** Counts. */",
+      "class Counter {",
+      "  /** So far. */",
+      "  #count = 0; // A private one.",
+      "  // It asks for one more.",
+      "  next(/** By how many. */ step = 1) {",
+      "    return this.#count += step; /* More. */",
+      "  }",
+      "}",
+      "exports.Counter = Counter;",
+      'exports.text = "/** no comment */ // nor this ö";',
+      "",
+    ].join("\n");
+    const lines = [
+      '"use strict";',
+      "class Counter {",
+      "  #count = 0;",
+      "  next(step = 1) {",
+      "    return this.#count += step;",
+      "  }",
+      "}",
+      "exports.Counter = Counter;",
+      'exports.text = "/** no comment */ // nor this ö";',
+      "",
+    ];
+    assertEquals((await withoutComments(code)).split("\n"), lines);
+  });
+
+  it("lets the module for import hand out the data of the one for require", () => {
+    assertEquals(
+      reexported("export const a = 1;\nexport const b = 2;\n", "src/deep/data.js"),
+      'export { a, b } from "../../../script/src/deep/data.js";\n',
+    );
+    // What has a state would have it twice, or be one where it was two.
+    for (const code of ["export function a() {}\n", "export let a = 1;\n", "const a = 1;\n"]) {
+      assertThrows(() => reexported(code, "src/data.js"), Error, "Cannot share src/data.js");
+    }
+  });
+
+  it("declares an entry for import by the declarations for require", () => {
+    assertEquals(
+      redirected(
+        'export { a, a as default } from "./src/a.js";\nexport type { B } from "./src/b.js";\n',
+        "mod.d.ts",
+      ),
+      'export { a, a as default } from "../script/src/a.js";\n' +
+        'export type { B } from "../script/src/b.js";\n',
+    );
+    assertEquals(
+      redirected(
+        'import type { B } from "../b.js";\n/** By default 1. */\nexport declare function a(): B;\n',
+        "src/deep/a.d.ts",
+      ),
+      'export * from "../../../script/src/deep/a.js";\n',
+    );
+    assertThrows(
+      () => redirected("export default function a(): void;\n", "src/a.d.ts"),
+      Error,
+      "Cannot declare src/a.d.ts once",
+    );
+  });
+
   it("removes the polyfills that dnt adds, and the imports of them", async () => {
     const folder = await Deno.makeTempDir();
     // As dnt writes them.

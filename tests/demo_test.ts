@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = fileURLToPath(new URL("../scripts/demo/main.ts", import.meta.url));
 
 /** How long a test waits for something, in milliseconds. */
-const LONGEST = 30_000;
+const MAX_WAIT_MS = 30_000;
 
 /** Where the demos of these tests keep their sessions. */
 const kept = await Deno.makeTempDir({ prefix: "express-lembro-" });
@@ -64,7 +64,7 @@ class DemoProcess implements AsyncDisposable {
   /** What it has printed, once it matches. */
   async prints(expected: RegExp): Promise<string[]> {
     const isTooLate = () => this.#told.reject(new Error(`Not printed so far: ${expected}`));
-    const timer = setTimeout(isTooLate, LONGEST);
+    const timer = setTimeout(isTooLate, MAX_WAIT_MS);
     try {
       for (;;) {
         const found = this.#printed.match(expected);
@@ -122,7 +122,7 @@ async function isListening(address: string): Promise<boolean> {
 /** Waits until `condition` holds. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (const start = Date.now(); !await condition();) {
-    if (Date.now() - start > LONGEST) throw new Error(`It does not come to hold: ${condition}`);
+    if (Date.now() - start > MAX_WAIT_MS) throw new Error(`It does not come to hold: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -157,6 +157,20 @@ describe("deno task demo", () => {
     await using demo = new DemoProcess({}, ["task", "demo"]);
     await demo.prints(/downloads its packages[^]*127\.0\.0\.1:\d+\/.*Ctrl\+C stops it/);
     assertEquals(await demo.end(), 0);
+  });
+
+  it("downloads what it needs, and not what the tests and benchmarks need", async () => {
+    const cache = newFolder();
+    await using demo = new DemoProcess({ DENO_DIR: cache });
+    await demo.address();
+    const [registry] = [...Deno.readDirSync(`${cache}/npm`)].filter((entry) => entry.isDirectory);
+    const packages = [...Deno.readDirSync(`${cache}/npm/${registry.name}`)].map(({ name }) => name);
+    assertEquals(
+      ["express", "playwright-core", "redis", "typescript"].filter((name) =>
+        packages.includes(name)
+      ),
+      ["express"],
+    );
   });
 
   it("ends with 0 on SIGINT, and the app with it", async () => {
@@ -230,7 +244,7 @@ if (hasChromium()) {
     /** A page in a browser of its own, which has no cookies yet. */
     async function open(options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext(options);
-      context.setDefaultTimeout(LONGEST);
+      context.setDefaultTimeout(MAX_WAIT_MS);
       contexts.push(context);
       const page = await context.newPage();
       page.on("request", (request) => {
@@ -551,6 +565,26 @@ if (hasChromium()) {
         await press("Kill with SIGKILL");
         await says("crash", "You are still signed in.");
         await page.getByText("Signed in as ada").waitFor();
+      });
+
+      it("moves nothing else on the page, at 390 and 1280 pixels", async () => {
+        expected = /ERR_/;
+        await signIn("Steady");
+        for (const width of [390, 1280]) {
+          await page.setViewportSize({ width, height: 844 });
+          await page.reload();
+          await page.getByText("Signed in as Steady").waitFor();
+          const top = () =>
+            page.locator("#devices").evaluate((part) =>
+              (part as unknown as { offsetTop: number }).offsetTop
+            );
+          const before = await top();
+          await press("Kill with SIGKILL");
+          await says("crash", "does not answer");
+          const down = await top();
+          await says("crash", "You are still signed in.");
+          assertEquals([down, await top()], [before, before], `${width} pixels`);
+        }
       });
 
       it("shows a kill from a terminal as well", async () => {

@@ -3,13 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type {
-  BadFileError,
-  JournalInUseError,
-  LembroError,
-  LembroErrorCode,
-  SessionTooLargeError,
-} from "express-lembro";
+import type { BadFileError, JournalInUseError, LembroError, LembroErrorCode } from "express-lembro";
 import { openJournal } from "express-lembro/journal";
 import { monitor } from "express-lembro/monitor";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
@@ -69,7 +63,6 @@ describe("the codes of errors", () => {
     assertEquals(found.filter((line) => !system.test(line)), []);
   });
 
-  const { Cookie } = session;
   const promise = () => Promise.resolve() as Anything;
   const cases: [what: string, code: LembroErrorCode, work: () => unknown][] = [
     ["an unknown option", "ERR_LEMBRO_OPTION", () => new Lembro({ maxsize: 5 } as Anything)],
@@ -152,16 +145,6 @@ describe("the codes of errors", () => {
       assert(error.message.startsWith("Cannot "), error.message);
     });
   }
-
-  it("a session that is too large carries its size and the largest", async () => {
-    using store = new Lembro({ maxSize: 80_000 });
-    const fill = "x".repeat(6_000);
-    const error = await errorOf(() => store.set("a", { cookie: new Cookie(), fill } as Anything));
-    const { code, bytes, limit } = error as SessionTooLargeError;
-    assertEquals([code, limit], ["ERR_LEMBRO_SESSION_TOO_LARGE", 10_000]);
-    assert(error instanceof RangeError && bytes > 12_000 && bytes < 12_500, `${bytes}`);
-    assert(error.message.includes(`${bytes}`) && error.message.includes(`${limit}`));
-  });
 
   it("a journal that is open carries the number of the process", async () => {
     using folder = new Folder();

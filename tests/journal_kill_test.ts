@@ -15,7 +15,7 @@ const INTERVAL = 100;
 const LATE = Number(Deno.env.get("LATE") ?? 500);
 
 /** A process is killed at most so many milliseconds after it has opened its journal. */
-const MOST = 2 * (INTERVAL + LATE);
+const MAX_LOST_MS = 2 * (INTERVAL + LATE);
 
 const config = fileURLToPath(new URL("../deno.json", import.meta.url));
 const worker = fileURLToPath(new URL("./journal/worker.ts", import.meta.url));
@@ -71,7 +71,12 @@ describe("a process that is killed while it uses its journal", () => {
     let [answered, oldest, compacting] = [0, 0, 0];
     for (let round = 0; round < KILLS; round++) {
       const file = files[round % 2];
-      const { steps, last, time } = await killed(file.path, file.secret, first, chance() * MOST);
+      const { steps, last, time } = await killed(
+        file.path,
+        file.secret,
+        first,
+        chance() * MAX_LOST_MS,
+      );
       // The number after the last that it has said may be in the file.
       first = last + 1;
       compacting += folder.names().filter((name) => name.endsWith(".tmp")).length;

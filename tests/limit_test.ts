@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock } from "./support/clock.ts";
-import type { Rank } from "express-lembro";
+import type { Rank, SessionTooLargeError } from "express-lembro";
 import {
   Lembro,
   type SessionData,
@@ -286,7 +286,8 @@ describe("a session over an eighth of maxSize", () => {
     await store.set("b", sessionOfSize(200));
     const before = await store.all();
     const error = await assertRejects(() => store.set("a", sessionOfSize(10_002)), RangeError);
-    assertEquals((error as unknown as { code: string }).code, "ERR_LEMBRO_SESSION_TOO_LARGE");
+    const { code, bytes, limit } = error as SessionTooLargeError;
+    assertEquals([code, bytes, limit], ["ERR_LEMBRO_SESSION_TOO_LARGE", 10_002, 10_000]);
     assertStringIncludes(error.message, "received 10002");
     assertStringIncludes(
       error.message,

@@ -192,6 +192,46 @@ if (hasChromium()) {
       assertEquals(await places(), before);
     });
 
+    it("moves no card when the app lets the page in no more, and does again", async () => {
+      const places = () =>
+        page.evaluate<number[]>(
+          `[...document.querySelectorAll(".keys div, .card")].map((card) =>
+            card.checkVisibility() ? Math.round(card.getBoundingClientRect().top) : -1)`,
+        );
+      await page.getByText("Nobody found.").waitFor();
+      const before = await places();
+      refusal = 403;
+      await page.getByRole("alert").filter({ hasText: "Sign in again" }).waitFor();
+      assertEquals(await places(), before);
+      refusal = undefined;
+      await page.locator("#state").filter({ hasText: "Live" }).waitFor();
+      assertEquals(await places(), before);
+      wrongs = wrongs.filter((text) => !/status of 403/.test(text));
+    });
+
+    it("cuts off no time below a chart", async () => {
+      const cut = await page.evaluate<string[]>(`import("./charts.js").then(({ chart }) => {
+        const place = document.querySelector("#memory .chart");
+        const cut = [];
+        const { fillText } = CanvasRenderingContext2D.prototype;
+        CanvasRenderingContext2D.prototype.fillText = function (text, x, ...rest) {
+          const half = this.measureText(text).width / 2;
+          const isTime = /:/.test(text);
+          if (isTime && (x < half || x + half > this.canvas.width)) cut.push(text);
+          if (isTime) place.drawn = true;
+          return fillText.call(this, text, x, ...rest);
+        };
+        const series = [{ name: "sessions", color: "--accent" }];
+        // The first and the last time are where lines of the axis are.
+        chart(place, { series, format: String })([0, 15_000, 30_000], [[1, 2, 3]]);
+        return new Promise((resolve) => setTimeout(resolve)).then(() => {
+          if (!place.drawn) throw new Error("no time was drawn");
+          return cut;
+        });
+      })`);
+      assertEquals(cut, []);
+    });
+
     it("shows what the store does in its key numbers, legends and words", async () => {
       await work(await site.visitor());
       await tells("prevented", "1 late, 1 merged");
@@ -266,8 +306,8 @@ if (hasChromium()) {
         journal: journalOf({ pending: 1, lag: 340, lastSync: undefined }),
       });
       await says("journal", "Journal: 3.2 MB, 0 failed writes.");
-      assertEquals(await key("journal"), ["0.3\u00a0s", "until it is on the disk"]);
-      assertEquals(await legend("journal"), ["0.3\u00a0s"]);
+      assertEquals(await key("journal"), ["340\u00a0ms", "until it is on the disk"]);
+      assertEquals(await legend("journal"), ["340\u00a0ms"]);
     });
 
     it("says that the journal cannot be written, in an empty store too", async () => {
@@ -360,6 +400,31 @@ if (hasChromium()) {
         assertEquals(await users(), ["bea"]);
       });
 
+      it("lists who has signed in since, unless somebody is at work in the list", async () => {
+        await page.clock.install();
+        await page.reload();
+        await page.getByText("3 of 3 users.").waitFor();
+        await store.set("d1", sessionOf({ user: "dee" }));
+        await page.clock.fastForward(11_000);
+        await page.getByText("4 of 4 users.").waitFor();
+        await store.set("e1", sessionOf({ user: "eve" }));
+        await page.getByRole("button", { name: "Sign out ada everywhere" }).focus();
+        const asked = page.waitForResponse(/history/);
+        await page.clock.fastForward(11_000);
+        await asked;
+        assertEquals((await users()).length, 4);
+        assert(await page.evaluate("document.activeElement.closest('#users tbody') !== null"));
+      });
+
+      it("shows no table where nobody is found", async () => {
+        const table = page.locator("#users table");
+        assert(await table.isVisible());
+        await page.getByLabel("Search for a user").fill("nobody of that name");
+        await page.keyboard.press("Enter");
+        await page.getByText("Nobody found.").waitFor();
+        assert(!await table.isVisible());
+      });
+
       it("signs a user out everywhere after a question, by the keyboard", async () => {
         await page.getByRole("button", { name: "Sign out ada everywhere" }).focus();
         await page.keyboard.press("Enter");
@@ -409,7 +474,7 @@ if (hasChromium()) {
       for (const status of [401, 403]) {
         refusal = status;
         await trouble.filter({ hasText: "does not let this page in. Sign in again" }).waitFor();
-        assertEquals(await page.locator("#state").textContent(), "");
+        assertEquals(await page.locator("#state").textContent(), "Trying again");
         refusal = undefined;
         await page.locator("#state").filter({ hasText: "Live" }).waitFor();
         assertEquals(await trouble.textContent(), "");

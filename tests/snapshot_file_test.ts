@@ -3,7 +3,8 @@ import { describe, it } from "@std/testing/bdd";
 import { createHash } from "node:crypto";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import { BlockReader, BlockWriter } from "../src/persistence/block_file.ts";
+import { BlockReader } from "../src/persistence/block_reader.ts";
+import { BlockWriter } from "../src/persistence/block_writer.ts";
 import { nodeDisk } from "../src/persistence/disk.ts";
 import { fillWith, SESSIONS } from "./snapshot/contents.ts";
 import {

@@ -62,8 +62,8 @@ export interface DemoOptions {
 }
 
 const DAY = 86_400_000;
-const LONGEST_NAME = 40;
-const MOST_ITEMS = 100;
+const MAX_NAME_LENGTH = 40;
+const MAX_ITEMS = 100;
 /** The password of every account. The page has it filled in. */
 const PASSWORD = "remember";
 /** How long a slow request takes, in milliseconds. */
@@ -183,7 +183,7 @@ export async function createDemo(
     const { name, password, slow } = req.body ?? {};
     const user = readName(name);
     if (user === undefined) {
-      res.status(400).json({ error: `A name has 1 to ${LONGEST_NAME} characters.` });
+      res.status(400).json({ error: `A name has 1 to ${MAX_NAME_LENGTH} characters.` });
       return;
     }
     if (slow) await delay(SLOW);
@@ -234,7 +234,7 @@ export async function createDemo(
 
   app.post("/cart", async (req, res) => {
     const { cart } = visitorOf(req);
-    if (!cart || cart.items.length >= MOST_ITEMS) {
+    if (!cart || cart.items.length >= MAX_ITEMS) {
       res.status(409).json({ error: cart ? "The cart is full." : "Sign in first." });
       return;
     }
@@ -329,7 +329,7 @@ function visitorOf(req: Request): Visitor {
 function readName(given: unknown): string | undefined {
   if (typeof given !== "string") return undefined;
   const name = given.trim();
-  return name !== "" && Array.from(name).length <= LONGEST_NAME ? name : undefined;
+  return name !== "" && Array.from(name).length <= MAX_NAME_LENGTH ? name : undefined;
 }
 
 function done(start: (callback: (error?: unknown) => void) => void): Promise<void> {

@@ -14,6 +14,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { offlineImportMap } from "../suppliers.ts";
 
 function fail(line: string): never {
   console.error(`Cannot start the demo: ${line}`);
@@ -37,9 +38,12 @@ function freePort(given: string): number {
 
 const port = freePort(Deno.env.get("PORT") || "3000");
 
+// With deno.json or deno.lock Deno would download what the tests and the benchmarks need, too.
+const needed = ["--no-config", "--no-lock", `--import-map=${offlineImportMap()}`];
+
 function start(): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", fileURLToPath(new URL("./serve.ts", import.meta.url))],
+    args: ["run", "-A", ...needed, fileURLToPath(new URL("./serve.ts", import.meta.url))],
     env: { PORT: `${port}` },
     // The app ends when its standard input does, that is with this process, however that ends.
     stdin: "piped",

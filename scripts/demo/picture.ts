@@ -13,7 +13,7 @@ import { createDemo } from "./app.ts";
 /** How long the picture shows the time before and after the crawler, in milliseconds. */
 const CALM = 6_000;
 /** How long users and crawler may take, in milliseconds. */
-const LONGEST_RUN = 300_000;
+const MAX_RUN_MS = 300_000;
 
 const demo = await createDemo({ crawlerSessions: 50_000 });
 const address = await demo.listen(0);
@@ -30,7 +30,7 @@ try {
   await visitor.waitForTimeout(CALM);
   await visitor.getByRole("button", { name: "Send the crawler" }).click();
   const outcome = visitor.locator("#crawler-outcome").getByText("The crawler opened");
-  await outcome.waitFor({ timeout: LONGEST_RUN });
+  await outcome.waitFor({ timeout: MAX_RUN_MS });
   console.log(await outcome.textContent());
   await visitor.waitForTimeout(CALM);
   const path = fileURLToPath(new URL("./monitor.png", import.meta.url));

@@ -6,8 +6,9 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { everyRequest, isNobody, isUser, type ResolvedOptions } from "../options.ts";
-import { isThenable, refusedResult } from "../util/errors.ts";
+import { invalidResult, isThenable } from "../util/errors.ts";
 import { requestOf } from "./overlaps/base_version.ts";
+import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 
 export const KEEP = "keep session";
 
@@ -25,7 +26,7 @@ export function userOf(
   if (isNobody(user)) return undefined;
   if (isUser(user)) return String(user);
   const rule = "user must return a string, number, bigint, null or undefined, at once";
-  throw refusedResult(KEEP, rule, user);
+  throw invalidResult(KEEP, rule, user);
 }
 
 /** Whether a session is protected. */
@@ -35,6 +36,18 @@ export function isProtected(
   { protect }: Pick<ResolvedOptions, "protect">,
 ): boolean {
   return isTrue("protect", protect(session, sid));
+}
+
+/** Returns the client address of the request of `session`. */
+export function addressOf(
+  session: SessionData,
+  { address }: Pick<ResolvedOptions, "address">,
+): string {
+  const request = requestOf(session) ?? fastifyRequestOf(session);
+  if (!request) return UNKNOWN_ADDRESS;
+  const answer: unknown = address(request as never);
+  if (!isThenable(answer)) return networkOf(answer);
+  throw invalidResult(KEEP, "address must return a string or undefined, at once", answer);
 }
 
 /** Whether the request of `session` extends its life. */
@@ -50,5 +63,5 @@ export function isActivity(
 /** Reads what an option's function has answered: a promise would be true of everything. */
 function isTrue(name: string, value: unknown): boolean {
   if (!isThenable(value)) return Boolean(value);
-  throw refusedResult(KEEP, `${name} must return true or false, at once`, value);
+  throw invalidResult(KEEP, `${name} must return true or false, at once`, value);
 }

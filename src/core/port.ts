@@ -115,26 +115,26 @@ export interface Arrival extends Partial<Pick<Row, "rank" | "created" | "lastUse
 export type Outcome = "arrived" | "expired" | "ended";
 
 /** Keeps a session in place of what has its id. */
-export type Admit = (arrival: Arrival) => Promise<Outcome>;
+export type Restore = (arrival: Arrival) => Promise<Outcome>;
 
 /** Registered, for both builds; the number is the version of the interface. */
-const ADMIT: unique symbol = Symbol.for("express-lembro.admit.1");
+const RESTORE: unique symbol = Symbol.for("express-lembro.restore.1");
 
 /** Makes `store` one that keeps what is known of a session. `begin` is called when a transfer begins. */
-export function openTo(store: object, begin: () => Admit): void {
-  Object.defineProperty(store, ADMIT, { value: begin });
+export function openTo(store: object, begin: () => Restore): void {
+  Object.defineProperty(store, RESTORE, { value: begin });
 }
 
 /** Whether sessions can be brought to `store` with all that is known of them. */
 export function isOpen(store: unknown): boolean {
-  return admitOf(store) !== undefined;
+  return beginOf(store) !== undefined;
 }
 
 /** Returns how to do so in a transfer that begins now. */
-export function admissionTo(store: unknown): Admit | undefined {
-  return admitOf(store)?.();
+export function restorerOf(store: unknown): Restore | undefined {
+  return beginOf(store)?.();
 }
 
-function admitOf(store: unknown): (() => Admit) | undefined {
-  return (store as { [ADMIT]?: () => Admit } | null | undefined)?.[ADMIT];
+function beginOf(store: unknown): (() => Restore) | undefined {
+  return (store as { [RESTORE]?: () => Restore } | null | undefined)?.[RESTORE];
 }

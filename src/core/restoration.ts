@@ -218,7 +218,7 @@ export class Restoration implements Observer {
           if (watcher.expired && !this.#isOver(entry) && !vault.find(entry.sid, this.#now())) {
             watcher.expired(entry);
           }
-        } else if (!this.#isOver(entry) && this.#admit(entry, rank)) {
+        } else if (!this.#isOver(entry) && this.#restore(entry, rank)) {
           entered++;
         } else {
           this.#omitted.add(entry.sid);
@@ -231,10 +231,10 @@ export class Restoration implements Observer {
     return { sessions: entered - evicted, expired, omitted: this.#omitted.size + evicted };
   }
 
-  #admit(entry: Entry, rank: Rank): boolean {
+  #restore(entry: Entry, rank: Rank): boolean {
     this.isEntering = true;
     try {
-      return this.#sessions.admit(entry, rank);
+      return this.#sessions.restore(entry, rank);
     } finally {
       this.isEntering = false;
     }

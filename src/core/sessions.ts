@@ -1,29 +1,26 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, User } from "../options.ts";
-import { isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
+import { invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
 import { type ListedUser, UserTally } from "../util/user_list.ts";
-import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
-import { type CookieData, CookieTemplates, plain } from "./record/cookie_template.ts";
-import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
-import { asksSession, dateOf, earlierOf, endOf } from "./record/expiry.ts";
-import { Lineage, type Origin, requestOf } from "./overlaps/base_version.ts";
-import { mergeCookies } from "./overlaps/merge_cookies.ts";
-import { merge } from "./overlaps/merge_objects.ts";
-import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
+import { isActivity, userOf } from "./answers.ts";
+import { Drafts } from "./drafts.ts";
 import {
-  cookieDateOf,
-  cookieOf,
-  parse,
-  recordOf,
-  restored,
-  sessionOf,
-  touched,
-} from "./record/record.ts";
-import { readBackFor } from "./record/read_back.ts";
+  type BaseVersion,
+  BaseVersions,
+  hasMoved,
+  hasOtherCookie,
+  rebaseCookie,
+  requestOf,
+  versionOf,
+} from "./overlaps/base_version.ts";
 import { Endings } from "./overlaps/endings.ts";
-import { Vault } from "./vault/vault.ts";
+import { type Overlay, overlay, overlayCookie, type Version } from "./overlaps/overlay.ts";
+import type { CookieData } from "./record/cookie_template.ts";
+import { cookieOf, sessionOf } from "./record/record.ts";
+import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import { type Draft, Vault } from "./vault/vault.ts";
 
 /** How long a store that is over its limit waits at least before it looks for expired sessions again, in milliseconds. */
 const MIN_PAUSE_MS = 1_000;
@@ -53,7 +50,7 @@ export interface Surroundings {
   /** Called when a reduction begins, with the size of all sessions in bytes. */
   reducing(bytes: number): void;
   /** Whether anybody wants to know of `event`. */
-  hears(event: keyof Announcements): boolean;
+  hasListeners(event: keyof Announcements): boolean;
   /** Calls `args` later, if anybody wants to know of `event`. */
   announce<E extends keyof Announcements>(event: E, args: () => Announcements[E]): void;
 }
@@ -68,13 +65,10 @@ type Steps<Result> = Generator<void, Result, undefined>;
 export class Sessions {
   readonly options: ResolvedOptions;
   readonly vault: Vault;
-  readonly #templates = new CookieTemplates();
+  readonly #drafts: Drafts;
   readonly #endings: Endings;
-  readonly #lineage: Lineage;
+  readonly #bases: BaseVersions;
   readonly #surroundings: Surroundings;
-  readonly #asksSession: boolean;
-  /** Returns what the functions among the options are asked about. */
-  readonly #readBack: (session: SessionData) => SessionData;
   #isReducing = false;
   /** When expired sessions were looked for last because the store was over its limit. */
   #lookedAt = -Infinity;
@@ -95,14 +89,13 @@ export class Sessions {
   constructor(options: ResolvedOptions, surroundings: Surroundings) {
     this.options = options;
     this.#surroundings = surroundings;
-    this.#asksSession = asksSession(options);
-    this.#readBack = readBackFor(options);
+    this.#drafts = new Drafts(options);
     this.#endings = new Endings(surroundings.monotonicClock);
-    this.#lineage = new Lineage(this.#endings);
+    this.#bases = new BaseVersions(this.#endings);
     this.vault = new Vault(
       options.maxSize,
       surroundings.clock,
-      (entry, reason) => this.#left(entry, reason),
+      (entry, reason) => this.#onRemove(entry, reason),
     );
   }
 
@@ -168,7 +161,7 @@ export class Sessions {
   destroy(sid: string): void {
     const entry = this.vault.find(sid, this.now());
     if (entry) return this.vault.remove(entry, "destroy");
-    this.#lineage.end(sid, undefined);
+    this.#bases.end(sid, undefined);
     this.vault.notifyEnd(sid);
   }
 
@@ -286,25 +279,24 @@ export class Sessions {
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
     this.#endings.reached(request);
-    if (isObject(request)) this.#lineage.renewed(request);
+    if (isObject(request)) this.#bases.renewed(request);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
-    this.#lineage.copied(loaded, made);
-    this.#endings.reached(request, this.#lineage.originOf(made)?.epoch);
+    this.#bases.created(loaded, made);
+    this.#endings.reached(request, this.#bases.find(made)?.epoch);
     if (this.options.idleTimeout !== Infinity) this.#extend(made);
   }
 
   /** Returns what is to be kept of a session that comes from a file. */
   restored(row: Row): SessionRecord {
-    return restored(row, this.options, this.#templates);
+    return this.#drafts.restored(row);
   }
 
   /** Returns what is to be kept of a session of a file with another cookie and life. */
   retouched(entry: Entry, cookie: CookieData, expires: number): SessionRecord {
-    const date = dateOf(cookie);
-    return touched(entry, cookie as never, expires, date, expires, this.options, this.#templates);
+    return this.#drafts.retouched(entry, cookie, expires);
   }
 
   /**
@@ -312,7 +304,7 @@ export class Sessions {
    * `false` if there is no room for it by its rank, if its user has as many
    * sessions as allowed, or if its id is kept already.
    */
-  admit(entry: Entry, rank: Rank): boolean {
+  restore(entry: Entry, rank: Rank): boolean {
     const { sid, user } = entry;
     if (this.vault.find(sid, this.now())) return false;
     if (user !== undefined) {
@@ -320,12 +312,12 @@ export class Sessions {
       this.#forgetExpired(user, maxSessionsPerUser - 1, this.now());
       if (this.vault.countOf(user) >= maxSessionsPerUser) return false;
     }
-    return this.vault.admit(entry, rank);
+    return this.vault.restore(entry, rank);
   }
 
   /** Announces a session that has expired before it came to the store. */
   announceExpired(entry: Entry): void {
-    if (!this.#surroundings.hears("expire")) return;
+    if (!this.#surroundings.hasListeners("expire")) return;
     const session = this.#lastOf(entry);
     this.#surroundings.announce("expire", () => [entry.sid, session()]);
   }
@@ -345,24 +337,19 @@ export class Sessions {
    * The date of the cookie, `ttl` and `absoluteTimeout` bound it as before.
    */
   #extend(session: SessionData): void {
-    const origin = this.#lineage.originOf(session);
-    if (!origin || this.#lineage.isOver(origin)) return;
+    const base = this.#bases.find(session);
+    if (!base || this.#endings.isOver(base.identity)) return;
     const now = this.now();
-    const { sid } = origin.life;
-    const entry = this.vault.find(sid, now);
+    const entry = this.vault.find(base.identity.sid, now);
     if (!entry || !isActivity(session, this.options)) return;
-    const asked = this.#asksSession || !entry.cookie
-      ? sessionOf(entry, this.options)
-      : { cookie: cookieOf(entry) } as unknown as SessionData;
-    const end = dateOf(asked.cookie) ?? entry.expires + entry.dateOffset;
-    const expires = earlierOf(end, asked, sid, now, entry.created, this.options);
+    const draft = this.#drafts.ofUse(entry, now);
     // One of the app's functions may have ended the session.
-    if (entry.isKept && expires > entry.expires) this.vault.extend(entry, expires);
+    if (draft && entry.isKept) this.vault.put(draft);
   }
 
   #load(entry: Entry): SessionData {
     const session = sessionOf(entry, this.options);
-    this.#lineage.loaded(session, entry, this.#endings.epoch);
+    this.#bases.loaded(session, entry);
     return session;
   }
 
@@ -375,225 +362,121 @@ export class Sessions {
     try {
       const session = this.#load(entry);
       const result = change(session);
-      if (!isThenable(result)) return this.#save(entry.sid, session, entry);
-      throw refusedResult("update session", "change must not return a promise", result);
+      if (!isThenable(result)) return this.#save(entry.sid, session, true);
+      throw invalidResult("update session", "change must not return a promise", result);
     } catch (thrown) {
       throw this.#rejected(thrown);
     }
   }
 
   /**
-   * Saves a session; with `updated`, in its place. Where does it come from? What
-   * will be kept of it? Is it stale by then? Only then is anything changed: the
-   * app's own functions run in the second step, and may call the store.
+   * Saves a session; with `isUpdate`, in its place. Nothing is changed before it
+   * is known what will be kept: the app's own functions, which are asked for
+   * that, may call the store.
    */
-  #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
+  #save(sid: string, session: SessionData, isUpdate = false): Entry | undefined {
     if (!isObject(session)) {
-      throw refused(TypeError, "save session", "session must be an object", session);
+      throw invalid(TypeError, "save session", "session must be an object", session);
     }
-    const origin = this.#lineage.of(session, sid);
-    if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
-    // An update, and a request that is no activity, leave the session in its place.
-    const isPassive = !updated && !isActivity(session, this.options);
-
+    const base = this.#bases.of(session, sid);
+    if (base && this.#endings.isOver(base.identity)) return this.#late(sid);
+    const isPassive = !isUpdate && !isActivity(session, this.options);
     const now = this.now();
     const kept = this.vault.find(sid, now);
-    const { revision } = this.vault;
-    const merged = kept && this.#merged(session, origin, kept, isPassive);
-    const written = merged?.session ?? session;
-    const asked = this.#readBack(written);
-    // JSON writes of both the same, unless a getter has another answer the second time.
-    const saved = this.options.serializer === JSON ? asked : written;
-    const date = dateOf(written.cookie);
-    const ownDate = merged ? dateOf(session.cookie) : date;
-    const hasPassed = date !== undefined && date <= now;
-    const created = kept?.created ?? origin?.life.created ?? now;
-    const place = updated || isPassive ? kept : undefined;
-    // A date that a request did not set itself, or that is none of its business, ends nothing.
-    const isLeftAlone = isPassive ? Boolean(origin || kept) : origin && ownDate === origin.date;
-    if (hasPassed && isLeftAlone && !kept) return undefined;
-    const withLife = hasPassed && isLeftAlone ? kept : place;
-    const end = withLife
-      ? withLife.expires + withLife.dateOffset
-      : endOf(asked, sid, date, now, this.options);
-    const expires = withLife?.expires ?? earlierOf(end, asked, sid, now, created, this.options);
-    // Nor does a request that is no activity extend the life of one that has left meanwhile.
-    const last = isPassive && !kept ? origin?.life.expires ?? Infinity : Infinity;
-    if (last <= now) return undefined;
-    const isOver = expires <= now || hasPassed && !isLeftAlone;
-    if (isOver && (kept || origin)) {
-      this.destroy(sid);
-      return undefined;
-    }
-    const lasting = Math.min(expires, last);
-    const ending = last === Infinity ? end : lasting;
-    const record = recordOf(saved, lasting, date, ending, this.options, this.#templates);
-    const user = this.userOf(asked, sid);
-    const isGuarded = isProtected(asked, sid, this.options);
-    const isRanked = isGuarded || kept && kept.rank !== "protected";
-    const address = isRanked ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const isOvertaken = base && kept && base.revision !== kept.revision;
+    const mine = this.#overlay(session, base, kept, isPassive);
+    const save = { sid, session, base, kept, mine, isUpdate, isPassive };
+    const draft = this.#drafts.ofSave(save, now);
+    if (draft === "nothing") return undefined;
+    if (draft === "destroy") return void this.destroy(sid);
 
-    if (origin && this.#lineage.isOver(origin)) return this.#late(sid);
-    // A look at two numbers: another search for a new id takes a tenth of its save.
-    const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
-    const found = isUnchanged ? kept : this.vault.find(sid, now);
-    const request = requestOf(session);
-    // Nobody comes back by a save into a session that the user has signed in to anew.
-    if (user !== undefined && found?.user !== user) {
-      // What was loaded under another id began when it was loaded.
-      const from = origin ?? this.#lineage.originOf(session);
-      if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
-    }
-
-    if (isOver) {
-      // What others had loaded under this id is over too.
-      this.destroy(sid);
-      if (found) return undefined;
-    }
-    const isFollowed = origin !== undefined || this.#lineage.follows(session);
-    const life = found ? found.life : origin?.life;
-    const entry = this.vault.put(
-      { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, life },
-      found && found === place ? "update" : "save",
-    );
-    // A new session that has expired is counted and announced like any other.
-    if (isOver) return this.vault.find(sid, now);
-    if (isFollowed) {
-      const epoch = this.#endings.epochOf(request, origin?.epoch);
-      this.#lineage.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
-    }
+    if (this.#isLate(draft, session, base, now)) return this.#late(sid);
+    if (draft.record.expires <= now) return void this.#saveExpired(draft, now);
+    const entry = this.vault.put(draft);
+    this.#bases.rebase(session, base, entry, mine);
     this.#counters.saves++;
-    if (merged?.isOvertaken) this.#counters.merges++;
-    this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
+    if (isOvertaken) this.#counters.merges++;
+    this.#counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
     return entry;
   }
 
+  /**
+   * Returns what is to be saved instead of `session`, if what is kept has changed
+   * since it was loaded. `isPassive`: whether its request may not change the lifetime.
+   */
+  #overlay(
+    session: SessionData,
+    base: BaseVersion | undefined,
+    kept: Entry | undefined,
+    isPassive: boolean,
+  ): Overlay | undefined {
+    if (!kept || !isPassive && !(base && hasMoved(base, kept))) return undefined;
+    const before = base && versionOf(base);
+    return overlay(session, before, keptVersionOf(kept), this.options.serializer, isPassive);
+  }
+
+  /**
+   * Whether the session has ended by now, or the user was revoked since the
+   * request began: nobody comes back by a save, but into a session that the user
+   * has signed in to anew.
+   */
+  #isLate(
+    { sid, user }: Draft,
+    session: SessionData,
+    base: BaseVersion | undefined,
+    now: number,
+  ): boolean {
+    const kept = this.vault.find(sid, now);
+    if (base && this.#endings.isOver(base.identity)) return true;
+    if (user === undefined || user === kept?.user) return false;
+    // What was loaded under another id began when it was loaded.
+    const loaded = base ?? this.#bases.find(session);
+    return this.#endings.isStale(user, sid, requestOf(session), loaded?.epoch);
+  }
+
+  /** Counts and announces a new session that has expired, like any other. What others had loaded is over. */
+  #saveExpired(draft: Draft, now: number): void {
+    const isKept = this.vault.find(draft.sid, now) !== undefined;
+    this.destroy(draft.sid);
+    if (isKept) return;
+    this.vault.put(draft);
+    this.vault.find(draft.sid, now);
+  }
+
   #touch(sid: string, session: SessionData): void {
     if (!isObject(session)) {
-      throw refused(TypeError, "touch session", "session must be an object", session);
+      throw invalid(TypeError, "touch session", "session must be an object", session);
     }
     const now = this.now();
     const entry = this.vault.find(sid, now);
     if (!entry) return;
-    const origin = this.#lineage.of(session, sid);
-    if (origin && this.#lineage.isOver(origin) || !isActivity(session, this.options)) return;
+    const base = this.#bases.of(session, sid);
+    if (base && this.#endings.isOver(base.identity) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
-    const mergedCookie = origin && this.#mergedCookie(session, origin, entry, false);
-    const cookie = mergedCookie ?? session.cookie;
-    const date = dateOf(cookie);
-    const ownDate = mergedCookie ? dateOf(session.cookie) : date;
-    const asked = this.#asksSession ? sessionOf(entry, this.options) : {} as SessionData;
-    asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
-    const hasPassed = date !== undefined && date <= now;
-    // A date that the request did not set ends nothing.
-    const isLeftAlone = hasPassed && origin && ownDate === origin.date;
-    const end = isLeftAlone ? date : endOf(asked, sid, date, now, this.options);
-    const expires = isLeftAlone
-      ? entry.expires
-      : earlierOf(end, asked, sid, now, entry.created, this.options);
-    if (expires <= now) return this.destroy(sid);
-    const record = touched(entry, cookie, expires, date, end, this.options, this.#templates);
-
+    const mine = this.#overlayCookie(session.cookie, base, entry);
+    const draft = this.#drafts.ofTouch(entry, session, base, mine ?? session.cookie, now);
+    if (draft === "destroy") return this.destroy(sid);
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
-    const { user, rank, created, life } = entry;
-    const address = UNKNOWN_ADDRESS;
-    this.vault.put(
-      {
-        sid,
-        record,
-        isProtected: rank === "protected",
-        user,
-        address,
-        created,
-        lastUsed: now,
-        life,
-      },
-      "touch",
-    );
-    if (origin) {
-      origin.cookie = entry.cookie;
-      origin.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
-      origin.date = ownDate;
-    }
+    this.vault.put(draft);
+    if (base) rebaseCookie(base, entry, session.cookie, mine !== undefined);
     this.#counters.touches++;
     this.#limit(entry, now);
   }
 
-  /**
-   * What is to be saved instead of `session`, if something was saved since it
-   * was loaded. `isPassive`: whether its request may not change the lifetime.
-   */
-  #merged(
-    session: SessionData,
-    origin: Origin | undefined,
+  /** Returns the cookie to save instead of `cookie`, if the kept one has changed since it was loaded. */
+  #overlayCookie(
+    cookie: SessionData["cookie"],
+    base: BaseVersion | undefined,
     kept: Entry,
-    isPassive: boolean,
-  ): Merged | undefined {
-    if (!origin && !isPassive) return undefined;
-    const isOvertaken = origin !== undefined && origin.revision !== kept.revision;
-    const isBehind = isOvertaken || origin?.isBehind === true;
-    const cookie = this.#mergedCookie(session, origin, kept, isPassive);
-    if (!isBehind && !cookie) return undefined;
-    const { serializer } = this.options;
-    const { merged, text, listsTakenWhole } = origin
-      ? merge(session, origin.text, kept.text, serializer)
-      : {
-        merged: parse(serializer.stringify(session), serializer),
-        text: undefined,
-        listsTakenWhole: 0,
-      };
-    if (cookie) merged.cookie = cookie;
-    return {
-      session: merged,
-      text: isBehind ? text : undefined,
-      ownCookie: cookie && plain(session.cookie),
-      isOvertaken,
-      listsTakenWhole,
-    };
-  }
-
-  /**
-   * The cookie to save instead of that of `session`, if the kept one was changed
-   * since it was loaded, or if its lifetime must stay and is another one.
-   */
-  #mergedCookie(
-    session: SessionData,
-    origin: Origin | undefined,
-    kept: Entry,
-    keepsLifetime: boolean,
   ): SessionData["cookie"] | undefined {
-    if (origin && !keepsLifetime && !this.#hasOtherCookie(session, origin, kept)) return undefined;
-    const mine = plain(session.cookie);
-    const theirs = plain(sessionOf(kept, this.options).cookie) ?? (keepsLifetime ? {} : undefined);
-    if (!mine || !theirs) return undefined;
-    const base = origin && (origin.ownCookie ?? origin.cookie?.cookieAt(origin.date ?? 0) ??
-      plain(parse(origin.text, this.options.serializer).cookie));
-    const merged = mergeCookies(base, mine, theirs, keepsLifetime);
-    return merged as SessionData["cookie"] | undefined;
-  }
-
-  /** Whether the kept cookie may differ from what `session` was loaded with, in what that leaves alone. */
-  #hasOtherCookie(session: SessionData, origin: Origin, kept: Entry): boolean {
-    if (origin.ownCookie) return true;
-    if (!kept.cookie) {
-      return origin.cookie !== undefined || origin.revision !== kept.revision ||
-        origin.text !== kept.text;
-    }
-    if (origin.cookie !== kept.cookie) return true;
-    return dateOf(session.cookie) === origin.date && cookieDateOf(kept, session) !== origin.date;
-  }
-
-  /** The client address of the request of `session`, for a newcomer. */
-  #addressOf(session: SessionData): string {
-    const request = requestOf(session) ?? fastifyRequestOf(session);
-    if (!request) return UNKNOWN_ADDRESS;
-    const address: unknown = this.options.address(request as never);
-    if (!isThenable(address)) return networkOf(address);
-    throw refusedResult(KEEP, "address must return a string or undefined, at once", address);
+    if (!base || !hasOtherCookie(base, kept)) return undefined;
+    const { serializer } = this.options;
+    const mine = overlayCookie(cookie, versionOf(base), keptVersionOf(kept), serializer, false);
+    return mine as SessionData["cookie"] | undefined;
   }
 
   #late(sid: string): undefined {
@@ -700,15 +583,15 @@ export class Sessions {
   }
 
   /** Counts and announces an entry that is about to leave the vault. */
-  #left(entry: Entry, reason: Reason): void {
+  #onRemove(entry: Entry, reason: Reason): void {
     const { sid, rank } = entry;
-    const session = this.#surroundings.hears(reason) ? this.#lastOf(entry) : undefined;
+    const session = this.#surroundings.hasListeners(reason) ? this.#lastOf(entry) : undefined;
     if (reason === "destroy") {
-      this.#lineage.end(sid, entry);
+      this.#bases.end(sid, entry);
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
-      this.#lineage.departed(entry);
+      entry.identity?.leave(entry);
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
@@ -721,14 +604,11 @@ export class Sessions {
 
   /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
   #lastOf(entry: Entry): () => SessionData | undefined {
-    const { text, cookie, size, expires, dateOffset } = entry;
-    const last = this.#lineage.lastVersion(entry);
-    // What a revocation ends was loaded before it.
-    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
+    const last = this.#bases.lastVersion(entry);
     return () => {
       try {
-        const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
-        this.#lineage.handedOut(session, last, epoch);
+        const session = sessionOf(last, this.options);
+        this.#bases.handedOut(session, last);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
@@ -738,19 +618,12 @@ export class Sessions {
   }
 }
 
+function keptVersionOf(kept: Entry): Version {
+  return { text: kept.text, cookie: cookieOf(kept) };
+}
+
 function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void, undefined> {
   for (const item of items) {
     if (item !== undefined) yield item;
   }
-}
-
-/** A session to save instead of that of a request. */
-interface Merged {
-  readonly session: SessionData;
-  /** What the request's own session was; it lacks what others saved. */
-  readonly text: string | undefined;
-  /** What its own cookie was, if another one is saved. */
-  readonly ownCookie: CookieData | undefined;
-  readonly isOvertaken: boolean;
-  readonly listsTakenWhole: number;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { isObject } from "../util/errors.ts";
-import { breathe } from "../util/slices.ts";
+import { yieldIfSpent } from "../util/slices.ts";
 import { type ListedUser, type ListsUsers, USERS } from "../util/user_list.ts";
 
 /** A store that can list its users, and sign one out. */
@@ -55,7 +55,7 @@ export async function userList(store: UserStore, query: string): Promise<string>
       first.splice(position(first, user, order), 0, user);
       if (first.length > until) first.pop();
     }
-    await breathe();
+    await yieldIfSpent();
   }
   return JSON.stringify({ found, users: first.slice(offset) });
 }

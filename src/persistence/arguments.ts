@@ -5,13 +5,13 @@
  */
 import { fileURLToPath } from "node:url";
 import { type Port, portOf } from "../core/port.ts";
-import { refused } from "../util/errors.ts";
+import { invalid } from "../util/errors.ts";
 
 /** Returns the port of `store`, which must be a store of this package. */
 export function checkedPort(cannot: string, store: unknown): Port {
   const port = portOf(store);
   if (port) return port;
-  throw refused(TypeError, cannot, "store must be a store of express-lembro", store);
+  throw invalid(TypeError, cannot, "store must be a store of express-lembro", store);
 }
 
 /** Returns the path of a file that is given as such or as a `file:` URL. */
@@ -21,9 +21,9 @@ export function checkedPath(cannot: string, path: unknown): string {
     try {
       return fileURLToPath(path);
     } catch {
-      throw refused(TypeError, cannot, rule, path.href);
+      throw invalid(TypeError, cannot, rule, path.href);
     }
   }
   if (typeof path === "string" && path !== "") return path;
-  throw refused(TypeError, cannot, rule, path);
+  throw invalid(TypeError, cannot, rule, path);
 }

@@ -2,7 +2,7 @@
  * Keeps the sessions of a store over restarts and crashes, in a file.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { openJournal } from "express-lembro/journal";
@@ -17,7 +17,7 @@
  *
  * using store = new Lembro();
  * await using _journal = await openJournal(store, path);
- * assertEquals(await store.ids(), ["a"]);
+ * assert.deepEqual(await store.ids(), ["a"]);
  * ```
  *
  * @module
@@ -27,12 +27,12 @@ import type { Port } from "../core/port.ts";
 import type { LembroMethods } from "../types.ts";
 import { readSignal } from "../util/abort.ts";
 import { asyncDispose } from "../util/dispose.ts";
-import { checkOptions, failure, refusedOption } from "../util/errors.ts";
+import { checkOptions, failure, invalidOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { explained } from "./file_errors.ts";
 import { type JournalSettings, type JournalStats, JournalWriter } from "./journal_writer.ts";
-import { readSecrets } from "./sealing.ts";
+import { readSecrets } from "./encryption.ts";
 import { shared } from "./shared.ts";
 
 export type { JournalStats };
@@ -40,13 +40,13 @@ export type { JournalStats };
 const OPEN = "open journal";
 
 /** The interval may be this long, in milliseconds. */
-const LONGEST_INTERVAL = 60_000;
+const MAX_INTERVAL_MS = 60_000;
 
 /**
  * What {@linkcode openJournal} takes besides a store and a path.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type JournalOptions, openJournal } from "express-lembro/journal";
@@ -55,7 +55,7 @@ const LONGEST_INTERVAL = 60_000;
  * const path = `${await Deno.makeTempDir()}/sessions.journal`;
  * using store = new (lembro(session))();
  * await using journal = await openJournal(store, path, options);
- * assertEquals(journal.stats().errors, 0);
+ * assert.deepEqual(journal.stats().errors, 0);
  * ```
  */
 export interface JournalOptions {
@@ -99,7 +99,7 @@ export interface JournalOptions {
  * An open journal: what {@linkcode openJournal} returns.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type Journal, openJournal } from "express-lembro/journal";
@@ -209,7 +209,7 @@ class OpenJournal implements Journal {
  * store emits an `error` event with the code `ERR_LEMBRO_JOURNAL_LOST`.
  *
  * ```ts
- * import { assertEquals, assertRejects } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { openJournal } from "express-lembro/journal";
@@ -224,8 +224,8 @@ class OpenJournal implements Journal {
  *
  * // It is open: nobody else may write to it.
  * using other = new Lembro();
- * const error = await assertRejects(() => openJournal(other, path)) as { code?: string };
- * assertEquals(error.code, "ERR_LEMBRO_JOURNAL_IN_USE");
+ * const refused = openJournal(other, path);
+ * await assert.rejects(refused, { code: "ERR_LEMBRO_JOURNAL_IN_USE" });
  * ```
  *
  * @param store A store of this package that has no open journal yet.
@@ -264,14 +264,14 @@ export async function openJournal(
 function checkedOptions(given: JournalOptions = {}): JournalSettings {
   checkOptions(OPEN, given, ["interval", "secret", "plain", "wait", "signal"], true);
   const { interval = 1_000, wait = 0 } = given;
-  const rule = `interval must be a number of milliseconds from 1 to ${LONGEST_INTERVAL}`;
-  if (typeof interval !== "number") throw refusedOption(TypeError, OPEN, rule, interval);
-  if (!(interval >= 1 && interval <= LONGEST_INTERVAL)) {
-    throw refusedOption(RangeError, OPEN, rule, interval);
+  const rule = `interval must be a number of milliseconds from 1 to ${MAX_INTERVAL_MS}`;
+  if (typeof interval !== "number") throw invalidOption(TypeError, OPEN, rule, interval);
+  if (!(interval >= 1 && interval <= MAX_INTERVAL_MS)) {
+    throw invalidOption(RangeError, OPEN, rule, interval);
   }
   const waitRule = "wait must be a number of milliseconds, 0 or more";
-  if (typeof wait !== "number") throw refusedOption(TypeError, OPEN, waitRule, wait);
-  if (!(wait >= 0)) throw refusedOption(RangeError, OPEN, waitRule, wait);
+  if (typeof wait !== "number") throw invalidOption(TypeError, OPEN, waitRule, wait);
+  if (!(wait >= 0)) throw invalidOption(RangeError, OPEN, waitRule, wait);
   const secrets = readSecrets(OPEN, given);
   return { interval, wait, signal: readSignal(OPEN, given.signal), ...secrets };
 }

@@ -6,7 +6,7 @@
 import type { Entry, Port, Restoration, Restored } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
 import { sliced } from "../util/slices.ts";
-import type { Block, BlockReader } from "./block_file.ts";
+import type { Block, BlockReader } from "./block_reader.ts";
 import { applyRow } from "./rows.ts";
 
 /** How many rows are read in one step. */

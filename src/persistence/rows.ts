@@ -8,7 +8,7 @@ import type { Restoration, Row } from "../core/port.ts";
 import type { CookieData } from "../core/record/cookie_template.ts";
 import { failure, isObject } from "../util/errors.ts";
 import { sliced } from "../util/slices.ts";
-import type { BlockWriter } from "./block_file.ts";
+import type { BlockWriter } from "./block_writer.ts";
 
 /** How much text there is in a block, in characters: a little more, or the text of one session. */
 const BLOCK = 65_536;
@@ -160,13 +160,6 @@ export async function writeRows(writer: BlockWriter, rows: Rows): Promise<number
   } finally {
     rows.return();
   }
-}
-
-/** Writes rows at once, as one block. Returns how many there were. */
-export function writeRowsSync(writer: BlockWriter, rows: Rows): number {
-  const lines = [...rows].flatMap((row) => row ? [lineOf(row)] : []);
-  if (lines.length > 0) writer.writeSync("rows", lines.join(""));
-  return lines.length;
 }
 
 /** Returns the lines of the next block. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { CREATE } from "../options.ts";
-import { failure, isFunction, isObject, refusedOption } from "../util/errors.ts";
+import { failure, invalidOption, isFunction, isObject } from "../util/errors.ts";
 import { advise } from "../util/warnings.ts";
 import type { Script } from "./scripts.ts";
 import type { RedisClient, RedisSubscriber } from "./options.ts";
@@ -41,7 +41,7 @@ interface AnyClient {
 }
 
 /** How long replicas may take to confirm, in milliseconds. */
-const LONGEST_CONFIRMATION_MS = 1_000;
+const MAX_CONFIRMATION_MS = 1_000;
 
 /** The clients that were warned of: once each. */
 const warned = new WeakSet<object>();
@@ -79,7 +79,7 @@ export class Connection {
     const options = optionsOf(this.#client);
     if (options?.keyPrefix || options?.redisOptions?.keyPrefix) {
       const rule = "client must have no keyPrefix (use the option prefix of the store)";
-      throw refusedOption(
+      throw invalidOption(
         TypeError,
         CREATE,
         rule,
@@ -152,7 +152,7 @@ export class Connection {
    */
   async confirm(replicas: number): Promise<void> {
     const servers = await this.#servers();
-    const args = ["WAIT", String(replicas), String(LONGEST_CONFIRMATION_MS)];
+    const args = ["WAIT", String(replicas), String(MAX_CONFIRMATION_MS)];
     const counts = await Promise.all(servers.map(async ([, send]) => Number(await send(args))));
     const count = Math.min(...counts);
     if (count >= replicas) return;
@@ -233,7 +233,7 @@ export class Subscription {
     const client = subscriber as AnyClient;
     if (!isObject(client) || !isFunction(client.subscribe) || !isFunction(client.on)) {
       const rule = "subscriber must be a client of redis or ioredis, such as client.duplicate()";
-      throw refusedOption(TypeError, CREATE, rule, subscriber);
+      throw invalidOption(TypeError, CREATE, rule, subscriber);
     }
     let isReady = client.isReady ?? client.status === "ready";
     const ready = () => {
@@ -267,5 +267,5 @@ function optionsOf(client: AnyClient): AnyClient["options"] {
 function noClient(client: unknown): Error {
   const rule =
     "client must be a connected client or cluster of redis 5 or later, or of ioredis 5 or later";
-  return refusedOption(TypeError, CREATE, rule, client as RedisClient);
+  return invalidOption(TypeError, CREATE, rule, client as RedisClient);
 }

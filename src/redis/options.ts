@@ -6,21 +6,21 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "../options.ts";
-import { isObject, refusedOption } from "../util/errors.ts";
+import { invalidOption, isObject } from "../util/errors.ts";
 
 /**
  * A connected client of `redis` 5 or later, alone or of a cluster, or one of
  * `ioredis` 5 or later.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type RedisClient } from "express-lembro/redis";
  * import { createClient } from "redis";
  *
  * const client: RedisClient = createClient({ disableOfflineQueue: true });
  * using store = new (lembroRedis(session))({ client });
- * assertEquals(store.options.prefix, "sess:");
+ * assert.deepEqual(store.options.prefix, "sess:");
  * ```
  */
 export type RedisClient =
@@ -36,7 +36,7 @@ export type RedisClient =
  * A connected client that is used for nothing but subscriptions.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type RedisSubscriber } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -46,7 +46,7 @@ export type RedisClient =
  * using store = new (lembroRedis(session))({ client, subscriber });
  * store.on("error", () => {}); // It is not connected here.
  * store.on("gap", () => console.log("Events may be missing"));
- * assertEquals(store.listenerCount("gap"), 1);
+ * assert.deepEqual(store.listenerCount("gap"), 1);
  * ```
  */
 export interface RedisSubscriber {
@@ -61,7 +61,7 @@ export interface RedisSubscriber {
  * a store in memory but `maxSize`, `interval` and `address`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type LembroRedisOptions } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -71,7 +71,7 @@ export interface RedisSubscriber {
  *   idleTimeout: 30 * 60_000,
  * };
  * using store = new (lembroRedis(session))(options);
- * assertEquals(store.options.idleTimeout, 1_800_000);
+ * assert.deepEqual(store.options.idleTimeout, 1_800_000);
  * ```
  */
 export interface LembroRedisOptions
@@ -107,7 +107,7 @@ export interface LembroRedisOptions
  * The options in force in a store on Redis: complete, checked and read-only.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type ResolvedRedisOptions } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -115,7 +115,7 @@ export interface LembroRedisOptions
  * const client = createClient({ disableOfflineQueue: true });
  * using store = new (lembroRedis(session))({ client });
  * const { prefix, newcomerTtl }: ResolvedRedisOptions = store.options;
- * assertEquals([prefix, newcomerTtl], ["sess:", 3_600_000]);
+ * assert.deepEqual([prefix, newcomerTtl], ["sess:", 3_600_000]);
  * ```
  */
 export interface ResolvedRedisOptions
@@ -157,12 +157,12 @@ export function resolveRedisOptions(
   given: LembroRedisOptions | null | undefined,
 ): ResolvedRedisOptions {
   if (!isObject(given) || Array.isArray(given)) {
-    throw refusedOption(TypeError, CREATE, "options must be an object with a client", given);
+    throw invalidOption(TypeError, CREATE, "options must be an object with a client", given);
   }
   for (const [name, reason] of Object.entries(NOT_HERE)) {
     const value = (given as unknown as Record<string, unknown>)[name];
     if (value === undefined) continue;
-    throw refusedOption(TypeError, CREATE, `${name} is no option on Redis (${reason})`, value);
+    throw invalidOption(TypeError, CREATE, `${name} is no option on Redis (${reason})`, value);
   }
   // A framework passes its whole session configuration, which has a secret.
   if (!("secret" in given)) refuseUnknown(Object.keys(given), [...OWN, ...COMMON]);
@@ -171,11 +171,11 @@ export function resolveRedisOptions(
   const { interval: _, maxSize: __, address: ___, ...resolved } = resolveOptions(common);
   const { prefix = "sess:", newcomerTtl = 3_600_000, replicas = 0 } = given;
   if (typeof prefix !== "string") {
-    throw refusedOption(TypeError, CREATE, "prefix must be a string", prefix);
+    throw invalidOption(TypeError, CREATE, "prefix must be a string", prefix);
   }
   if (typeof newcomerTtl !== "number" || !(newcomerTtl > 0)) {
     const rule = "newcomerTtl must be a number of milliseconds above 0";
-    throw refusedOption(
+    throw invalidOption(
       typeof newcomerTtl === "number" ? RangeError : TypeError,
       CREATE,
       rule,
@@ -184,7 +184,7 @@ export function resolveRedisOptions(
   }
   if (!Number.isInteger(replicas) || replicas < 0) {
     const rule = "replicas must be a whole number from 0";
-    throw refusedOption(
+    throw invalidOption(
       typeof replicas === "number" ? RangeError : TypeError,
       CREATE,
       rule,

@@ -3,22 +3,22 @@ import { createHash } from "node:crypto";
 import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
-import type { Admit, Arrival, Outcome } from "../core/port.ts";
-import { type CookieData, isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
-import { plain } from "../core/record/cookie_template.ts";
+import type { Arrival, Outcome, Restore } from "../core/port.ts";
+import { isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
+import { cookieIn, type Overlay, overlay, overlayCookie } from "../core/overlaps/overlay.ts";
+import { type CookieData, plain } from "../core/record/cookie_template.ts";
 import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
-import { failure, isObject, isThenable, refused, refusedResult } from "../util/errors.ts";
+import { failure, invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
 import { getSize } from "../util/sizes.ts";
 import { now, realMonotonicNow } from "../util/time.ts";
-import { type BaseVersion, BaseVersions } from "./base_version.ts";
+import { type BaseVersion, BaseVersions, versionOf } from "./base_version.ts";
 import type { Connection, Duplicate } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
 import type { Keys } from "./keys.ts";
 import type { ResolvedRedisOptions } from "./options.ts";
-import { cookieIn, type Overlaid, overlay, overlayCookie } from "./overlay.ts";
 import {
   AT,
   cookieFirst,
@@ -39,8 +39,8 @@ import {
   type Enrolment,
   idText,
   lifeArgument,
-  LONGEST_REQUEST_MS,
-  LONGEST_SAVE_MS,
+  MAX_REQUEST_MS,
+  MAX_SAVE_MS,
   sidOf,
   Users,
 } from "./users.ts";
@@ -50,7 +50,7 @@ import { type ListedUser, UserTally } from "../util/user_list.ts";
 const MAX_TRIES = 100;
 
 /** How often Redis is asked for its time in a row. */
-const LOOKS_AT_CLOCK = 3;
+const CLOCK_READINGS = 3;
 
 /** What the engine needs of its surroundings. */
 export interface Surroundings {
@@ -133,7 +133,7 @@ export class RedisSessions {
 
   /** Asks Redis for its time, some times: the fastest answer counts. */
   async readClock(): Promise<void> {
-    for (let n = 0; n < LOOKS_AT_CLOCK; n++) {
+    for (let n = 0; n < CLOCK_READINGS; n++) {
       for (const [server, time] of await this.#connection.times()) this.#clock.hear(time, server);
     }
   }
@@ -163,7 +163,7 @@ export class RedisSessions {
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
   touch(sid: string, session: SessionData): Promise<void> {
     return this.#counted(async () => {
-      if (!isObject(session)) throw refused(TypeError, KEEP, "session must be an object", session);
+      if (!isObject(session)) throw invalid(TypeError, KEEP, "session must be an object", session);
       if (!isActivity(session, this.options)) return;
       const base = this.#bases.of(session, sid);
       if (base?.isOver) return;
@@ -249,7 +249,7 @@ export class RedisSessions {
   async clear(): Promise<void> {
     const { cleared, prefix, channel } = this.#keys;
     const connection = await this.#endings();
-    const time = await connection.run(CLEAR, [cleared], [String(LONGEST_REQUEST_MS)]);
+    const time = await connection.run(CLEAR, [cleared], [String(MAX_REQUEST_MS)]);
     if (!this.#connection.isCluster) this.#clock.hear(Number(time));
     for await (const keys of this.#connection.scan(prefix)) {
       const sessions = keys.filter((key) => this.#keys.sidOf(key) !== undefined);
@@ -310,7 +310,7 @@ export class RedisSessions {
         const { raw } = this.#next(kept, { ...times, rank: kept.rank, indexed, user, text });
         const reply = await this.#run(SAVE, sid, [
           ...["unmarked", sha1(kept.raw), raw, lifeArgument(life), at, at],
-          ...[String(LONGEST_SAVE_MS * 1000), "", ""],
+          ...[String(MAX_SAVE_MS * 1000), "", ""],
         ]);
         if (reply === 1) adopted++;
       });
@@ -323,7 +323,7 @@ export class RedisSessions {
    * Returns what takes the sessions of a transfer that begins now. What is signed
    * out here from now on stays so, whatever arrives later.
    */
-  admission(): Admit {
+  restorer(): Restore {
     const begin = realMonotonicNow();
     // Without an answer, what has ended shortly before stays away as well: that is safe.
     const ready = this.readClock().catch(() => {});
@@ -331,7 +331,7 @@ export class RedisSessions {
       await ready;
       const sid = wellFormed(arrival.sid);
       return await this.#counted(() =>
-        this.#inTurn(sid, () => this.#admit({ ...arrival, sid }, begin))
+        this.#inTurn(sid, () => this.#restore({ ...arrival, sid }, begin))
       );
     };
   }
@@ -478,7 +478,7 @@ export class RedisSessions {
 
   /** Reads what is to be saved, as it is at the call. */
   #draft(sid: string, live: SessionData, isUpdate: boolean): Draft {
-    if (!isObject(live)) throw refused(TypeError, KEEP, "session must be an object", live);
+    if (!isObject(live)) throw invalid(TypeError, KEEP, "session must be an object", live);
     const { serializer } = this.options;
     const text = cookieFirst(serialize(live, serializer), serializer);
     return {
@@ -595,7 +595,7 @@ export class RedisSessions {
     if (isPassive && base && !isInPlace) return "nothing";
     const isChanged = base && kept && (!isSame(base, kept) || base.isBehind || base.ownCookie);
     const mine = kept && mode !== "absent" && (isChanged || isPassive)
-      ? overlay(draft.session, base, kept.text, serializer, isPassive)
+      ? overlay(draft.session, versionOf(base), kept, serializer, isPassive)
       : undefined;
     const session = mine?.session ?? draft.session;
     const date = dateOf(session.cookie);
@@ -666,7 +666,7 @@ export class RedisSessions {
         ...args,
         since,
         enteredAt ?? "",
-        String(LONGEST_SAVE_MS * 1000),
+        String(MAX_SAVE_MS * 1000),
         ...newcomer,
       ]);
     } catch (error) {
@@ -680,7 +680,7 @@ export class RedisSessions {
   #saved(
     { sid, live, session, text, base, begin }: Draft,
     saved: StoredSession,
-    mine: Overlaid | undefined,
+    mine: Overlay | undefined,
     kept: StoredSession | undefined,
   ): void {
     this.#counters.saves++;
@@ -688,7 +688,7 @@ export class RedisSessions {
     this.#counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
     // Plain data that was never loaded stays plain: its next save is as plain.
     if (!base && (!requestOf(live) || this.#bases.find(live))) return;
-    this.#bases.put(live, {
+    this.#bases.rebase(live, {
       sid,
       kept: saved,
       text: mine?.text ?? text,
@@ -712,7 +712,7 @@ export class RedisSessions {
       this.#bases.loaded(session, sid, kept, begin);
       const result = change(session);
       if (isThenable(result)) {
-        throw refusedResult("update session", "change must not return a promise", result);
+        throw invalidResult("update session", "change must not return a promise", result);
       }
       const saved = await this.#save(this.#draft(sid, session, true));
       if (saved === "overtaken") continue;
@@ -747,14 +747,14 @@ export class RedisSessions {
       const reply = !kept.identity
         ? await this.#run(SAVE, sid, [
           ...["unmarked", sha1(kept.raw), next.raw, lifeArgument(life), enteredAt, enteredAt],
-          ...[String(LONGEST_SAVE_MS * 1000), "", ""],
+          ...[String(MAX_SAVE_MS * 1000), "", ""],
         ])
         : patch === undefined
         ? await this.#run(UPDATE, sid, [guard, next.raw, lifeArgument(life)])
         : await this.#run(TOUCH, sid, [guard, patch, lifeArgument(life)]);
       if (reply === 1) {
         this.#counters.touches++;
-        if (base) rebase(base, next, session, plan.isMerged);
+        if (base) rebaseCookie(base, next, session, plan.isMerged);
         return;
       }
       this.#counters.conflicts++;
@@ -778,7 +778,7 @@ export class RedisSessions {
   ): TouchPlan | "nothing" | "destroy" {
     const { options } = this;
     const { serializer } = options;
-    const merged = base && overlayCookie(session.cookie, base, kept.text, serializer, false);
+    const merged = base && overlayCookie(session.cookie, versionOf(base), kept, serializer, false);
     const cookie = (merged ?? session.cookie) as SessionData["cookie"];
     const date = dateOf(cookie);
     const asked = this.#asksSession ? this.#parse(kept) : { ...session };
@@ -819,7 +819,7 @@ export class RedisSessions {
     which: string,
     at = "",
   ): Promise<{ ended: StoredSession | undefined; unmarked: StoredSession | undefined }> {
-    const args = [which, at, String(LONGEST_REQUEST_MS), this.#keys.channel, idText(sid)];
+    const args = [which, at, String(MAX_REQUEST_MS), this.#keys.channel, idText(sid)];
     const keys = this.#keys.ofSession(sid);
     const connection = this.#confirmed ? await this.#endings() : this.#connection;
     const [time, text, unmarked] = await connection.run(END, keys, args) as string[];
@@ -1034,7 +1034,7 @@ export class RedisSessions {
   }
 
   /** Keeps what another store knew of a session, in place of what is there. */
-  async #admit({ sid, session, ...known }: Arrival, begin: number): Promise<Outcome> {
+  async #restore({ sid, session, ...known }: Arrival, begin: number): Promise<Outcome> {
     const { options } = this;
     const { created = now(), lastUsed = now(), rank = "returning" } = known;
     const expires = known.expires === undefined
@@ -1056,7 +1056,7 @@ export class RedisSessions {
       const guard = kept ? kept.identity ? startOf(kept, AT.indexed) : sha1(kept.raw) : "";
       const reply = await this.#run(SAVE, sid, [
         ...[kept ? modeOf(kept) : "absent", guard, raw, lifeArgument(life)],
-        ...[String(this.#clock.at(begin)), entered?.at ?? "", String(LONGEST_SAVE_MS * 1000)],
+        ...[String(this.#clock.at(begin)), entered?.at ?? "", String(MAX_SAVE_MS * 1000)],
         ...["", ""],
       ]);
       if (reply === 0) return "ended";
@@ -1076,7 +1076,7 @@ interface Plan {
   /** In milliseconds. */
   readonly life: number;
   /** What was made of the draft, if another save was faster. */
-  readonly mine: Overlaid | undefined;
+  readonly mine: Overlay | undefined;
   /** When it expires if there is none yet: nobody has asked for it then. */
   readonly newcomerExpires: number | undefined;
   readonly isInPlace: boolean;
@@ -1121,7 +1121,7 @@ function isSame(base: BaseVersion, kept: StoredSession): boolean {
 }
 
 /** Notes that `base` was touched. */
-function rebase(
+function rebaseCookie(
   base: BaseVersion,
   next: StoredSession,
   { cookie }: SessionData,
@@ -1163,7 +1163,7 @@ function dateInCookie(
 ): { at: number; text: string } | undefined {
   const mine = plain(cookie);
   if (!mine || serializer !== JSON || !kept.raw.startsWith(INSIDE)) return undefined;
-  const theirs = cookieIn(kept.text, serializer);
+  const theirs = cookieIn(kept, serializer);
   if (!theirs || isOtherLifetime(theirs, mine) || !hasSameFields(theirs, mine)) return undefined;
   if (date === undefined) return { at: AT.user, text: "" };
   const text = new Date(date).toISOString();

@@ -6,16 +6,16 @@ import { AT, isMarked, readHead, userText } from "./record.ts";
 import { ENROL, LEAVE, REVOKE } from "./scripts.ts";
 
 /** How long a request may take that an ending still has to stop, in milliseconds. */
-export const LONGEST_REQUEST_MS = 10 * 60_000;
+export const MAX_REQUEST_MS = 10 * 60_000;
 
 /** How long after its entry into an index a session may still be saved, in milliseconds. */
-export const LONGEST_SAVE_MS = 30_000;
+export const MAX_SAVE_MS = 30_000;
 
 /** How many revocations of one user are remembered one by one. */
 const MAX_REVOCATIONS = 100;
 
 /** More than any user has: Lua has no word for it. */
-const MANY = 1e15;
+const MAX_COUNT = 1e15;
 
 /** A session in the index of its user. */
 export interface Member {
@@ -67,7 +67,7 @@ export class Users {
       idText(sid),
       signIn ? String(signIn.begin) : "",
       signIn?.mark ?? "+",
-      String(Math.min(maxSessions, MANY)),
+      String(Math.min(maxSessions, MAX_COUNT)),
       lifeArgument(life),
       isAdopted ? "1" : "",
     ]) as [string, string];
@@ -85,7 +85,7 @@ export class Users {
     const [at, members] = await connection.run(REVOKE, this.#keys.ofUser(user), [
       spared === undefined ? "-" : idText(spared),
       mark ?? "-",
-      String(LONGEST_REQUEST_MS),
+      String(MAX_REQUEST_MS),
       String(MAX_REVOCATIONS),
     ]) as [string, string[]];
     this.#hear(at);
@@ -110,7 +110,7 @@ export class Users {
     const heads = await Promise.all(sids.map((sid) => this.#head(sid, AT.user + wanted.length)));
     const live: Member[] = [];
     const dead: string[] = [];
-    const saved = this.#clock.at(realMonotonicNow()) - 2 * LONGEST_SAVE_MS * 1000;
+    const saved = this.#clock.at(realMonotonicNow()) - 2 * MAX_SAVE_MS * 1000;
     sids.forEach((sid, n) => {
       const head = heads[n];
       const { lastUsed, expires } = readHead(head);

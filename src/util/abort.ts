@@ -1,10 +1,10 @@
-import { isFunction, isObject, refusedOption } from "./errors.ts";
+import { invalidOption, isFunction, isObject } from "./errors.ts";
 
 /** Reads the option `signal`; throws its reason if it is aborted already. */
 export function readSignal(cannot: string, signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined;
   if (!isObject(signal) || !isFunction((signal as AbortSignal).throwIfAborted)) {
-    throw refusedOption(TypeError, cannot, "signal must be an AbortSignal", signal);
+    throw invalidOption(TypeError, cannot, "signal must be an AbortSignal", signal);
   }
   (signal as AbortSignal).throwIfAborted();
   return signal as AbortSignal;

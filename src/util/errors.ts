@@ -16,11 +16,11 @@ export function isThenable(value: unknown): boolean {
   return (isObject(value) || isFunction(value)) && isFunction((value as { then?: unknown }).then);
 }
 
-type Kind = ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor;
+type ErrorClass = ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor;
 
 /** Makes an error of this package: every one of them has a code. */
 export function failure<Details extends object>(
-  Kind: Kind,
+  Kind: ErrorClass,
   code: LembroErrorCode,
   message: string,
   { cause, ...details }: Details & { cause?: unknown } = {} as Details,
@@ -30,8 +30,8 @@ export function failure<Details extends object>(
 }
 
 /** An error that says what can't be done, what the rule is, and what was there instead. */
-export function refused(
-  Kind: Kind,
+export function invalid(
+  Kind: ErrorClass,
   cannot: string,
   rule: string,
   value: unknown,
@@ -41,13 +41,18 @@ export function refused(
 }
 
 /** The same for an option. */
-export function refusedOption(Kind: Kind, cannot: string, rule: string, value: unknown): Error {
-  return refused(Kind, cannot, rule, value, "ERR_LEMBRO_OPTION");
+export function invalidOption(
+  Kind: ErrorClass,
+  cannot: string,
+  rule: string,
+  value: unknown,
+): Error {
+  return invalid(Kind, cannot, rule, value, "ERR_LEMBRO_OPTION");
 }
 
 /** The same for what a function of the app has returned. */
-export function refusedResult(cannot: string, rule: string, value: unknown): Error {
-  return refused(TypeError, cannot, rule, value, "ERR_LEMBRO_RESULT");
+export function invalidResult(cannot: string, rule: string, value: unknown): Error {
+  return invalid(TypeError, cannot, rule, value, "ERR_LEMBRO_RESULT");
 }
 
 /**
@@ -63,13 +68,13 @@ export function checkOptions(
 ): void {
   if (!isObject(given) || Array.isArray(given)) {
     const rule = "options must be an object";
-    if (!isSecret) throw refusedOption(TypeError, cannot, rule, given);
+    if (!isSecret) throw invalidOption(TypeError, cannot, rule, given);
     const message = `Cannot ${cannot}: ${rule}: received something else`;
     throw failure(TypeError, "ERR_LEMBRO_OPTION", message);
   }
   const unknown = Object.keys(given).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw refusedOption(TypeError, cannot, `unknown option, use ${known.join(", ")}`, unknown);
+    throw invalidOption(TypeError, cannot, `unknown option, use ${known.join(", ")}`, unknown);
   }
 }
 

@@ -96,7 +96,7 @@ export async function* inTurns<Item>(
 ): AsyncGenerator<Item, void, undefined> {
   for (const item of steps) {
     if (item !== undefined) yield item;
-    await breathe();
+    await yieldIfSpent();
   }
 }
 
@@ -104,7 +104,7 @@ export async function* inTurns<Item>(
  * For long work that waits for promises anyway: `undefined` while there is
  * budget left in this turn, else a promise of the next turn.
  */
-export function breathe(): Promise<void> | undefined {
+export function yieldIfSpent(): Promise<void> | undefined {
   if (hasBudget()) return undefined;
   return new Promise((resolve) => paused.push(resolve));
 }

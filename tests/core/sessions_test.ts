@@ -17,7 +17,7 @@ function engine(options: LembroOptions = {}) {
     monotonicClock: () => clock.time,
     run: (steps) => void finish(steps),
     reducing: () => {},
-    hears: () => true,
+    hasListeners: () => true,
     announce: (event, args) => void announced.push([event, ...args()]),
   });
   return { sessions, announced, clock };

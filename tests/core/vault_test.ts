@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Draft, Observer } from "../../src/core/vault/vault.ts";
 import { RANKS } from "../../src/core/vault/entry.ts";
-import { admit, draftOf, finish, TestVault } from "../support/core.ts";
+import { draftOf, finish, restore, TestVault } from "../support/core.ts";
 
 describe("Vault: the ledger", () => {
   it("counts the bytes and the entries of each rank", () => {
@@ -15,7 +15,7 @@ describe("Vault: the ledger", () => {
     assertEquals(vault.counts, { newcomers: 2, returning: 1, protected: 1 });
     const record = { ...draftOf("p1", 150).record };
     const put = (size: number, as: "save" | "touch" | "update", more: Partial<Draft>) =>
-      vault.put(draftOf("p1", 100, { record: { ...record, size }, ...more }), as);
+      vault.put(draftOf("p1", 100, { as, record: { ...record, size }, ...more }));
     put(150, "save", { lastUsed: 1 });
     assertEquals([vault.bytes, vault.queue("returning").bytes], [450, 250]);
     put(120, "touch", { lastUsed: 2 });
@@ -88,7 +88,7 @@ describe("Vault: the order of eviction", () => {
   it("limit: does not count what had expired", () => {
     const vault = new TestVault(200);
     const { record } = draftOf("old", 100);
-    vault.put(draftOf("old", 100, { record: { ...record, expires: 5 } }), "save");
+    vault.put(draftOf("old", 100, { record: { ...record, expires: 5 } }));
     vault.fill("newcomers", "a", "b");
     vault.time = 5;
     assertEquals(vault.limit(vault.find("b", 5)!), 0);
@@ -118,13 +118,13 @@ describe("Vault: the order of eviction", () => {
   });
 });
 
-describe("Vault: admit", () => {
+describe("Vault: restore", () => {
   it("puts an entry before all others of its rank", () => {
     const vault = new TestVault(1_000);
     for (const rank of RANKS) {
       vault.fill(rank, `${rank} 1`);
-      assert(admit(vault, draftOf(`${rank} 0`, 100), rank));
-      assert(admit(vault, draftOf(`${rank} -1`, 100), rank));
+      assert(restore(vault, draftOf(`${rank} 0`, 100), rank));
+      assert(restore(vault, draftOf(`${rank} -1`, 100), rank));
       assertEquals(vault.sids(rank), [`${rank} -1`, `${rank} 0`, `${rank} 1`]);
     }
   });
@@ -133,12 +133,12 @@ describe("Vault: admit", () => {
     const vault = new TestVault(1_000);
     vault.fill("returning", ..."abcdefgh");
     vault.fill("newcomers", "1", "2");
-    assertEquals(admit(vault, draftOf("r", 100), "returning"), true);
+    assertEquals(restore(vault, draftOf("r", 100), "returning"), true);
     assertEquals(vault.gone, [["1", "evict"]]);
-    assertEquals(admit(vault, draftOf("r 2", 100), "returning"), false);
+    assertEquals(restore(vault, draftOf("r 2", 100), "returning"), false);
     assertEquals(vault.find("r 2", 0), undefined);
     assertEquals([vault.bytes, vault.size], [1_000, 10]);
-    assertEquals(admit(vault, draftOf("p", 100), "protected"), true);
+    assertEquals(restore(vault, draftOf("p", 100), "protected"), true);
   });
 });
 
@@ -151,15 +151,15 @@ describe("Vault: walk and purge", () => {
     vault.remove(b, "destroy");
     vault.use(c, 1);
     vault.fill("newcomers", "new");
-    admit(vault, draftOf("admitted", 100), "newcomers");
+    restore(vault, draftOf("restored", 100), "newcomers");
     for (const entry of walk) seen.push(entry?.sid);
-    assertEquals(seen.filter((sid) => sid !== "admitted"), ["a", "c", "d", "e"]);
+    assertEquals(seen.filter((sid) => sid !== "restored"), ["a", "c", "d", "e"]);
   });
 
   it("walk: yields undefined for what has expired, and forgets it", () => {
     const vault = new TestVault(Infinity);
     const record = { ...draftOf("x", 100).record, expires: 5 };
-    for (const sid of "abc") vault.put(draftOf(sid, 100, sid === "b" ? { record } : {}), "save");
+    for (const sid of "abc") vault.put(draftOf(sid, 100, sid === "b" ? { record } : {}));
     vault.time = 5;
     assertEquals([...vault.walk()].map((entry) => entry?.sid), ["a", undefined, "c"]);
     assertEquals(vault.gone, [["b", "expire"]]);
@@ -168,7 +168,7 @@ describe("Vault: walk and purge", () => {
   it("purge: goes in steps of 64 entries, for any number of them", () => {
     const vault = new TestVault(Infinity);
     const record = { ...draftOf("x", 100).record, expires: 5 };
-    for (let i = 0; i < 20_000; i++) vault.put(draftOf(`${i}`, 100, { record }), "save");
+    for (let i = 0; i < 20_000; i++) vault.put(draftOf(`${i}`, 100, { record }));
     vault.time = 5;
     const { result, steps } = finish(vault.purge());
     assertEquals([result, vault.size], [20_000, 0]);
@@ -181,7 +181,7 @@ describe("Vault: when it walks", () => {
     const vault = new TestVault(Infinity);
     const { record } = draftOf("x", 100);
     const put = (sid: string, expires: number) =>
-      vault.put(draftOf(sid, 100, { record: { ...record, expires } }), "save");
+      vault.put(draftOf(sid, 100, { record: { ...record, expires } }));
     for (let i = 0; i < 1_000; i++) put(`${i}`, 1_000);
     put("first", 500);
     vault.time = 499;
@@ -201,7 +201,7 @@ describe("Vault: when it walks", () => {
     const sid = fc.integer({ min: 0, max: 200 }).map(String);
     const user = fc.constantFrom("ada", "eve");
     const step = fc.oneof(
-      fc.record({ do: fc.constantFrom("save", "touch", "update", "admit"), sid, time, user }),
+      fc.record({ do: fc.constantFrom("save", "touch", "update", "restore"), sid, time, user }),
       fc.record({ do: fc.constantFrom("fill", "wait"), sid, time, user }),
       fc.record({ do: fc.constantFrom("begin", "go on", "clear", "revoke"), sid, time, user }),
     );
@@ -214,17 +214,18 @@ describe("Vault: when it walks", () => {
             const { record } = draftOf(sid, 100);
             return draftOf(sid, 100, { user, record: { ...record, expires: vault.time + time } });
           };
-          if (what !== "admit" && what !== "go on") vault.find(sid, vault.time);
-          if (what === "save" || what === "touch" || what === "update") vault.put(draft(sid), what);
-          else if (what === "admit") {
-            vault.find(sid, vault.time) ?? admit(vault, draft(sid), "returning");
+          if (what !== "restore" && what !== "go on") vault.find(sid, vault.time);
+          if (what === "save" || what === "touch" || what === "update") {
+            vault.put({ ...draft(sid), as: what });
+          } else if (what === "restore") {
+            vault.find(sid, vault.time) ?? restore(vault, draft(sid), "returning");
           } else if (what === "wait") vault.time += time;
           else if (what === "begin") purges.push(vault.purge());
           else if (what === "go on") purges.forEach((purge) => purge.next());
           else if (what === "clear") vault.clear();
           else if (what === "revoke") vault.revoke(user, undefined);
           else {for (let i = 0; i < 200; i++) {
-              vault.find(`${i}`, vault.time) ?? vault.put(draft(`${i}`), "save");
+              vault.find(`${i}`, vault.time) ?? vault.put(draft(`${i}`));
             }}
         }
         // The others are never gone on with.
@@ -244,8 +245,8 @@ describe("Vault: revoke", () => {
   /** A vault with so many entries of Ada. */
   function withAda(count: number) {
     const vault = new TestVault(Infinity);
-    for (let i = 0; i < count; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }), "save");
-    vault.put(draftOf("eve", 100, { user: "eve" }), "save");
+    for (let i = 0; i < count; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }));
+    vault.put(draftOf("eve", 100, { user: "eve" }));
     return vault;
   }
 
@@ -273,7 +274,7 @@ describe("Vault: revoke", () => {
     const work = vault.revoke("ada", undefined);
     work.next();
     vault.clear();
-    for (let i = 0; i < 130; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }), "save");
+    for (let i = 0; i < 130; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }));
     finish(work);
     assertEquals([vault.size, vault.bytes, vault.countOf("ada")], [130, 13_000, 130]);
   });
@@ -303,9 +304,9 @@ describe("Vault: observers", () => {
     const [a] = vault.fill("newcomers", "a");
     vault.use(a, 1);
     vault.use(a, 2);
-    vault.put(draftOf("a", 110, { user: "ada" }), "save");
-    vault.put(draftOf("a", 110, { user: "ada" }), "touch");
-    vault.put(draftOf("a", 110, { user: "ada", isProtected: true }), "update");
+    vault.put(draftOf("a", 110, { user: "ada" }));
+    vault.put({ ...draftOf("a", 110, { user: "ada" }), as: "touch" });
+    vault.put({ ...draftOf("a", 110, { user: "ada", isProtected: true }), as: "update" });
     vault.notifyRevoke("ada", "a");
     vault.notifyEnd("b");
     vault.remove(a, "evict");

@@ -11,9 +11,9 @@ import { finish } from "../support/core.ts";
 import { Lembro, session as expressSession, settled } from "../support/setup.ts";
 import {
   type Answer,
+  type BaseVersion,
   type Kept,
   Model,
-  type Origin,
   type Session,
   type Settings,
   type Visit,
@@ -147,7 +147,7 @@ export const bad = { null: null, undefined, number: 5, text: "session", circular
 interface Request {
   sid: string;
   live: Session;
-  origin: Origin | undefined;
+  base: BaseVersion | undefined;
   /** Of a `Session` of express-session, rather than plain data: its request. */
   req?: Session;
   visit?: Visit;
@@ -277,11 +277,11 @@ export async function play(
   };
 
   function save(request: Request, sid: string): void {
-    const { live, origin, req, visit } = request;
-    const answer = model.set(sid, live, origin, visit);
+    const { live, base, req, visit } = request;
+    const answer = model.set(sid, live, base, visit);
     ask(answer, store.set, sid, live);
-    const isFollowed = origin ? origin.sid === sid : req !== undefined;
-    if (answer.origin && isFollowed) request.origin = answer.origin;
+    const isFollowed = base ? base.sid === sid : req !== undefined;
+    if (answer.base && isFollowed) request.base = answer.base;
   }
 
   /** A request that comes without a session, and gets a new one. */
@@ -298,7 +298,7 @@ export async function play(
       if (!isTaken(key, live)) put(live, key, valueOf(value, bytes));
     }
     live.cookie = cookie ? cookieOf(cookie) : new expressSession.Cookie();
-    return { sid, live, origin: undefined, req };
+    return { sid, live, base: undefined, req };
   }
 
   function requestOf(sid: string, { address, isPoll }: From): Session {
@@ -339,7 +339,7 @@ export async function play(
         const live = await settle();
         if (live) {
           const { sid } = command;
-          requests[command.request] = { sid, live, origin: answer.origin };
+          requests[command.request] = { sid, live, base: answer.base };
         }
         return;
       }
@@ -352,14 +352,14 @@ export async function play(
       case "copy": {
         const { sid, by } = command;
         const live = await found[by](sid);
-        if (live) requests[command.request] = { sid, live, origin: model.found(sid) };
+        if (live) requests[command.request] = { sid, live, base: model.found(sid) };
         return;
       }
       case "copyGone": {
         await settle();
         const { sid } = command;
         if (!gone[sid]) return;
-        requests[command.request] = { sid, live: gone[sid], origin: model.gone[sid] };
+        requests[command.request] = { sid, live: gone[sid], base: model.gone[sid] };
         delete gone[sid];
         return;
       }
@@ -367,12 +367,12 @@ export async function play(
         const { into, from } = command;
         const loaded = requests[command.request];
         if (!isTree(loaded?.live.cookie) || loaded.req) return;
-        const { sid, origin } = loaded;
+        const { sid, base } = loaded;
         const req = requestOf(sid, from);
         const live = store.createSession(req, loaded.live);
-        const visit = model.visit(from.address, polls && from.isPoll, origin);
-        model.load(origin, visit);
-        requests[into] = { sid, live, origin, req, visit };
+        const visit = model.visit(from.address, polls && from.isPoll, base);
+        model.load(base, visit);
+        requests[into] = { sid, live, base, req, visit };
         return;
       }
       case "newSession": {
@@ -409,14 +409,14 @@ export async function play(
       }
       case "saveAs": {
         const request = requests[command.request];
-        if (request?.origin) save(request, command.sid);
+        if (request?.base) save(request, command.sid);
         return;
       }
       case "touchOwn": {
         const request = requests[command.request];
         if (!request) return;
-        const { sid, live, origin, visit } = request;
-        return ask(model.touch(sid, live, origin, visit), store.touch, sid, live);
+        const { sid, live, base, visit } = request;
+        return ask(model.touch(sid, live, base, visit), store.touch, sid, live);
       }
       case "wrap": {
         // Plain data in a Proxy is other plain data.
@@ -433,8 +433,8 @@ export async function play(
         const loaded = await settle() as Session;
         if (!isTree(loaded?.cookie)) return;
         const live = store.createSession(req, loaded as never);
-        model.load(answer.origin, visit!);
-        requests[command.request] = { sid, live, origin: answer.origin, req, visit: visit! };
+        model.load(answer.base, visit!);
+        requests[command.request] = { sid, live, base: answer.base, req, visit: visit! };
         return;
       }
       case "regenerateOwn": {

@@ -74,13 +74,13 @@ export interface Kept {
   /** Another one after each save. */
   version: number;
   /** Which session of this id it is: one that left is the same again if a request that had loaded it saves. */
-  life: number;
+  identity: number;
 }
 
 /** Where a live session is from. */
-export interface Origin {
+export interface BaseVersion {
   sid: string;
-  life: number;
+  identity: number;
   /** When it was loaded or last saved, as a number in the course of things. */
   at: number;
   /** When it was loaded. */
@@ -88,7 +88,7 @@ export interface Origin {
   /** The kept version that it was loaded from or saved as. */
   version: number;
   /** What the session was then, and its cookie, which a touch changes too. */
-  base: Session;
+  session: Session;
   cookie: Session;
 }
 
@@ -104,7 +104,7 @@ export interface Answer {
   error?: string;
   result?: unknown;
   /** Where the session is from after a load or a save. */
-  origin?: Origin;
+  base?: BaseVersion;
 }
 
 export interface Settings {
@@ -140,12 +140,12 @@ export class Model {
   /** Those that were evicted or expired, the latest first. */
   departed: Kept[] = [];
   /** Every destroy, and every clear as one without an id. */
-  ends: { sid?: string; life?: number | undefined; at: number; time: number }[] = [];
+  ends: { sid?: string; identity?: number | undefined; at: number; time: number }[] = [];
   revocations: Revocation[] = [];
   /** The events since somebody last looked. */
   events: unknown[][] = [];
   /** Where what the last event of a session handed out is from. */
-  gone: Record<string, Origin> = Object.create(null);
+  gone: Record<string, BaseVersion> = Object.create(null);
   counters = {
     hits: 0,
     misses: 0,
@@ -183,7 +183,7 @@ export class Model {
   }
 
   /** A request comes, with the session that was loaded for it or without one. */
-  visit(address: string | undefined, isPoll: boolean, loaded?: Origin): Visit {
+  visit(address: string | undefined, isPoll: boolean, loaded?: BaseVersion): Visit {
     return { began: loaded?.began ?? ++this.#course, address, isPoll };
   }
 
@@ -196,14 +196,14 @@ export class Model {
     this.counters.hits++;
     this.#use(kept);
     if (kept.rank === "newcomers") this.#moveTo("returning", kept);
-    return { result: JSON.parse(kept.text), origin: this.#originOf(kept) };
+    return { result: JSON.parse(kept.text), base: this.#baseOf(kept) };
   }
 
   /** A request has loaded a session: that is a use, as far as `idleTimeout` goes. */
-  load(origin: Origin | undefined, { isPoll }: { isPoll: boolean }): void {
+  load(base: BaseVersion | undefined, { isPoll }: { isPoll: boolean }): void {
     const { isIdleLimited, idleTimeout, absoluteTimeout } = this.#settings;
-    if (!isIdleLimited || !origin || this.#endedSince(origin)) return;
-    const kept = this.#meet(origin.sid);
+    if (!isIdleLimited || !base || this.#endedSince(base)) return;
+    const kept = this.#meet(base.sid);
     if (!kept || isPoll) return;
     const session = JSON.parse(kept.text);
     const expires = Math.min(
@@ -215,17 +215,17 @@ export class Model {
   }
 
   /** What all() hands out counts as loaded, though it is no use. */
-  found(sid: string): Origin | undefined {
+  found(sid: string): BaseVersion | undefined {
     const kept = this.#find(sid);
-    return kept && this.#originOf(kept);
+    return kept && this.#baseOf(kept);
   }
 
-  set(sid: string, session: Session, origin?: Origin, visit?: Visit): Answer {
+  set(sid: string, session: Session, base?: BaseVersion, visit?: Visit): Answer {
     if (typeof session !== "object" || session === null) return this.#reject("TypeError");
     // Under another id it is plain data, that began when it was loaded.
-    const began = visit?.began ?? origin?.began ?? Infinity;
-    if (origin?.sid !== sid) origin = undefined;
-    if (origin && this.#endedSince(origin)) return this.#late(sid);
+    const began = visit?.began ?? base?.began ?? Infinity;
+    if (base?.sid !== sid) base = undefined;
+    if (base && this.#endedSince(base)) return this.#late(sid);
     const kept = this.#meet(sid);
 
     let mine;
@@ -235,24 +235,24 @@ export class Model {
       return this.#reject((error as Error).name);
     }
     const isPoll = Boolean(visit?.isPoll);
-    const data = kept && (origin || isPoll) ? this.#merged(origin, mine, kept, isPoll) : mine;
-    const created = kept?.created ?? (origin && this.#departed(origin)?.created) ?? this.now;
-    const left = isPoll && origin && !kept ? this.#departed(origin) : undefined;
+    const data = kept && (base || isPoll) ? this.#merged(base, mine, kept, isPoll) : mine;
+    const created = kept?.created ?? (base && this.#departed(base)?.created) ?? this.now;
+    const left = isPoll && base && !kept ? this.#departed(base) : undefined;
     // A poll that comes too late to keep it, but that is no logout.
     if (left && left.expires <= this.now) return {};
     let expires = this.#expiryOf(data, created);
     let end = this.#endOf(data);
     if (dateOf(data.cookie)! <= this.now) {
-      const isItsOwn = isPoll ? !origin && !kept : isDateSet(origin, mine);
-      if (isItsOwn && (kept || origin)) return this.destroy(sid);
+      const isItsOwn = isPoll ? !base && !kept : isDateSet(base, mine);
+      if (isItsOwn && (kept || base)) return this.destroy(sid);
       if (!kept && !isItsOwn) return {};
       if (kept) [expires, end] = [kept.expires, kept.end];
     } else if (isPoll) {
       if (kept) [expires, end] = [kept.expires, kept.end];
       else if (left) expires = end = Math.min(expires, left.expires);
     }
-    if (expires <= this.now && (kept || origin)) return this.destroy(sid);
-    return this.#keep(sid, data, mine, { expires, end, created }, { kept, origin, visit, began });
+    if (expires <= this.now && (kept || base)) return this.destroy(sid);
+    return this.#keep(sid, data, mine, { expires, end, created }, { kept, base, visit, began });
   }
 
   /** `change` gives what the session is to be, or throws. */
@@ -293,17 +293,17 @@ export class Model {
     sid: string,
     data: Session,
     mine: Session,
-    life: Pick<Kept, "expires" | "end" | "created">,
+    lifetime: Pick<Kept, "expires" | "end" | "created">,
     from: {
       kept: Kept | undefined;
-      origin?: Origin | undefined;
+      base?: BaseVersion | undefined;
       visit?: Visit | undefined;
       began?: number;
       inPlace?: boolean;
     },
   ): Answer {
-    const { origin, visit, began = Infinity } = from;
-    const { expires, end, created } = life;
+    const { base, visit, began = Infinity } = from;
+    const { expires, end, created } = lifetime;
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
     let user: string | undefined;
@@ -323,7 +323,7 @@ export class Model {
     if (isOver) this.destroy(sid);
     const isProtected = this.#settings.protect(data);
     const version = ++this.#course;
-    const isOvertaken = origin && from.kept && origin.version !== from.kept.version;
+    const isOvertaken = base && from.kept && base.version !== from.kept.version;
     let { kept } = from;
     if (!kept) {
       kept = {
@@ -339,7 +339,7 @@ export class Model {
         made: version,
         usedInRank: version,
         version,
-        life: origin?.life ?? version,
+        identity: base?.identity ?? version,
       };
       this.kept.push(kept);
       if (isOver) {
@@ -357,32 +357,32 @@ export class Model {
     this.counters.saves++;
     if (visit?.isPoll) this.seen.pollSaves++;
     if (from.inPlace) this.seen.updates++;
-    if (origin && !from.kept) this.seen.createdAgain++;
+    if (base && !from.kept) this.seen.createdAgain++;
     if (isOvertaken) this.counters.merges++;
-    const after = this.#originOf(kept, mine, origin?.began ?? began);
+    const after = this.#baseOf(kept, mine, base?.began ?? began);
     this.#limitUser(kept);
     this.#limit(kept);
-    return { origin: after };
+    return { base: after };
   }
 
-  touch(sid: string, session: Session, origin?: Origin, visit?: Visit): Answer {
+  touch(sid: string, session: Session, base?: BaseVersion, visit?: Visit): Answer {
     if (typeof session !== "object" || session === null) return this.#reject("TypeError");
     const kept = this.#meet(sid);
     if (!kept) return {};
-    if (origin?.sid !== sid) origin = undefined;
-    if (origin && this.#endedSince(origin) || visit?.isPoll) return {};
+    if (base?.sid !== sid) base = undefined;
+    if (base && this.#endedSince(base) || visit?.isPoll) return {};
     const mine = JSON.parse(JSON.stringify({ cookie: session.cookie })).cookie;
     const before = JSON.parse(kept.text);
-    const cookie = origin ? this.#mergedCookie(origin, mine, before.cookie) : mine;
+    const cookie = base ? this.#mergedCookie(base, mine, before.cookie) : mine;
     const data = { ...before, cookie };
     const isOver = dateOf(cookie)! <= this.now;
-    if (isOver && isDateSet(origin, { cookie: mine })) return this.destroy(sid);
+    if (isOver && isDateSet(base, { cookie: mine })) return this.destroy(sid);
     const expires = isOver ? kept.expires : this.#expiryOf(data, kept.created);
     if (expires <= this.now) return this.destroy(sid);
     const text = JSON.stringify(data);
     if (this.#isTooLarge(text)) return this.#reject("ERR_LEMBRO_SESSION_TOO_LARGE");
     Object.assign(kept, { text, expires, end: isOver ? kept.end : this.#endOf(data) });
-    if (origin) origin.cookie = mine;
+    if (base) base.cookie = mine;
     this.#use(kept);
     this.counters.touches++;
     this.#limit(kept);
@@ -392,7 +392,7 @@ export class Model {
   destroy(sid: string): Answer {
     const kept = this.#meet(sid);
     if (kept) this.#remove(kept, "destroy");
-    this.ends.push({ sid, life: kept?.life, at: ++this.#course, time: this.elapsed });
+    this.ends.push({ sid, identity: kept?.identity, at: ++this.#course, time: this.elapsed });
     return {};
   }
 
@@ -499,7 +499,7 @@ export class Model {
       made: before,
       usedInRank: before,
       version: ++this.#course,
-      life: this.#course,
+      identity: this.#course,
     };
     this.kept.push(kept);
     while (bytesOf(this.kept) > this.#settings.maxSize) {
@@ -548,8 +548,8 @@ export class Model {
   }
 
   /** What a live session was loaded from, once it has left: another one may have had its id since. */
-  #departed({ life }: Origin): Kept | undefined {
-    return this.departed.find((kept) => kept.life === life);
+  #departed({ identity }: BaseVersion): Kept | undefined {
+    return this.departed.find((kept) => kept.identity === identity);
   }
 
   #ofRank(rank: Rank): Kept[] {
@@ -582,7 +582,7 @@ export class Model {
   #remove(kept: Kept, event: string): void {
     this.kept = this.kept.filter((one) => one !== kept);
     if (event !== "destroy") this.departed.unshift(kept);
-    this.gone[kept.sid] = this.#originOf(kept);
+    this.gone[kept.sid] = this.#baseOf(kept);
     const session = JSON.parse(kept.text);
     this.events.push([event, kept.sid, session, ...event === "evict" ? [kept.rank] : []]);
   }
@@ -590,8 +590,8 @@ export class Model {
   #revoke(kept: Kept): void {
     this.counters.revoked++;
     this.#remove(kept, "destroy");
-    const { sid, life } = kept;
-    this.ends.push({ sid, life, at: ++this.#course, time: this.elapsed });
+    const { sid, identity } = kept;
+    this.ends.push({ sid, identity, at: ++this.#course, time: this.elapsed });
   }
 
   #late(sid: string): Answer {
@@ -605,37 +605,42 @@ export class Model {
     return { error };
   }
 
-  #merged(origin: Origin | undefined, mine: Session, kept: Kept, isPoll: boolean): Session {
+  #merged(base: BaseVersion | undefined, mine: Session, kept: Kept, isPoll: boolean): Session {
     const before = JSON.parse(kept.text);
-    const data = origin ? merge(origin.base, mine, before) : { ...mine };
+    const data = base ? merge(base.session, mine, before) : { ...mine };
     delete data.cookie;
-    const cookie = this.#mergedCookie(origin, mine.cookie, before.cookie, isPoll);
+    const cookie = this.#mergedCookie(base, mine.cookie, before.cookie, isPoll);
     return cookie === undefined ? data : { ...data, cookie };
   }
 
-  #mergedCookie(origin: Origin | undefined, mine: Session, kept: Session, isPoll = false): Session {
-    const cookie = mergeCookies(origin?.cookie, mine, kept, isPoll);
+  #mergedCookie(
+    base: BaseVersion | undefined,
+    mine: Session,
+    kept: Session,
+    isPoll = false,
+  ): Session {
+    const cookie = mergeCookies(base?.cookie, mine, kept, isPoll);
     if (!same(cookie, mine)) this.seen.cookieMerges++;
     return cookie;
   }
 
-  #originOf(kept: Kept, mine = JSON.parse(kept.text), began?: number): Origin {
-    const { sid, version, life } = kept;
+  #baseOf(kept: Kept, mine = JSON.parse(kept.text), began?: number): BaseVersion {
+    const { sid, version, identity } = kept;
     const at = ++this.#course;
     return {
       sid,
-      life,
+      identity,
       at,
       began: began === undefined || began === Infinity ? at : began,
       version,
-      base: mine,
+      session: mine,
       cookie: mine.cookie,
     };
   }
 
-  #endedSince({ sid, life, at }: Origin): boolean {
+  #endedSince({ sid, identity, at }: BaseVersion): boolean {
     return this.ends.some((end) =>
-      end.at > at && (end.sid === undefined || end.life === life ||
+      end.at > at && (end.sid === undefined || end.identity === identity ||
         end.sid === sid && this.elapsed - end.time <= TEN_MINUTES)
     );
   }
@@ -657,8 +662,8 @@ export class Model {
   /** When a session that is saved or touched now ends but for the timeouts. */
   #endOf(session: Session): number {
     const { maxAge } = session.cookie ?? {};
-    const life = Number.isFinite(maxAge) ? maxAge : this.#settings.ttl(session);
-    return dateOf(session.cookie) ?? this.now + life;
+    const ttl = Number.isFinite(maxAge) ? maxAge : this.#settings.ttl(session);
+    return dateOf(session.cookie) ?? this.now + ttl;
   }
 
   #expiryOf(session: Session, created: number): number {
@@ -783,8 +788,8 @@ export class Model {
 }
 
 /** Whether a request has set the date of its cookie since it was loaded, saved or touched. */
-function isDateSet(origin: Origin | undefined, { cookie }: Session): boolean {
-  return !origin || dateOf(cookie) !== dateOf(origin.cookie);
+function isDateSet(base: BaseVersion | undefined, { cookie }: Session): boolean {
+  return !base || dateOf(cookie) !== dateOf(base.cookie);
 }
 
 function bytesOf(kept: Kept[]): number {

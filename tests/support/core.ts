@@ -37,6 +37,7 @@ export function entryOf(
 export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): Draft {
   const record = { text: sid, cookie: undefined, size, expires: Infinity, dateOffset: 0 };
   return {
+    as: "save",
     sid,
     record,
     isProtected: false,
@@ -44,17 +45,17 @@ export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): D
     address: "",
     created: 0,
     lastUsed: 0,
-    life: undefined,
+    identity: undefined,
     ...more,
   };
 }
 
 /** Brings a session to a vault as from a file. */
-export function admit(vault: Vault, draft: Draft, rank: Rank): boolean {
+export function restore(vault: Vault, draft: Draft, rank: Rank): boolean {
   const { sid, record, created, lastUsed, user } = draft;
   const entry = new Entry(sid, 1, 0, vault.queue(rank), record, created, lastUsed, undefined);
   entry.owner = user;
-  return vault.admit(entry, rank);
+  return vault.restore(entry, rank);
 }
 
 /** A vault, with a clock that the test sets, and what has left it. */
@@ -71,7 +72,7 @@ export class TestVault extends Vault {
   /** Adds entries of 100 bytes. Returning ones are asked for once. */
   fill(rank: Rank, ...sids: string[]): Entry[] {
     return sids.map((sid) => {
-      const entry = this.put(draftOf(sid, 100, { isProtected: rank === "protected" }), "save");
+      const entry = this.put(draftOf(sid, 100, { isProtected: rank === "protected" }));
       if (rank === "returning") this.use(entry, this.time);
       return entry;
     });

@@ -3,15 +3,17 @@ import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
 import { flat } from "../../util/flat.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
-import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
+import { type CookieData, type CookieTemplate, plain } from "../record/cookie_template.ts";
+import { dateOf } from "../record/expiry.ts";
 import { cookieDateOf } from "../record/record.ts";
-import { type Entry, Life, type SessionRecord } from "../vault/entry.ts";
+import { type Entry, Identity, type SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
+import type { Overlay, Version } from "./overlay.ts";
 
-/** Which kept version a live session came from. */
-export interface Origin extends Note {
-  readonly life: Life;
-  /** What was kept when the session was loaded or last saved. */
+/** Which kept version a live session came from: what it was loaded from, or last saved as. */
+export interface BaseVersion extends Note {
+  readonly identity: Identity;
+  /** What was kept then. */
   readonly revision: number;
   /** What the request's own session was then, as the serializer wrote it. */
   readonly text: string;
@@ -29,20 +31,51 @@ export interface Origin extends Note {
   readonly load: number;
 }
 
+/** Returns what the request's own session was, as the base of a merge. */
+export function versionOf({ text, ownCookie, cookie, date }: BaseVersion): Version {
+  return { text, cookie: ownCookie ?? cookie?.cookieAt(date ?? 0) };
+}
+
+/** Whether `kept` may be another version than that which `base` tells of. */
+export function hasMoved(base: BaseVersion, kept: Entry): boolean {
+  return base.isBehind || base.revision !== kept.revision || hasOtherCookie(base, kept);
+}
+
+/** Whether the cookie of `kept` may be another one than that which `base` tells of. */
+export function hasOtherCookie(base: BaseVersion, kept: Entry): boolean {
+  if (base.ownCookie || base.cookie !== kept.cookie) return true;
+  if (!kept.cookie) return base.text !== kept.text;
+  return kept.cookie.hasDate && kept.expires + kept.dateOffset !== base.date;
+}
+
+/** Notes that `cookie`, the request's own, was saved to `entry`; `isMerged`: with what others had saved. */
+export function rebaseCookie(
+  base: BaseVersion,
+  entry: Entry,
+  cookie: SessionData["cookie"],
+  isMerged: boolean,
+): void {
+  base.cookie = entry.cookie;
+  base.ownCookie = isMerged || !entry.cookie ? plain(cookie) : undefined;
+  base.date = dateOf(cookie);
+}
+
 /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
 interface RequestNote extends Note {
-  readonly origin: Origin | undefined;
+  readonly base: BaseVersion | undefined;
 }
 
 /** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
-export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly life: Life };
+export interface LastVersion extends SessionRecord, Pick<BaseVersion, "identity" | "epoch"> {
+  readonly revision: number;
+}
 
 /**
  * Knows of each live session which kept version it came from, for as long as
  * the live session exists. This tells a save that it comes too late, or that
  * another one was faster.
  */
-export class Lineage {
+export class BaseVersions {
   readonly #endings: Endings;
   #loads = 0;
 
@@ -54,133 +87,120 @@ export class Lineage {
    * Returns where `session`, or else that of its request, came from in this store,
    * whatever its id was. What was saved through a `Proxy` since the same load counts.
    */
-  originOf(session: SessionData): Origin | undefined {
-    const own = Stamp.find(session, this) as Origin | undefined;
+  find(session: SessionData): BaseVersion | undefined {
+    const own = Stamp.find(session, this) as BaseVersion | undefined;
     const request = requestOf(session);
     const note = request && Stamp.find(request, this) as RequestNote | undefined;
-    return own && note?.origin?.load !== own.load ? own : note?.origin;
+    return own && note?.base?.load !== own.load ? own : note?.base;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
-  of(session: SessionData, sid: string): Origin | undefined {
-    const origin = this.originOf(session);
-    return origin?.life.sid === sid ? origin : undefined;
-  }
-
-  /** Whether what `origin` tells of was destroyed, or cleared with all others. */
-  isOver({ life }: Origin): boolean {
-    return life.isDestroyed || this.#endings.hasEnded(life.sid, life.epoch);
+  of(session: SessionData, sid: string): BaseVersion | undefined {
+    const base = this.find(session);
+    return base?.identity.sid === sid ? base : undefined;
   }
 
   /** Notes that `session` was loaded from `entry` as it is now. */
-  loaded(session: SessionData, entry: Entry, epoch: number): void {
-    const date = cookieDateOf(entry, session);
-    this.#mark(session, this.#withLife(entry), undefined, undefined, date, epoch, ++this.#loads);
+  loaded(session: SessionData, entry: Entry): void {
+    this.#load(session, entry, this.#identityOf(entry), this.#endings.epoch);
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
   lastVersion(entry: Entry): LastVersion {
     const { revision, text, cookie, size, expires, dateOffset } = entry;
-    return { revision, text, cookie, size, expires, dateOffset, life: this.#lifeOf(entry) };
+    // What a revocation ends was loaded before it.
+    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
+    const identity = this.#identityOf(entry);
+    return { revision, text, cookie, size, expires, dateOffset, identity, epoch };
   }
 
   /** Notes that `session` is a copy of an entry that has left. */
-  handedOut(session: SessionData, last: LastVersion, epoch: number): void {
-    const date = cookieDateOf(last, session);
-    this.#mark(session, last, undefined, undefined, date, epoch, ++this.#loads);
+  handedOut(session: SessionData, last: LastVersion): void {
+    this.#load(session, last, last.identity, last.epoch);
   }
 
-  /** Notes that `to` was made of what was loaded as `from`. */
-  copied(from: SessionData, to: SessionData): void {
+  /** Notes that `to`, the session of a request, was made of what was loaded as `from`. */
+  created(from: SessionData, to: SessionData): void {
     Stamp.copy(from, to);
-    this.#noteOnRequest(to, this.originOf(from));
+    this.#noteOnRequest(to, this.find(from));
   }
 
   /** Notes that `request` gets a new session, which was not loaded. */
   renewed(request: object): void {
-    const note: RequestNote = { owner: this, other: undefined, origin: undefined };
+    const note: RequestNote = { owner: this, other: undefined, base: undefined };
     if (Stamp.find(request, this)) Stamp.put(request, note);
   }
 
   /**
-   * Notes that `session` was saved to `entry`. If it was merged, `text` is what
-   * it was before: it lacks what the others saved. If its cookie was merged,
-   * `ownCookie` is what that was before. `date` is that of its own cookie.
+   * Notes that `session`, which came from `base`, was saved to `entry`; as `mine`,
+   * if others had saved. Plain data that was never loaded stays plain: its next
+   * save is as plain. What was loaded under another id is plain data here, and
+   * keeps its base there.
    */
-  saved(
+  rebase(
     session: SessionData,
+    base: BaseVersion | undefined,
     entry: Entry,
-    text: string | undefined,
-    ownCookie: CookieData | undefined,
-    date: number | undefined,
-    epoch: number,
+    mine: Overlay | undefined,
   ): void {
-    const load = this.originOf(session)?.load ?? ++this.#loads;
-    this.#mark(session, this.#withLife(entry), text, ownCookie, date, epoch, load);
-  }
-
-  /**
-   * Whether `session`, which does not come from the session of the id that it
-   * is saved under, has an origin from then on. Plain data that was never
-   * loaded gets none: its next save is as plain. What was loaded under another
-   * id is plain data here, and keeps its origin there.
-   */
-  follows(session: SessionData): boolean {
-    return requestOf(session) !== undefined && !this.originOf(session);
-  }
-
-  /** Notes what is still to be known of an entry that was evicted or has expired. */
-  departed(entry: Entry): void {
-    entry.life?.leave(entry);
+    const request = requestOf(session);
+    if (!base && (!request || this.find(session))) return;
+    this.#put(session, {
+      owner: this,
+      other: undefined,
+      identity: this.#identityOf(entry),
+      revision: entry.revision,
+      text: mine?.text ?? entry.text,
+      isBehind: mine !== undefined,
+      cookie: entry.cookie,
+      ownCookie: mine?.ownCookie,
+      date: dateOf(session.cookie),
+      epoch: this.#endings.epochOf(request, base?.epoch),
+      load: base?.load ?? ++this.#loads,
+    });
   }
 
   /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had left. */
   end(sid: string, entry: Entry | undefined): void {
-    if (entry?.life) entry.life.isDestroyed = true;
+    if (entry?.identity) entry.identity.isDestroyed = true;
     // Others may have loaded an earlier session of this id.
     this.#endings.destroy(entry?.sid ?? flat(sid), entry !== undefined);
   }
 
-  #lifeOf(entry: Entry): Life {
-    return entry.life ??= new Life(entry.sid, this.#endings.epoch);
+  #identityOf(entry: Entry): Identity {
+    return entry.identity ??= new Identity(entry.sid, this.#endings.epoch);
   }
 
-  /** Returns `entry`, which has a life now. */
-  #withLife(entry: Entry): LastVersion {
-    entry.life = this.#lifeOf(entry);
-    return entry as Entry & { life: Life };
-  }
-
-  #mark(
+  #load(
     session: SessionData,
-    { life, revision, text: keptText, cookie }: LastVersion,
-    text: string | undefined,
-    ownCookie: CookieData | undefined,
-    date: number | undefined,
+    from: SessionRecord & { readonly revision: number },
+    identity: Identity,
     epoch: number,
-    load: number,
   ): void {
-    const origin: Origin = {
+    this.#put(session, {
       owner: this,
       other: undefined,
-      life,
-      revision,
-      text: text ?? keptText,
-      isBehind: text !== undefined,
-      cookie,
-      ownCookie,
-      date,
+      identity,
+      revision: from.revision,
+      text: from.text,
+      isBehind: false,
+      cookie: from.cookie,
+      ownCookie: undefined,
+      date: cookieDateOf(from, session),
       epoch,
-      load,
-    };
-    Stamp.put(session, origin);
-    this.#noteOnRequest(session, origin);
+      load: ++this.#loads,
+    });
   }
 
-  #noteOnRequest(session: SessionData, origin: Origin | undefined): void {
-    const request = origin && requestOf(session);
+  #put(session: SessionData, base: BaseVersion): void {
+    Stamp.put(session, base);
+    this.#noteOnRequest(session, base);
+  }
+
+  #noteOnRequest(session: SessionData, base: BaseVersion | undefined): void {
+    const request = base && requestOf(session);
     if (!request) return;
-    const note: RequestNote = { owner: this, other: undefined, origin };
+    const note: RequestNote = { owner: this, other: undefined, base };
     Stamp.put(request, note);
   }
 }

@@ -1,14 +1,7 @@
 import { isObject } from "../../util/errors.ts";
+import type { CookieData } from "../record/cookie_template.ts";
 import { dateOf } from "../record/expiry.ts";
 import { ABSENT, own, put } from "./tree.ts";
-
-/** A cookie as JSON writes it. */
-export interface CookieData {
-  originalMaxAge?: unknown;
-  expires?: unknown;
-  maxAge?: unknown;
-  [field: string]: unknown;
-}
 
 const LIFETIME = ["originalMaxAge", "expires", "maxAge"];
 

@@ -86,7 +86,7 @@ export class CookieTemplate {
 }
 
 /** An app has as many templates as it has settings for its cookies: one, or a few. */
-const MOST_TEMPLATES = 8;
+const MAX_TEMPLATES = 8;
 
 /** The cookie templates of a store. */
 export class CookieTemplates {
@@ -105,7 +105,7 @@ export class CookieTemplates {
     }
     // The first one is kept in full, so that cookies that are all different share nothing.
     const template = CookieTemplate.of(data, date);
-    if (template && this.#templates.unshift(template) > MOST_TEMPLATES) this.#templates.pop();
+    if (template && this.#templates.unshift(template) > MAX_TEMPLATES) this.#templates.pop();
     return undefined;
   }
 }

@@ -1,13 +1,20 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import type { Duration, ResolvedOptions } from "../../options.ts";
-import { isFunction, refusedResult } from "../../util/errors.ts";
+import { invalidResult, isFunction } from "../../util/errors.ts";
 
 /** A string of fewer digits is a year, as in `"2030"`: years are written with four of them. */
-const SHORTEST_TIME = 5;
+const MIN_TIME_DIGITS = 5;
 
 /** The options that say how long a session lives. */
 type Lifetimes = Pick<ResolvedOptions, "ttl" | "idleTimeout" | "absoluteTimeout">;
+
+/** When a session ends, in milliseconds since the epoch. */
+export interface Lifetime {
+  readonly expires: number;
+  /** The date of its cookie, or its end by `ttl`: the timeouts may end it before. */
+  readonly end: number;
+}
 
 /** Returns the date of a cookie in milliseconds since the epoch, if it has one that can be read. */
 export function dateOf(cookie: unknown): number | undefined {
@@ -29,8 +36,20 @@ export function expiryOf(
   created: number,
   options: Lifetimes,
 ): number {
+  return lifetimeOf(session, sid, date, now, created, options).expires;
+}
+
+/** Does the same, and returns when it ends but for the timeouts as well. */
+export function lifetimeOf(
+  session: SessionData,
+  sid: string,
+  date: number | undefined,
+  now: number,
+  created: number,
+  options: Lifetimes,
+): Lifetime {
   const end = endOf(session, sid, date, now, options);
-  return earlierOf(end, session, sid, now, created, options);
+  return { expires: earlierOf(end, session, sid, now, created, options), end };
 }
 
 /** Returns when a session that is saved or touched at `now` ends, but for the timeouts. */
@@ -41,7 +60,7 @@ export function endOf(
   now: number,
   options: Lifetimes,
 ): number {
-  return date ?? now + lifetimeOf(session, sid, options);
+  return date ?? now + ttlOf(session, sid, options);
 }
 
 /** Returns `end`, or the earlier time at which one of the timeouts ends a session that is used at `now`. */
@@ -71,7 +90,7 @@ export function asksSession({ ttl, idleTimeout, absoluteTimeout }: Lifetimes): b
   return isFunction(ttl) || isFunction(idleTimeout) || isFunction(absoluteTimeout);
 }
 
-function lifetimeOf(session: SessionData, sid: string, { ttl }: Lifetimes): number {
+function ttlOf(session: SessionData, sid: string, { ttl }: Lifetimes): number {
   const maxAge: unknown = session.cookie?.maxAge;
   return Number.isFinite(maxAge) ? maxAge as number : durationOf("ttl", ttl, session, sid);
 }
@@ -80,7 +99,7 @@ function durationOf(name: string, duration: Duration, session: SessionData, sid:
   if (typeof duration === "number") return duration;
   const ms: unknown = duration(session, sid);
   if (typeof ms === "number" && ms > 0) return ms;
-  throw refusedResult("keep session", `${name} must return a number of milliseconds above 0`, ms);
+  throw invalidResult("keep session", `${name} must return a number of milliseconds above 0`, ms);
 }
 
 /** Returns a date as milliseconds since the epoch, or `undefined` if it can't be read as one. */
@@ -99,5 +118,5 @@ function readDate(date: unknown): number | undefined {
 /** Whether a string is a number of milliseconds since the epoch. */
 function isTime(text: string): boolean {
   const [, digits] = /^-?(\d+)(?:\.\d+)?$/.exec(text.trim()) ?? [];
-  return digits !== undefined && digits.length >= SHORTEST_TIME;
+  return digits !== undefined && digits.length >= MIN_TIME_DIGITS;
 }

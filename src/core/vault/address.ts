@@ -7,7 +7,7 @@ import { isObject } from "../../util/errors.ts";
 export const UNKNOWN_ADDRESS = "";
 
 /** How long the text of an address can be: an IPv6 address with a zone and a port. */
-const LONGEST = 100;
+const MAX_LENGTH = 100;
 
 /** The first 96 bits of IPv4 addresses that a gateway has translated to IPv6: `64:ff9b::/96`. */
 const TRANSLATED = "100:65435:0:0:0:0";
@@ -25,7 +25,7 @@ export function fastifyRequestOf(session: SessionData): object | undefined {
  * not matter. What is no address is unknown.
  */
 export function networkOf(address: unknown): string {
-  if (typeof address !== "string" || address.length > LONGEST) return UNKNOWN_ADDRESS;
+  if (typeof address !== "string" || address.length > MAX_LENGTH) return UNKNOWN_ADDRESS;
   const [, inBrackets, beforePort] = /^(?:\[(.*)\](?::\d+)?|([^:]*):\d+)$/.exec(address) ?? [];
   const v4 = beforePort ?? address;
   // The pieces are joined anew: a part of a header would hold on to the whole of it.

@@ -15,7 +15,7 @@ import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
  * protected sessions are those that the option `protect` names.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type Rank } from "express-lembro";
  *
@@ -23,7 +23,7 @@ import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
  * await store.set("a", { cookie: new session.Cookie() });
  * await store.get("a");
  * const ranks: Rank[] = ["newcomers", "returning", "protected"];
- * assertEquals(ranks.map((rank) => store.stats()[rank]), [0, 1, 0]);
+ * assert.deepEqual(ranks.map((rank) => store.stats()[rank]), [0, 1, 0]);
  * ```
  */
 export type Rank = "newcomers" | "returning" | "protected";
@@ -32,14 +32,14 @@ export type Rank = "newcomers" | "returning" | "protected";
  * What is known of a session.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type SessionInfo } from "express-lembro";
  *
  * using store = new (lembro(session))();
  * await store.set("a", { cookie: new session.Cookie() });
  * const { rank, user, created, lastUsed }: SessionInfo = (await store.info("a"))!;
- * assertEquals([rank, user, created], ["newcomers", undefined, lastUsed]);
+ * assert.deepEqual([rank, user, created], ["newcomers", undefined, lastUsed]);
  * ```
  */
 export interface SessionInfo {
@@ -110,7 +110,7 @@ export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
  */
 const START = Date.now();
 
-/** A session in the vault. Only the vault changes it, but for its life. */
+/** A session in the vault. Only the vault changes it, but for its identity. */
 export class Entry implements SessionRecord, Linked<Entry> {
   readonly sid: string;
   text: string;
@@ -130,7 +130,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
   owner: string | Member | undefined = undefined;
   /** Its place among those from its client address, unless it is protected. */
   seat: Seat | undefined = undefined;
-  life: Life | undefined;
+  identity: Identity | undefined;
   /** Counts the entries of a vault: an older one has a smaller number. 0 once it has left. */
   number: number;
 
@@ -142,7 +142,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
     record: SessionRecord,
     created: number,
     lastUsed: number,
-    life: Life | undefined,
+    identity: Identity | undefined,
   ) {
     this.sid = sid;
     this.text = record.text;
@@ -154,7 +154,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
     this.#created = created - START;
     this.#lastUsed = lastUsed - START;
     this.queue = queue;
-    this.life = life;
+    this.identity = identity;
     this.number = number;
   }
 
@@ -206,7 +206,7 @@ export class Entry implements SessionRecord, Linked<Entry> {
  * between. They hold this rather than the entry, whose neighbours they would
  * hold too.
  */
-export class Life {
+export class Identity {
   readonly sid: string;
   /** The number of endings before it. */
   readonly epoch: number;

@@ -1,7 +1,7 @@
 import { Addresses } from "./addresses.ts";
 import {
   Entry,
-  type Life,
+  type Identity,
   type Member,
   Queue,
   type Rank,
@@ -35,6 +35,11 @@ export interface Observer {
 
 /** What is to be kept of a session. */
 export interface Draft {
+  /**
+   * Why it is kept. A save and a touch use the session, an update and an
+   * extension leave it in its place; a save and an update make a new version.
+   */
+  readonly as: "save" | "update" | "touch" | "extension";
   readonly sid: string;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
@@ -43,14 +48,14 @@ export interface Draft {
   readonly address: string;
   readonly created: number;
   readonly lastUsed: number;
-  readonly life: Life | undefined;
+  readonly identity: Identity | undefined;
 }
 
 /** How many entries are looked at in one step. */
 const STRIDE = 64;
 
 /** Up to so many entries are walked through in the order of creation, which is easier to read. */
-const MOST_SORTED = 1_000;
+const MAX_SORTED = 1_000;
 
 /** The share of the limit that newcomers may take from the other ranks. */
 const NEWCOMERS_SHARE = 1 / 8;
@@ -69,7 +74,7 @@ export const REDUCED_SHARE = 0.75;
 export class Vault {
   readonly #maxSize: number;
   readonly #clock: () => number;
-  readonly #onLeave: (entry: Entry, reason: Reason) => void;
+  readonly #onRemove: (entry: Entry, reason: Reason) => void;
   /** By session id. */
   #entries = new ShardedMap<Entry>();
   #queues = emptyQueues();
@@ -88,17 +93,17 @@ export class Vault {
   /**
    * @param maxSize The limit, in bytes.
    * @param clock Returns the time, in milliseconds since the epoch.
-   * @param onLeave Called for every entry that was removed, but not when all are cleared.
+   * @param onRemove Called for every entry that was removed, but not when all are cleared.
    */
   constructor(
     maxSize: number,
     clock: () => number,
-    onLeave: (entry: Entry, reason: Reason) => void,
+    onRemove: (entry: Entry, reason: Reason) => void,
   ) {
     this.#maxSize = maxSize;
     this.#addresses = new Addresses(maxSize * ADDRESS_SHARE);
     this.#clock = clock;
-    this.#onLeave = onLeave;
+    this.#onRemove = onRemove;
   }
 
   /** The size of all entries, in bytes. */
@@ -138,7 +143,7 @@ export class Vault {
     return this.#queues[rank];
   }
 
-  /** The smallest number that an entry has, or had: the last that was admitted. */
+  /** The smallest number that an entry has, or had: the last that was restored. */
   get oldest(): number {
     return this.#oldest;
   }
@@ -187,35 +192,27 @@ export class Vault {
     this.#tellUpsert(entry, true);
   }
 
-  /** Lets `entry` live until `expires`. The date of its cookie stays. */
-  extend(entry: Entry, expires: number): void {
-    entry.dateOffset = entry.expires + entry.dateOffset - expires || 0;
-    entry.expires = expires;
-    this.#users.extended(entry);
-    this.#tellUpsert(entry, true);
-  }
-
   /**
    * Keeps `draft`. What this takes over the limit is for {@linkcode limit} to
    * mend. Newcomers stay in the order of creation.
-   *
-   * @param as A `"save"` and a `"touch"` use the session; an `"update"` leaves it in its place.
    */
-  put(draft: Draft, as: "save" | "touch" | "update"): Entry {
-    const { record, isProtected, user, address, lastUsed } = draft;
+  put(draft: Draft): Entry {
+    const { as, record, isProtected, user, address, lastUsed } = draft;
     const entry = this.#entries.get(draft.sid);
     if (!entry) return this.#add(draft);
     const { newcomers, returning, protected: guarded } = this.#queues;
-    const isUse = as !== "update";
-    if (as !== "touch") entry.revision = ++this.#revision;
+    const isUse = as === "save" || as === "touch";
+    const isNewVersion = as === "save" || as === "update";
+    if (isNewVersion) entry.revision = ++this.#revision;
     this.#write(entry, record);
     if (isUse) entry.lastUsed = lastUsed;
     if (isUse) this.#users.set(entry, user);
     else if (entry.user !== user) this.#users.restore(entry, user);
+    else this.#users.extended(entry);
     const unprotected = entry.queue === guarded ? returning : entry.queue;
     const queue = isProtected ? guarded : unprotected;
     if (queue !== entry.queue || isUse && queue !== newcomers) this.#move(entry, queue, address);
-    this.#tellUpsert(entry, as === "touch");
+    this.#tellUpsert(entry, !isNewVersion);
     return entry;
   }
 
@@ -224,7 +221,7 @@ export class Vault {
    * be evicted, and evicts what goes before it to keep the limit. Returns whether
    * it is kept: it is not if it would be the next to go itself.
    */
-  admit(entry: Entry, rank: Rank): boolean {
+  restore(entry: Entry, rank: Rank): boolean {
     const { user } = entry;
     entry.owner = undefined;
     entry.number = --this.#oldest;
@@ -248,7 +245,7 @@ export class Vault {
 
   /** Forgets `entry`. Every way out goes through here, except that of all at once. */
   remove(entry: Entry, reason: Reason): void {
-    this.#onLeave(entry, reason);
+    this.#onRemove(entry, reason);
     const { owner } = entry;
     if (entry.isRevoked && reason === "destroy") (owner as Member).group.removed++;
     this.#unlink(entry);
@@ -389,7 +386,7 @@ export class Vault {
   }
 
   #enter(draft: Draft, number: number, queue: Queue): Entry {
-    const { sid, record, created, lastUsed, life } = draft;
+    const { sid, record, created, lastUsed, identity } = draft;
     const entry = new Entry(
       flat(sid),
       number,
@@ -398,7 +395,7 @@ export class Vault {
       record,
       created,
       lastUsed,
-      life,
+      identity,
     );
     this.#entries.set(entry.sid, entry);
     this.#noteExpiry(record.expires);
@@ -457,7 +454,7 @@ export class Vault {
     entries: ShardedMap<Entry>,
     newest: number,
   ): Generator<Entry | undefined, void, undefined> {
-    const found = entries.size > MOST_SORTED
+    const found = entries.size > MAX_SORTED
       ? entries.values()
       : [...entries.values()].sort((a, b) => a.number - b.number);
     for (const entry of found) {

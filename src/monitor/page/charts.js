@@ -8,6 +8,9 @@ import uPlot from "uplot";
 
 /** The height of a drawing, its axis included, in pixels. */
 const HEIGHT = 210;
+/** The room beside the lines, left of the shortest axis and on the right, in pixels. */
+const AXIS = 14;
+const RIGHT = 12;
 
 const time = new Intl.DateTimeFormat("en", { timeStyle: "medium", hour12: false });
 
@@ -76,7 +79,7 @@ export function chart(parent, { series, format, steps = WHOLE, isStacked = false
       height: HEIGHT,
       ms: 1,
       legend: { show: false },
-      padding: [8, 12, 0, 0],
+      padding: [8, RIGHT, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: { range: (_plot, from, until) => [from ?? 0, until ?? 1] },
@@ -90,7 +93,7 @@ export function chart(parent, { series, format, steps = WHOLE, isStacked = false
           ticks: { stroke: () => colorOf("--line"), size: 4 },
           space: 90,
           size: 30,
-          values: (_plot, times) => times.map(clock),
+          values: (plot, times) => times.map((time) => fits(plot, time) ? clock(time) : ""),
         },
         {
           stroke: () => colorOf("--soft"),
@@ -100,7 +103,7 @@ export function chart(parent, { series, format, steps = WHOLE, isStacked = false
           space: 40,
           incrs: steps,
           size: (_plot, texts) =>
-            14 + 7.5 * Math.max(2, ...(texts ?? []).map(({ length }) => length)),
+            AXIS + 7.5 * Math.max(2, ...(texts ?? []).map(({ length }) => length)),
           values: (_plot, levels) => levels.map(format),
         },
       ],
@@ -150,6 +153,12 @@ export function chart(parent, { series, format, steps = WHOLE, isStacked = false
     showValues();
     if (words) canvas.setAttribute("aria-label", words);
   };
+}
+
+/** Whether the drawing has room for half a time, some 58 pixels wide, on both sides of `time`. */
+function fits({ width, scales: { x } }, time) {
+  const perPixel = (x.max - x.min) / width;
+  return Math.min(time - x.min + AXIS * perPixel, x.max - time + RIGHT * perPixel) > 30 * perPixel;
 }
 
 function pale(color) {

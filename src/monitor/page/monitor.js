@@ -4,7 +4,7 @@
  * @module
  */
 import { BYTES, chart, clock, PARTS } from "./charts.js";
-import { showUsers } from "./users.js";
+import { renewUsers, showUsers } from "./users.js";
 
 const MINUTE = 60_000;
 const HALF_MINUTE = MINUTE / 2;
@@ -61,7 +61,10 @@ async function look() {
     const answer = await ask();
     failures = 0;
     // Paused meanwhile: the next answer has these samples again.
-    if (!isPaused) show(answer);
+    if (!isPaused) {
+      show(answer);
+      renewUsers();
+    }
     tell();
   } catch (error) {
     failures++;
@@ -80,8 +83,8 @@ function pause() {
 function tell(trouble = "") {
   const last = samples.at(-1);
   const since = last ? " The figures are from " + clock(last.time) + "." : "";
-  write(byId("trouble"), trouble && trouble + since + " The page keeps trying.");
-  write(byId("state"), trouble ? "" : isPaused ? "Paused" : "Live");
+  write(byId("trouble"), trouble && trouble + since);
+  write(byId("state"), trouble ? "Trying again" : isPaused ? "Paused" : "Live");
 }
 
 function show({ run, cursor: next, process, samples: fresh }) {
@@ -150,7 +153,10 @@ function size(bytes) {
 const percent = (part, whole) => Math.round(whole ? 100 * part / whole : 0) + " %";
 const many = (value, one, more) => count(value) + " " + (value === 1 ? one : more);
 /** The number and its unit stay on one line. */
-const seconds = (ms) => (ms < 10_000 ? fine : count)(ms / 1000) + "\u00a0s";
+const seconds = (ms) =>
+  ms > 0 && ms < 1000
+    ? count(ms) + "\u00a0ms"
+    : (ms < 10_000 ? fine : count)(ms / 1000) + "\u00a0s";
 
 function lasting(ms) {
   const minutes = Math.floor(ms / MINUTE);

@@ -9,8 +9,11 @@ const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 /** How many users are asked for at once. */
 const PAGE = 50;
+/** How old the list becomes, in ms, while nobody is at work in it. */
+const MAX_AGE = 10_000;
 
 let shown = 0;
+let listed = Infinity;
 
 /** Shows the list, if the page has one. */
 export function showUsers() {
@@ -29,6 +32,13 @@ export function showUsers() {
   list();
 }
 
+/** Lists those who are signed in now, unless somebody is at work in the list. */
+export function renewUsers() {
+  const used = ":is(tbody:hover, tbody:focus-within, #search:focus, dialog[open])";
+  const isUsed = shown > PAGE || byId("users").querySelector(used) !== null;
+  if (!isUsed && Date.now() - listed >= MAX_AGE) list();
+}
+
 /** Lists users from the first, or adds those after `offset` to the list. */
 async function list(offset = 0) {
   const query = new URLSearchParams({
@@ -38,6 +48,7 @@ async function list(offset = 0) {
     limit: PAGE,
   });
   const body = byId("users").querySelector("tbody");
+  listed = Date.now();
   try {
     const response = await fetch("users.json?" + query, { cache: "no-store", redirect: "error" });
     if (!response.ok) throw new Error();
@@ -47,6 +58,7 @@ async function list(offset = 0) {
     body.append(...users.map(rowOf));
     shown = offset + users.length;
     byId("more").hidden = shown >= found || users.length === 0;
+    byId("users").querySelector(".scroll").hidden = found === 0;
     say(found === 0 ? "Nobody found." : count(shown) + " of " + count(found) + " users.");
     // The button may be gone: the keyboard goes on at the first new row.
     if (offset > 0) body.rows[first]?.querySelector("button")?.focus();
@@ -56,7 +68,7 @@ async function list(offset = 0) {
 }
 
 function say(text) {
-  byId("found").textContent = text;
+  if (byId("found").textContent !== text) byId("found").textContent = text;
 }
 
 function rowOf({ user, sessions, lastUsed }) {

@@ -1,5 +1,5 @@
 /**
- * Sealing: blocks that only a holder of the secret can read or write.
+ * Encryption: blocks that only a holder of the secret can read or write.
  *
  * @module
  */

@@ -1,309 +1,28 @@
-/**
- * The format of the files that keep sessions: journals and snapshots.
- *
- * ```text
- * express-lembro sessions 3
- * head 0000000000 0000000000 0000000080 <digest before> <digest>
- * {"kind":"journal","file":"<UUID>","salt":"<Base64, in a sealed file>"}
- * test 0000000001 0000000000 0000000123 <digest before> <digest>
- * "<what the serializer makes of a session that is always the same>"
- * rows 0000000002 0000000000 0000065540 <digest before> <digest>
- * ["<sid>","returning",1767225600000,1767139200000,1767140000000,null,{"path":"/"},"<text>"]
- * ["<sid>","protected",null,1767139200000,1767140000000,"<user>",null,"<text>",0]
- * ["<sid>","returning",1767229200000,1767142800000,{"path":"/"}]
- * ["<sid of a session that has left>"]
- * []
- * ends 0000000003 0000000000 0000000006 <digest before> <digest>
- * [4,2]
- * ```
- *
- * The first line is the title with the version of the format. Blocks follow,
- * each with a header of {@linkcode HEADER_LENGTH} bytes: the kind; the number of
- * the block; how many blocks were on the disk for certain when it was written;
- * the length of its content in bytes; the digest of the block before; its own.
- * The digest is the SHA-256 of the file's identity, the header so far, and the
- * content, in hex.
- *
- * - `head` says what kind of file this is and identifies it. It is never sealed.
- * - `test` tells which serializer and which secret the file was written with.
- * - `rows` are changes, one a line, in their order: see rows.ts. Later rows of a
- *   session take the place of earlier ones.
- * - `ends` is the end of a snapshot, which is a compacted journal with an end:
- *   how many rows there are, and how many sessions are left of them.
- *
- * In a sealed file the content of each block but the first is a nonce of 12
- * bytes, the text encrypted with AES-256-GCM, and a tag of 16 bytes. The key is
- * made by scrypt of the secret and the salt. The identity of the file and the
- * header up to the digest are authenticated too. So no block can be altered,
- * left out, moved, or brought in from another file.
- *
- * A journal has no end, and a crash may leave its last blocks torn. They are cut
- * off, unless a whole block behind them says that they were on the disk already:
- * then the file was damaged.
- *
- * @module
- */
 import { Buffer } from "node:buffer";
-import { createHash, randomUUID } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
 import type { Serializer } from "../options.ts";
 import type { BadFileError } from "../util/codes.ts";
 import { failure } from "../util/errors.ts";
-import { breathe } from "../util/slices.ts";
+import { yieldIfSpent } from "../util/slices.ts";
+import {
+  type BlockKind,
+  digestOf,
+  type FileKind,
+  type Head,
+  HEADER,
+  HEADER_LENGTH,
+  isFrom,
+  MAX_BLOCK_BYTES,
+  type Position,
+  START,
+  TITLE,
+  VERSION,
+  WHOLE_HEADER,
+} from "./block_format.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { Seal, SEAL_LENGTH, type Secrets } from "./sealing.ts";
-
-const VERSION = 3;
-const TITLE = `express-lembro sessions ${VERSION}\n`;
-
-/** What a file is for. */
-export type FileKind = "journal" | "snapshot";
-
-/** What a block holds. */
-export type BlockKind = "head" | "test" | "rows" | "ends";
-
-const NUMBER = "(\\d{10})";
-const DIGEST = "([0-9a-f]{64})";
-const HEADER = `(head|test|rows|ends) ${NUMBER} ${NUMBER} ${NUMBER} ${DIGEST} ${DIGEST}\n`;
-const WHOLE_HEADER = new RegExp(`^${HEADER}$`);
-
-/** The length of a header, in bytes. */
-export const HEADER_LENGTH = 168;
-
-/** The longest content of a block, in bytes. */
-const LONGEST = 2 ** 30;
+import { Seal, type Secrets } from "./encryption.ts";
 
 /** How much is read at once, in bytes. */
 const WINDOW = 2 ** 18;
-
-/** Where a file ends, and what the next block has to continue. */
-export interface Position {
-  /** In bytes. */
-  readonly at: number;
-  /** How many blocks there are. */
-  readonly blocks: number;
-  /** The digest of the last block. */
-  readonly digest: string;
-}
-
-const START: Position = {
-  at: TITLE.length,
-  blocks: 0,
-  digest: digestOf("", "", Buffer.from(TITLE)),
-};
-
-/** The content of the first block. */
-interface Head {
-  readonly kind: FileKind;
-  /** The identity of the file. */
-  readonly file: string;
-  /** In Base64; only in a sealed file. */
-  readonly salt?: string;
-}
-
-function digestOf(file: string, start: string, content: Uint8Array): string {
-  return createHash("sha256").update(file).update(start).update(content).digest("hex");
-}
-
-/** The header of a block, up to its own digest. */
-function startOf(kind: string, blocks: number, synced: number, length: number, before: string) {
-  const numbers = [blocks, synced, length].map((number) => String(number).padStart(10, "0"));
-  return `${kind} ${numbers.join(" ")} ${before}`;
-}
-
-/**
- * A session that is always the same. What a serializer makes of it tells it from
- * others, whose texts may look the same for most sessions.
- */
-function testSession(): Parameters<Serializer["stringify"]>[0] {
-  const cookie = { originalMaxAge: 60_000, expires: new Date(0), httpOnly: true, path: "/" };
-  const data = { date: new Date(1), list: [1, null, "é ☃"], nested: { flag: true } };
-  return { cookie, "express-lembro": data } as unknown as ReturnType<typeof testSession>;
-}
-
-/** Returns what a serializer makes of the test session; `null` if it takes sessions of its app only. */
-function testOf(serializer: Serializer): string | null {
-  try {
-    return serializer.stringify(testSession());
-  } catch {
-    return null;
-  }
-}
-
-/** Whether `text` of another process comes from the same serializer: read again, it must be the same. */
-function isFrom(serializer: Serializer, text: unknown): boolean {
-  const own = testOf(serializer);
-  // Never equal with a serializer that encrypts.
-  if (text === own) return true;
-  if (typeof text !== "string" || own === null) return false;
-  try {
-    return isDeepStrictEqual(serializer.parse(text), serializer.parse(own));
-  } catch {
-    return false;
-  }
-}
-
-/** What a file is written with. */
-export interface WriteOptions {
-  readonly kind: FileKind;
-  readonly serializer: Serializer;
-  /** The first one seals the file; without any it is not sealed. */
-  readonly secrets: readonly string[];
-}
-
-/** Writes blocks to the end of a file. */
-export class BlockWriter {
-  #file: DiskFile;
-  readonly #identity: string;
-  readonly #seal: Seal | undefined;
-  #end: Position;
-  /** The end of what is on the disk for certain. */
-  #synced: Position;
-
-  private constructor(
-    file: DiskFile,
-    identity: string,
-    seal: Seal | undefined,
-    end: Position,
-    synced: Position,
-  ) {
-    this.#file = file;
-    this.#identity = identity;
-    this.#seal = seal;
-    this.#end = end;
-    this.#synced = synced;
-  }
-
-  /** Begins a file, which must be empty. */
-  static async create(
-    file: DiskFile,
-    { kind, serializer, secrets: [secret] }: WriteOptions,
-  ): Promise<BlockWriter> {
-    const seal = secret === undefined ? undefined : await Seal.of(secret);
-    const identity = randomUUID();
-    const head: Head = { kind, file: identity, salt: seal?.salt.toString("base64") };
-    const writer = new BlockWriter(file, identity, seal, START, { ...START, at: 0 });
-    await writeAll(file, Buffer.from(TITLE), 0);
-    await writer.#write("head", "", undefined, JSON.stringify(head) + "\n");
-    await writer.write("test", JSON.stringify(testOf(serializer)) + "\n");
-    return writer;
-  }
-
-  /** Goes on where `reader` has ended. All that it has read must be on the disk. */
-  static resume(file: DiskFile, { identity, seal, end }: BlockReader): BlockWriter {
-    return new BlockWriter(file, identity, seal, end, end);
-  }
-
-  /** The length of the file, in bytes. */
-  get bytes(): number {
-    return this.#end.at;
-  }
-
-  /** How much of the file is on the disk for certain, in bytes. */
-  get syncedBytes(): number {
-    return this.#synced.at;
-  }
-
-  /** The file that is written to. */
-  get file(): DiskFile {
-    return this.#file;
-  }
-
-  /** Writes a block. After an error {@linkcode BlockWriter.rewind} is required. */
-  async write(kind: BlockKind, text: string): Promise<void> {
-    await this.#write(kind, this.#identity, this.#seal, text);
-  }
-
-  /** Writes a block at once. */
-  writeSync(kind: BlockKind, text: string): void {
-    const { bytes, end } = this.#blockOf(kind, this.#identity, this.#seal, text);
-    for (let written = 0; written < bytes.length;) {
-      const at = this.#end.at + written;
-      written += this.#file.writeSync(bytes, written, bytes.length - written, at);
-    }
-    this.#end = end;
-  }
-
-  /** Says in the file that all of it so far is on the disk. Call {@linkcode BlockWriter.sync} then. */
-  async mark(): Promise<void> {
-    this.#synced = this.#end;
-    await this.write("rows", "");
-  }
-
-  /** Waits until all that was written is on the disk. */
-  async sync(): Promise<void> {
-    const end = this.#end;
-    await this.#file.datasync();
-    this.#synced = end;
-  }
-
-  /** Brings all that was written to the disk, at once. */
-  syncSync(): void {
-    this.#file.datasyncSync();
-    this.#synced = this.#end;
-  }
-
-  /** The place where the next block begins. */
-  get position(): Position {
-    return this.#end;
-  }
-
-  /** Cuts off what is behind `position`. */
-  async cut(position: Position): Promise<void> {
-    await this.#file.truncate(position.at);
-    this.#end = position;
-    if (this.#synced.at > position.at) this.#synced = position;
-  }
-
-  /** Takes `file`, the same one opened again, and cuts off what may not be on the disk. */
-  async rewind(file: DiskFile): Promise<void> {
-    this.#file = file;
-    await this.cut(this.#synced);
-  }
-
-  async #write(
-    kind: BlockKind,
-    identity: string,
-    seal: Seal | undefined,
-    text: string,
-  ): Promise<void> {
-    const { bytes, end } = this.#blockOf(kind, identity, seal, text);
-    await writeAll(this.#file, bytes, this.#end.at);
-    this.#end = end;
-  }
-
-  #blockOf(
-    kind: BlockKind,
-    identity: string,
-    seal: Seal | undefined,
-    text: string,
-  ): { bytes: Buffer; end: Position } {
-    const { at, blocks, digest: before } = this.#end;
-    const plain = Buffer.from(text);
-    const length = plain.length + (seal ? SEAL_LENGTH : 0);
-    if (length > LONGEST) {
-      const message = `Cannot write block: over ${LONGEST} bytes`;
-      throw failure(RangeError, "ERR_LEMBRO_SESSION_TOO_LARGE", message);
-    }
-    const start = startOf(kind, blocks, this.#synced.blocks, length, before);
-    const content = seal ? seal.close(plain, identity + start) : plain;
-    const digest = digestOf(identity, start, content);
-    const bytes = Buffer.concat([Buffer.from(`${start} ${digest}\n`), content]);
-    return { bytes, end: { at: at + bytes.length, blocks: blocks + 1, digest } };
-  }
-}
-
-async function writeAll(file: DiskFile, bytes: Uint8Array, at: number): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    const { bytesWritten } = await file.write(
-      bytes,
-      written,
-      bytes.length - written,
-      at + written,
-    );
-    written += bytesWritten;
-  }
-}
 
 /** A line of a block, and where its block begins in the file. */
 export interface Line {
@@ -546,7 +265,7 @@ export class BlockReader {
     const [, kind, number, synced, length, , digest] = WHOLE_HEADER.exec(header) ?? [];
     if (!kind) return { what: "there is no block", at };
     const end = at + HEADER_LENGTH + Number(length);
-    if (Number(length) > LONGEST || end > this.#size) {
+    if (Number(length) > MAX_BLOCK_BYTES || end > this.#size) {
       return { what: "a block is cut off, or its length altered", at };
     }
     const content = await this.#bytes(at + HEADER_LENGTH, Number(length));
@@ -571,7 +290,7 @@ export class BlockReader {
         const found = await this.#wholeBlock(at + index, this.identity);
         if (!isFault(found) && found.synced > blocks) return true;
       }
-      await breathe();
+      await yieldIfSpent();
     }
     return false;
   }
