@@ -65,7 +65,7 @@ const onNode = Deno.env.get("LEMBRO_RUNTIMES") === "all";
 if (!onNode) console.log("Left out the bench on Node, unless LEMBRO_RUNTIMES=all asks for it.");
 
 /** The columns that have a figure in each row of theirs. */
-const COMPLETE = [OURS, OURS_ON_REDIS, "sealed journal", ...Object.keys(MERGED)];
+const COMPLETE = [OURS, OURS_ON_REDIS, "sealed journal", "snapshot", ...Object.keys(MERGED)];
 
 describe("deno task bench", () => {
   const found: Tables = {};
