@@ -94,7 +94,7 @@ describe("deno task bench", () => {
   }
 
   it("has the README's figures from the run that wrote results.md", async () => {
-    const written = rowsOf(await readTable("deno task bench"));
+    const written = rowsOf(await readTable("bench"));
     const results = rowsOf(await Deno.readTextFile(RESULTS));
     assertEquals(results.slice(0, written.length), written);
     const titles = rowsOf(summaryOf({ here: found })).map(([title]) => title);
@@ -129,7 +129,7 @@ describe("deno task compare", () => {
   it("prints the table of the README", async () => {
     const { success, stdout, stderr } = await run("compare.ts");
     assert(success, stderr);
-    const [found, written] = [stdout, await readTable("deno task compare")].map(rowsOf);
+    const [found, written] = [stdout, await readTable("compare")].map(rowsOf);
     // Where there is no redis-server, two columns are missing.
     const shown = written[0].map((title) => withRedis || !title.includes("edis"));
     assertEquals(found, written.map((row) => row.filter((_, i) => shown[i])));

@@ -22,7 +22,7 @@ const TITLES: Record<string, string> = {
   "express-lembro 1": "express-lembro 1.1.0",
   "connect-redis": "connect-redis 9",
   [OURS]: "**express-lembro 2**",
-  [OURS_ON_REDIS]: "**express-lembro 2 on Redis, two processes**",
+  [OURS_ON_REDIS]: "**express-lembro on Redis, two processes**",
 };
 
 /** How many requests write at a time. */
@@ -47,25 +47,25 @@ const yesOrNo = (value: boolean) => value ? "yes" : "no";
 /** How many of the users are left, and what the sessions take if that is more than the limit. */
 function usersLeft({ users, bytes }: Left, { crowd }: Found): string {
   const count = users === crowd ? "all" : users === 0 ? "none" : number(users);
-  if (bytes === undefined) return `${count} (no limit)`;
+  if (bytes === undefined) return users === crowd ? "no limit" : count;
   return bytes > LIMIT ? `${count}, in ${(bytes / 1024 ** 2).toFixed(1)} MB` : count;
 }
 
 /** The rows of the table. */
 const ROWS: [title: string, cell: (found: Found) => string][] = [
   [`a crawler makes ${number(CRAWLED)} sessions: users left`, (f) => usersLeft(f.crawler, f)],
-  ["… a login form opened before still works", ({ crawler }) => yesOrNo(crawler.form)],
+  ["… an open login form still works", ({ crawler }) => yesOrNo(crawler.form)],
   ["one session of 2.8 MB: users left", (found) => usersLeft(found.fat, found)],
   [
     "a slow request saves after the logout: still signed out",
     ({ logoutSticks }) => yesOrNo(logoutSticks),
   ],
   [
-    `${WRITERS} requests at a time write ${WRITERS} keys: keys kept`,
+    `${WRITERS} requests at once write ${WRITERS} keys: kept`,
     ({ keys }) => keys === WRITERS ? `all ${WRITERS}` : number(keys),
   ],
   [
-    "sign-out everywhere ends a sign-in under way, too",
+    "sign-out everywhere ends a sign-in under way",
     ({ signOutSticks }) => yesOrNo(signOutSticks),
   ],
 ];
@@ -138,7 +138,7 @@ async function compare(): Promise<string> {
     TITLES[stores[i]].startsWith("**") ? `**${cell}**` : cell;
   return [
     row([
-      `4 MB, of which ${number(found[0].crowd)} signed-in users hold 80 %`,
+      `${number(found[0].crowd)} users hold 80 % of 4 MB`,
       ...stores.map((store) => TITLES[store]),
     ]),
     row(["---", ...stores.map(() => "---")]),
@@ -153,4 +153,4 @@ if (more.length > 0 || option !== undefined && option !== "--write") {
 }
 const table = await compare();
 console.log(table);
-if (option) await writeTable("deno task compare", table);
+if (option) await writeTable("compare", table);

@@ -64,7 +64,7 @@ try {
     const lines = origin.map((line) => `- ${line}`).join("\n");
     const page = ["# Bench", "`deno task bench` wrote this page.", lines, summary, ...sections];
     await Deno.writeTextFile(RESULTS, [...page, METHOD].join("\n\n"));
-    await writeTable("deno task bench", summary);
+    await writeTable("bench", summary);
     await format(RESULTS);
   }
 } finally {

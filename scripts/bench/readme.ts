@@ -1,6 +1,6 @@
 /**
  * What the commands of the bench write: `results.md`, and the tables of the
- * README, each between two comments that name its command.
+ * README, each between two comments with the name of the task.
  *
  * @module
  */
@@ -10,19 +10,18 @@ import { fileURLToPath } from "node:url";
 export const README = fileURLToPath(new URL("../../README.md", import.meta.url));
 export const RESULTS = fileURLToPath(new URL("results.md", import.meta.url));
 
-/** Where the table of `command` stands. */
-const placeOf = (command: string) =>
-  new RegExp(`(?<=<!-- ${command} -->\\n)[^]*(?=<!-- /${command} -->)`);
+/** Where the table of `task` stands. */
+const placeOf = (task: string) => new RegExp(`(?<=<!-- ${task} -->\\n)[^]*(?=<!-- /${task} -->)`);
 
-/** The table of `command` in the README. */
-export async function readTable(command: string): Promise<string> {
-  return placeOf(command).exec(await Deno.readTextFile(README))![0];
+/** The table of `task` in the README. */
+export async function readTable(task: string): Promise<string> {
+  return placeOf(task).exec(await Deno.readTextFile(README))![0];
 }
 
-/** Puts the table of `command` into the README. */
-export async function writeTable(command: string, table: string): Promise<void> {
+/** Puts the table of `task` into the README. */
+export async function writeTable(task: string, table: string): Promise<void> {
   const text = await Deno.readTextFile(README);
-  await Deno.writeTextFile(README, text.replace(placeOf(command), () => `\n${table}\n\n`));
+  await Deno.writeTextFile(README, text.replace(placeOf(task), () => `\n${table}\n\n`));
   await format(README);
 }
 
