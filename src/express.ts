@@ -9,6 +9,7 @@ import type { SessionData } from "express-session";
 import { requestOf } from "./core/overlaps/base_version.ts";
 import { CREATE, isUser } from "./options.ts";
 import type { RevokeOptions } from "./types.ts";
+import { defer } from "./util/callbacks.ts";
 import {
   checkOptions,
   failure,
@@ -17,6 +18,7 @@ import {
   isFunction,
   isObject,
 } from "./util/errors.ts";
+import { warn } from "./util/warnings.ts";
 
 export const REVOKE = "revoke user";
 
@@ -60,15 +62,35 @@ export function readArguments<Options>(
 }
 
 /**
- * Returns what a store's `generate` becomes when express-session assigns it: the
- * same function, which calls `reached` first with the request that it is for.
+ * Calls `reached` with each request that comes to `store` without a session, or
+ * gets a new one: express-session assigns its `generate`, and calls it for these.
  */
-export function reporting(generate: unknown, reached: (request: unknown) => void): unknown {
-  if (!isFunction(generate)) return generate;
-  return function (this: unknown, request: unknown, ...rest: unknown[]) {
-    reached(request);
-    return generate.call(this, request, ...rest);
-  };
+export function watchGenerate(store: object, reached: (request: unknown) => void): void {
+  let generate: unknown;
+  Object.defineProperty(store, "generate", {
+    get: () => generate,
+    set(assigned: unknown) {
+      generate = !isFunction(assigned) ? assigned : function (this: unknown, ...args: unknown[]) {
+        reached(args[0]);
+        return assigned.apply(this, args);
+      };
+    },
+  });
+}
+
+/** Whether anybody listens to `event`: a bare emitter may not be able to count its listeners. */
+export function hasListeners(store: BaseStore, event: string): boolean {
+  return isFunction(store.emit) && store.listenerCount?.(event) !== 0;
+}
+
+/**
+ * Emits `event` after the call, like a callback: a listener that throws, or that
+ * calls the store, can't come between two steps of the store's own work. An error
+ * that nobody listens to becomes a warning of the process.
+ */
+export function announce(store: BaseStore, event: string, args: () => unknown[]): void {
+  if (hasListeners(store, event)) defer(() => store.emit?.(event, ...args()));
+  else if (event === "error") defer(() => warn(args()[0]));
 }
 
 /** Reads the id of a session. */

@@ -7,7 +7,7 @@ import { howManyBytes } from "./util/sizes.ts";
  * Turns sessions into strings and back, like the global `JSON`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type Serializer } from "express-lembro";
  *
@@ -18,7 +18,7 @@ import { howManyBytes } from "./util/sizes.ts";
  * };
  * using store = new (lembro(session))({ serializer });
  * await store.set("a", { cookie: new session.Cookie() });
- * assertEquals((await store.get("a"))?.cookie.path, "/");
+ * assert.deepEqual((await store.get("a"))?.cookie.path, "/");
  * ```
  */
 export interface Serializer {
@@ -34,13 +34,13 @@ export interface Serializer {
  * instead of such a number is refused, and the call that asked fails.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type Duration } from "express-lembro";
  *
  * const anHour: Duration = 3_600_000;
  * using store = new (lembro(session))({ ttl: anHour });
- * assertEquals(store.options.ttl, 3_600_000);
+ * assert.deepEqual(store.options.ttl, 3_600_000);
  * ```
  */
 export type Duration = number | ((session: SessionData, sid: string) => number);
@@ -49,7 +49,7 @@ export type Duration = number | ((session: SessionData, sid: string) => number);
  * A request, as express-session passes it to a store.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type StoreRequest } from "express-lembro";
  *
@@ -65,13 +65,13 @@ export type StoreRequest = Parameters<ExpressStore["regenerate"]>[0];
  * `sessionsOfUser` take. Users are compared as strings.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type User } from "express-lembro";
  *
  * using store = new (lembro(session))();
  * const user: User = 42;
- * assertEquals(await store.sessionsOfUser(user), []);
+ * assert.deepEqual(await store.sessionsOfUser(user), []);
  * ```
  */
 export type User = string | number | bigint;
@@ -85,14 +85,14 @@ export type User = string | number | bigint;
  * What it throws fails the call that it was asked for. A promise is refused.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroOptions } from "express-lembro";
  *
  * const options: LembroOptions = { interval: 60_000, maxSize: "16M" };
  * const Lembro = lembro(session);
  * using store = new Lembro(options);
- * assertEquals(store.options.maxSize, 16 * 1024 * 1024);
+ * assert.deepEqual(store.options.maxSize, 16 * 1024 * 1024);
  * ```
  */
 export interface LembroOptions {
@@ -172,13 +172,13 @@ export interface LembroOptions {
  * The options in force in a store: complete, checked and read-only.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type ResolvedOptions } from "express-lembro";
  *
  * using store = new (lembro(session))({ maxSize: "4M" });
  * const { interval, maxSize }: ResolvedOptions = store.options;
- * assertEquals([interval, maxSize], [360_000, 4_194_304]);
+ * assert.deepEqual([interval, maxSize], [360_000, 4_194_304]);
  * ```
  */
 export interface ResolvedOptions {

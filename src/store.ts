@@ -6,19 +6,20 @@ import { openPort } from "./core/port.ts";
 import type { SessionInfo } from "./core/vault/entry.ts";
 import { Sessions } from "./core/sessions.ts";
 import {
+  announce,
   changeOf,
   guarded,
+  hasListeners,
   idOf,
   readArguments,
-  reporting,
   SELF,
   spared,
   storeOf,
   userNameOf,
+  watchGenerate,
 } from "./express.ts";
 import { type LembroOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import type {
-  LembroEvents,
   LembroMethods,
   LembroStats,
   RevokeOptions,
@@ -26,18 +27,14 @@ import type {
   StoreConstructor,
   StoreOf,
 } from "./types.ts";
-import { answer, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
+import { answer, type Answered, answerInSlices, type Callback, defer } from "./util/callbacks.ts";
 import { isFunction } from "./util/errors.ts";
 import { asyncDispose, dispose } from "./util/dispose.ts";
 import { pretty } from "./util/sizes.ts";
 import { inSlices, inTurns, sliced } from "./util/slices.ts";
 import { every, monotonicNow, now } from "./util/time.ts";
 import { inBatches, type ListedUser, USERS } from "./util/user_list.ts";
-import { warn, warnInCluster } from "./util/warnings.ts";
-
-// A promise where there is no callback: the overloads of LembroMethods say which.
-// deno-lint-ignore no-explicit-any
-type Answer = any;
+import { warnInCluster } from "./util/warnings.ts";
 
 const log = debug("express-lembro");
 
@@ -45,7 +42,7 @@ const log = debug("express-lembro");
  * Makes a class of session stores that extends the `Store` of `session`.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  *
@@ -70,7 +67,6 @@ export function lembro<Base extends object>(
     #confirmed: (() => Promise<void>) | undefined;
     /** Closes the journal, if one is open. */
     #closeJournal: (() => Promise<void>) | undefined;
-    #generate: unknown;
 
     constructor(options?: LembroOptions | null | (() => void), callback?: () => void) {
       super();
@@ -84,32 +80,33 @@ export function lembro<Base extends object>(
         run: (steps) =>
           inSlices(steps, () => {}, (error) => this.#announce("error", () => [error])),
         reducing: (bytes) => this.#log("reduce: start %s", bytes),
-        hasListeners: (event) => this.#hasListeners(event),
-        announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
+        hasListeners: (event) => hasListeners(this, event),
+        announce: (event, args) => this.#announce(event, args),
       });
+      watchGenerate(this, (request) => this.#sessions.reached(request));
       openPort(this, this.#sessions, {
         confirmBy: (barrier) => this.#confirmed = barrier,
         closeWith: (close) => this.#closeJournal = close,
-        announce: (event, args) => this.#announce(event, args as () => LembroEvents[typeof event]),
+        announce: (event, args) => this.#announce(event, args),
       });
       this.#stopPurging = every(resolved.interval, this, Lembro.#purgeInBackground);
       warnInCluster();
       if (ready) defer(ready);
     }
 
-    get(sid: string, callback?: Callback<SessionData | undefined>): Answer {
+    get(sid: string, callback?: Callback<SessionData | undefined>): Answered {
       return answer(callback, () => this.#sessions.get(idOf(sid)));
     }
 
-    set(sid: string, session: SessionData, callback?: Callback): Answer {
+    set(sid: string, session: SessionData, callback?: Callback): Answered {
       return answer(callback, () => this.#sessions.save(idOf(sid), session));
     }
 
-    touch(sid: string, session: SessionData, callback?: Callback): Answer {
+    touch(sid: string, session: SessionData, callback?: Callback): Answered {
       return answer(callback, () => this.#sessions.touch(idOf(sid), session));
     }
 
-    destroy(sid: string, callback?: Callback): Answer {
+    destroy(sid: string, callback?: Callback): Answered {
       return answer(callback, () => this.#sessions.destroy(idOf(sid)), this.#confirmed);
     }
 
@@ -117,15 +114,15 @@ export function lembro<Base extends object>(
       sid: string,
       change: (session: SessionData) => unknown,
       callback?: Callback<SessionData | undefined>,
-    ): Answer {
+    ): Answered {
       return answer(callback, () => this.#sessions.update(idOf(sid), changeOf(change)));
     }
 
-    info(sid: string, callback?: Callback<SessionInfo | undefined>): Answer {
+    info(sid: string, callback?: Callback<SessionInfo | undefined>): Answered {
       return answer(callback, () => this.#sessions.info(idOf(sid)));
     }
 
-    sessionsOfUser(user: string, callback?: Callback<SessionInfo[]>): Answer {
+    sessionsOfUser(user: string, callback?: Callback<SessionInfo[]>): Answered {
       return answerInSlices(callback, () => this.#sessions.sessionsOfUser(userNameOf(user)));
     }
 
@@ -133,7 +130,7 @@ export function lembro<Base extends object>(
       user: string,
       change: (session: SessionData) => unknown,
       callback?: Callback<number>,
-    ): Answer {
+    ): Answered {
       return answerInSlices(
         callback,
         () => this.#sessions.updateUser(userNameOf(user), changeOf(change)),
@@ -144,7 +141,7 @@ export function lembro<Base extends object>(
       user: string,
       options?: RevokeOptions | Callback<number> | null,
       callback?: Callback<number>,
-    ): Answer {
+    ): Answered {
       if (isFunction(options)) [options, callback] = [undefined, options];
       return answerInSlices(callback, () => {
         const { sid, request } = spared(options as RevokeOptions | null | undefined);
@@ -152,31 +149,31 @@ export function lembro<Base extends object>(
       }, this.#confirmed);
     }
 
-    all(callback?: Callback<Record<string, SessionData>>): Answer {
+    all(callback?: Callback<Record<string, SessionData>>): Answered {
       return answerInSlices(callback, () => this.#sessions.all());
     }
 
-    length(callback?: Callback<number>): Answer {
+    length(callback?: Callback<number>): Answered {
       return answerInSlices(callback, () => this.#sessions.length());
     }
 
-    ids(callback?: Callback<string[]>): Answer {
+    ids(callback?: Callback<string[]>): Answered {
       return answerInSlices(callback, () => this.#sessions.ids());
     }
 
-    clear(callback?: Callback): Answer {
+    clear(callback?: Callback): Answered {
       return answer(callback, () => this.#sessions.clear(), this.#confirmed);
     }
 
-    reduce(callback?: Callback): Answer {
+    reduce(callback?: Callback): Answered {
       return answerInSlices(callback, () => this.#sessions.reduce());
     }
 
-    purge(callback?: Callback): Answer {
+    purge(callback?: Callback): Answered {
       return answerInSlices(callback, () => this.#sessions.purge());
     }
 
-    close(callback?: Callback): Answer {
+    close(callback?: Callback): Answered {
       return answer(callback, () => this.#stopPurging(), this.#closeJournal);
     }
 
@@ -220,18 +217,6 @@ export function lembro<Base extends object>(
       return made;
     }
 
-    /**
-     * express-session assigns a function here, and calls it for each request that
-     * comes without a session, and to regenerate one.
-     */
-    get generate(): unknown {
-      return this.#generate;
-    }
-
-    set generate(generate: unknown) {
-      this.#generate = reporting(generate, (request) => this.#sessions.reached(request));
-    }
-
     // Made in the constructor, this function would hold the store, and the timer with it.
     static #purgeInBackground(this: void, store: Lembro): void {
       if (store.#isPurging) return;
@@ -252,17 +237,9 @@ export function lembro<Base extends object>(
       }
     }
 
-    #hasListeners(event: keyof LembroEvents): boolean {
-      // A bare emitter may not be able to count its listeners.
-      return isFunction(this.emit) && this.listenerCount?.(event) !== 0;
-    }
-
-    // A listener runs after the call, like a callback: one that throws, or that
-    // calls the store, can't come between two steps of the store's own work.
-    #announce<E extends keyof LembroEvents>(event: E, args: () => LembroEvents[E]): void {
+    #announce(event: string, args: () => unknown[]): void {
       if (event === "reduce") this.#log("reduce: done %s", this.#sessions.vault.bytes);
-      if (this.#hasListeners(event)) defer(() => this.emit?.(event, ...args()));
-      else if (event === "error") defer(() => warn(args()[0]));
+      announce(this, event, args);
     }
   }
 

@@ -3,7 +3,7 @@
  * the day when one process is no longer enough, and for the way back.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { transferSessions } from "express-lembro/transfer";
@@ -13,7 +13,7 @@
  * // Any store will do: connect-redis, a database.
  * const other = new session.MemoryStore();
  * const { transferred, failed } = await transferSessions(store, other);
- * assertEquals([transferred, failed], [1, []]);
+ * assert.deepEqual([transferred, failed], [1, []]);
  * ```
  *
  * @module
@@ -42,7 +42,7 @@ import {
   isFunction,
   isObject,
 } from "./util/errors.ts";
-import { yieldIfSpent } from "./util/slices.ts";
+import { sliced, yieldIfSpent } from "./util/slices.ts";
 import { now } from "./util/time.ts";
 
 const TRANSFER = "transfer sessions";
@@ -52,14 +52,14 @@ const TRANSFER = "transfer sessions";
  * and `get`, or `all`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import { type SourceStore, transferSessions } from "express-lembro/transfer";
  *
  * const old = new Map([["a", { cookie: new session.Cookie() }]]);
  * const from: SourceStore = { all: (callback) => callback(null, Object.fromEntries(old)) };
  * const { transferred } = await transferSessions(from, new session.MemoryStore());
- * assertEquals(transferred, 1);
+ * assert.deepEqual(transferred, 1);
  * ```
  */
 export interface SourceStore {
@@ -80,7 +80,7 @@ export interface SourceStore {
  * A store to bring sessions to: any store for express-session.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TargetStore, transferSessions } from "express-lembro/transfer";
@@ -96,7 +96,7 @@ export interface SourceStore {
  *   destroy: (_sid, callback) => callback(),
  * };
  * await transferSessions(store, to);
- * assertEquals(arrived, ["a"]);
+ * assert.deepEqual(arrived, ["a"]);
  * ```
  */
 export interface TargetStore {
@@ -110,7 +110,7 @@ export interface TargetStore {
  * How to transfer. Every option may be left out.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferOptions, transferSessions } from "express-lembro/transfer";
@@ -123,7 +123,7 @@ export interface TargetStore {
  *   onProgress: ({ transferred, total }) => said.push(`${transferred} of ${total}`),
  * };
  * await transferSessions(store, new session.MemoryStore(), options);
- * assertEquals(said, ["1 of 2", "2 of 2"]);
+ * assert.deepEqual(said, ["1 of 2", "2 of 2"]);
  * ```
  */
 export interface TransferOptions {
@@ -151,7 +151,7 @@ type Settings = Required<Omit<TransferOptions, "signal">> & { signal: AbortSigna
  * How far a transfer has come.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferProgress, transferSessions } from "express-lembro/transfer";
@@ -161,7 +161,7 @@ type Settings = Required<Omit<TransferOptions, "signal">> & { signal: AbortSigna
  * const all: TransferProgress[] = [];
  * const onProgress = (progress: TransferProgress) => all.push(progress);
  * await transferSessions(store, new session.MemoryStore(), { onProgress });
- * assertEquals(all, [{ transferred: 1, expired: 0, failed: 0, total: 1 }]);
+ * assert.deepEqual(all, [{ transferred: 1, expired: 0, failed: 0, total: 1 }]);
  * ```
  */
 export interface TransferProgress {
@@ -179,7 +179,7 @@ export interface TransferProgress {
  * What came of a transfer.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type TransferResult, transferSessions } from "express-lembro/transfer";
@@ -189,7 +189,7 @@ export interface TransferProgress {
  * await store.set("large", Object.assign({ cookie }, { text: "x".repeat(1000) }));
  * using small = new (lembro(session))({ maxSize: "1K" });
  * const { transferred, failed }: TransferResult = await transferSessions(store, small);
- * assertEquals([transferred, failed.map(({ sid }) => sid)], [0, ["large"]]);
+ * assert.deepEqual([transferred, failed.map(({ sid }) => sid)], [0, ["large"]]);
  * ```
  */
 export interface TransferResult {
@@ -217,7 +217,7 @@ export interface TransferResult {
  * the target too, if the source is a store of this package.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { transferSessions } from "express-lembro/transfer";
@@ -227,8 +227,8 @@ export interface TransferResult {
  * using to = new Lembro({ maxSize: "64M" });
  * await from.set("a", { cookie: new session.Cookie() });
  * const result = await transferSessions(from, to, { concurrency: 4 });
- * assertEquals(result, { transferred: 1, expired: 0, failed: [] });
- * assertEquals(await to.get("a"), await from.get("a"));
+ * assert.deepEqual(result, { transferred: 1, expired: 0, failed: [] });
+ * assert.deepEqual(await to.get("a"), await from.get("a"));
  * ```
  *
  * @param from The store that has the sessions.
@@ -244,7 +244,7 @@ export async function transferSessions(
   const settings = readOptions(options);
   const { signal } = settings;
   const transfer = new Transfer(readTarget(to, from), from, settings);
-  const source = await unlessAborted(signal, sourceOf(from));
+  const source = await unlessAborted(signal, sourceOf(from, transfer.sent));
   try {
     return await unlessAborted(signal, transfer.run(source));
   } finally {
@@ -252,27 +252,37 @@ export async function transferSessions(
   }
 }
 
-/** A session that is to be transferred. */
-interface Candidate {
-  readonly sid: string;
-  /** What to send; nothing if the session has left meanwhile. */
-  read(): Copy | undefined | Promise<Copy | undefined>;
-  /** Whether its session was signed out at the source since it was sent. */
-  hasEnded?(): boolean | Promise<boolean>;
-}
-
-/** A session, and what its store knows of it. */
-type Copy = Omit<Arrival, "sid">;
-
 /** What there is to transfer. */
 interface Source {
   readonly total: number;
   /** Each session once, and `undefined` in the place of one that has expired. */
   readonly candidates: Iterable<Candidate | undefined>;
-  /** How many sessions were signed out since they were sent, if the source tells. */
-  readonly endings?: number;
+  /** Whether a session is still there, if the source does not tell which ones have ended. */
+  has?(sid: string): Promise<boolean>;
   /** Stops observing the source. */
   close?(): void;
+}
+
+/** A session that is to be transferred. */
+interface Candidate {
+  readonly sid: string;
+  /** What to send; nothing if the session has left meanwhile. */
+  read(): Copy | undefined | Promise<Copy | undefined>;
+}
+
+/** A session, and what its store knows of it. */
+type Copy = Omit<Arrival, "sid">;
+
+/** The sessions that were sent. */
+class Sent {
+  /** By id, whose they are at the source. */
+  readonly users = new Map<string, string | undefined>();
+  /** Those that have ended there since. */
+  readonly ended = new Set<string>();
+
+  end(sid: string): void {
+    if (this.users.has(sid)) this.ended.add(sid);
+  }
 }
 
 /** One transfer: where it goes, and how far it has come. */
@@ -282,7 +292,7 @@ class Transfer {
   readonly #restore: Restore | undefined;
   readonly #options: Settings;
   readonly #result: TransferResult = { transferred: 0, expired: 0, failed: [] };
-  readonly #arrived: Candidate[] = [];
+  readonly sent = new Sent();
 
   constructor(to: TargetStore, from: SourceStore, options: Settings) {
     this.#to = to;
@@ -292,57 +302,56 @@ class Transfer {
   }
 
   async run(source: Source): Promise<TransferResult> {
-    const { candidates, total } = source;
-    const concurrency = Math.min(this.#options.concurrency, total);
-    await inParallel(concurrency, candidates, async (candidate) => {
-      this.#options.signal?.throwIfAborted();
-      if (candidate) await this.#collect(candidate, () => this.#send(candidate));
-      else this.#result.expired++;
-      await this.#tell(total);
+    const { total } = source;
+    const { users, ended } = this.sent;
+    await this.#each(source.candidates, total, async (candidate) => {
+      if (!candidate) this.#result.expired++;
+      else if (!await this.#collect(candidate.sid, () => this.#send(candidate))) {
+        users.delete(candidate.sid);
+      }
+      return true;
     });
-    for (let left = this.#arrived, seen = -1; source.endings !== undefined;) {
-      // What ends while others are taken back is found by another pass.
-      if (source.endings === seen) break;
-      seen = source.endings;
-      const stay: Candidate[] = [];
-      await inParallel(concurrency, left, async (candidate) => {
-        this.#options.signal?.throwIfAborted();
-        let hasEnded = true;
-        await this.#collect(candidate, async () => {
-          hasEnded = await this.#takeBack(candidate);
-        });
-        if (hasEnded) await this.#tell(total);
-        else stay.push(candidate);
+    // A logout sticks, even one while the session was on its way.
+    if (source.has) {
+      await this.#each(users.keys(), total, async (sid) => {
+        const isThere = await this.#collect(sid, () => source.has!(sid));
+        if (isThere === false) ended.add(sid);
+        if (isThere !== undefined) return false;
+        this.#result.transferred--;
+        return true;
       });
-      left = stay;
+    }
+    // What ends while others are taken back is found by another pass.
+    while (ended.size > 0) {
+      await this.#each([...ended], total, async (sid) => {
+        ended.delete(sid);
+        if (!users.delete(sid)) return false;
+        this.#result.transferred--;
+        await this.#collect(sid, () => answerOf<void>((done) => this.#to.destroy(sid, done)));
+        return true;
+      });
     }
     return this.#result;
   }
 
-  async #send(candidate: Candidate): Promise<void> {
-    const copy = await candidate.read();
-    if (!copy) return;
-    const { sid } = candidate;
-    const { expires = Infinity } = copy;
-    if (expires <= now()) {
-      this.#result.expired++;
-      return;
+  /** Sends a session. Returns whether it has arrived. */
+  async #send({ sid, read }: Candidate): Promise<boolean> {
+    const copy = await read();
+    if (!copy) return false;
+    let outcome: Outcome = "expired";
+    if ((copy.expires ?? Infinity) > now()) {
+      this.#options.signal?.throwIfAborted();
+      outcome = this.#restore ? await this.#restore({ ...copy, sid }) : await this.#set(sid, copy);
     }
-    this.#options.signal?.throwIfAborted();
-    if (this.#restore) {
-      const outcome = await this.#restore({ ...copy, sid });
-      if (outcome === "expired") this.#result.expired++;
-      if (outcome !== "arrived") return;
-    } else {
-      await this.#set(sid, copy);
-    }
-    this.#result.transferred++;
-    if (candidate.hasEnded) this.#arrived.push(candidate);
+    if (outcome === "expired") this.#result.expired++;
+    if (outcome === "arrived") this.#result.transferred++;
+    return outcome === "arrived";
   }
 
-  async #set(sid: string, copy: Copy): Promise<void> {
+  async #set(sid: string, copy: Copy): Promise<Outcome> {
     const session = withLife(copy);
     await answerOf<void>((callback) => this.#to.set(sid, session, callback));
+    return "arrived";
   }
 
   /**
@@ -361,181 +370,113 @@ class Transfer {
       false,
       0,
     );
-    const steps = restoration.enter({
+    const { sessions } = await sliced(restoration.enter({
       unreadable: (_, cause) => cause as Error,
       refused(_, cause) {
         throw cause;
       },
-    });
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    if (step.value.sessions === 0) await this.#set(sid, { ...copy, expires });
-    return "arrived";
+    }));
+    return sessions > 0 ? "arrived" : await this.#set(sid, { ...copy, expires });
   }
 
   /**
-   * A logout sticks, even one while the session was on its way. Returns whether
-   * there was one.
+   * Does `work` for all of `items`, several at once, with turns for the app in
+   * between, and tells how far it is after each for which that returns so. After
+   * an error it begins no other, and ends with it once those under way have ended.
    */
-  async #takeBack(candidate: Candidate): Promise<boolean> {
-    try {
-      if (!await candidate.hasEnded!()) return false;
-    } catch (error) {
-      this.#result.transferred--;
-      throw error;
+  async #each<Item>(
+    items: Iterable<Item>,
+    total: number,
+    work: (item: Item) => Promise<boolean>,
+  ): Promise<void> {
+    const { concurrency, signal, onProgress } = this.#options;
+    // One generator for all workers: an error in one of them ends it.
+    const queue = each(items, (item) => item);
+    const worker = async () => {
+      for (const item of queue) {
+        signal?.throwIfAborted();
+        if (await work(item) && !signal?.aborted) {
+          const { transferred, expired, failed } = this.#result;
+          await onProgress({ transferred, expired, failed: failed.length, total });
+        }
+        await yieldIfSpent();
+      }
+    };
+    const length = Math.min(concurrency, total);
+    for (const ended of await Promise.allSettled(Array.from({ length }, worker))) {
+      if (ended.status === "rejected") throw ended.reason;
     }
-    this.#result.transferred--;
-    await answerOf<void>((callback) => this.#to.destroy(candidate.sid, callback));
-    return true;
   }
 
-  async #collect({ sid }: Candidate, work: () => Promise<void>): Promise<void> {
+  /** Returns what `work` returns, or notes why it failed. */
+  async #collect<Result>(sid: string, work: () => Promise<Result>): Promise<Result | undefined> {
     try {
-      await work();
+      return await work();
     } catch (error) {
       this.#result.failed.push({ sid, error });
     }
   }
-
-  async #tell(total: number): Promise<void> {
-    if (this.#options.signal?.aborted) return;
-    const { transferred, expired, failed } = this.#result;
-    await this.#options.onProgress({ transferred, expired, failed: failed.length, total });
-  }
 }
 
-async function sourceOf(from: SourceStore): Promise<Source> {
+async function sourceOf(from: SourceStore, sent: Sent): Promise<Source> {
   const port = portOf(from);
-  if (port) return new OwnSource(port);
+  if (port) return inMemory(port, sent);
   const { ids, get, all } = from ?? {};
-  if (isOpen(from)) return await listedOwn(from as never);
-  if (isFunction(ids) && isFunction(get)) {
-    return await listed(from as Required<SourceStore>);
-  }
+  if (isOpen(from)) return await onRedis(from as never, sent);
+  if (isFunction(ids) && isFunction(get)) return await listed(from as Required<SourceStore>);
   if (isFunction(all)) return await whole(from as Required<SourceStore>);
   throw invalid(TypeError, TRANSFER, "from must be a store with ids and get, or with all", from);
 }
 
 /**
- * A store of this package: entry by entry, so that nothing counts as asked for.
- * It tells which sessions were signed out meanwhile, even if they had been
- * evicted before.
+ * A store of this package in memory: entry by entry, so that nothing counts as
+ * asked for. It tells which sessions were signed out meanwhile, even if they had
+ * been evicted before.
  */
-class OwnSource implements Source {
-  readonly #port: Port;
-  readonly #stop: () => void;
-  readonly total: number;
-  readonly #sent = new Map<string, OwnCandidate>();
-  readonly #sentOf = new Map<string, OwnCandidate[]>();
-  /** How often all sessions of the source were cleared. */
-  #clearings = 0;
-  endings = 0;
-
-  constructor(port: Port) {
-    this.#port = port;
-    this.total = port.size;
-    this.#stop = port.observe({
-      delete: ({ sid }, reason) => {
-        if (reason === "destroy") this.#end(sid);
-      },
-      end: (sid) => this.#end(sid),
-      revoke: (user, spared) => {
-        for (const candidate of this.#sentOf.get(user) ?? []) {
-          if (candidate.sid !== spared) this.#over(candidate);
-        }
-      },
-      truncate: () => {
-        this.#clearings++;
-        this.endings++;
-      },
-    });
-  }
-
-  get clearings(): number {
-    return this.#clearings;
-  }
-
-  get candidates(): Generator<Candidate | undefined> {
-    return this.#candidates();
-  }
-
-  close(): void {
-    this.#stop();
-  }
-
-  /** Returns what to send of an entry, and remembers that it is sent. */
-  send(candidate: OwnCandidate, entry: Entry): Copy {
-    const { sid, expires, created, lastUsed, rank } = entry;
-    const session = this.#port.sessionOf(entry);
-    const user = this.#port.userOf(session, sid);
-    this.#sent.set(sid, candidate);
-    if (user !== undefined) {
-      const others = this.#sentOf.get(user);
-      if (others) others.push(candidate);
-      else this.#sentOf.set(user, [candidate]);
-    }
-    return { session, expires, created, lastUsed, rank, user: entry.user };
-  }
-
-  *#candidates(): Generator<Candidate | undefined> {
-    for (const entry of this.#port.walk()) yield entry && new OwnCandidate(this, entry);
-  }
-
-  #end(sid: string): void {
-    const candidate = this.#sent.get(sid);
-    if (candidate) this.#over(candidate);
-  }
-
-  #over(candidate: OwnCandidate): void {
-    candidate.isOver = true;
-    this.endings++;
-  }
-}
-
-class OwnCandidate implements Candidate {
-  readonly #source: OwnSource;
-  readonly sid: string;
-  #entry: Entry | undefined;
-  #clearings = 0;
-  /** Whether its session was signed out since it was sent. */
-  isOver = false;
-
-  constructor(source: OwnSource, entry: Entry) {
-    this.#source = source;
-    this.sid = entry.sid;
-    this.#entry = entry;
-  }
-
-  read(): Copy {
-    const entry = this.#entry!;
-    // It may be long until all others have arrived.
-    this.#entry = undefined;
-    this.#clearings = this.#source.clearings;
-    return this.#source.send(this, entry);
-  }
-
-  hasEnded(): boolean {
-    return this.isOver || this.#clearings < this.#source.clearings;
-  }
+function inMemory(port: Port, sent: Sent): Source {
+  const candidateOf = (entry: Entry): Candidate => ({
+    sid: entry.sid,
+    read() {
+      const { sid, expires, created, lastUsed, rank, user } = entry;
+      const session = port.sessionOf(entry);
+      sent.users.set(sid, port.userOf(session, sid));
+      return { session, expires, created, lastUsed, rank, user };
+    },
+  });
+  const close = port.observe({
+    delete: ({ sid }, reason) => {
+      if (reason === "destroy") sent.end(sid);
+    },
+    end: (sid) => sent.end(sid),
+    revoke: (user, spared) => {
+      for (const [sid, owner] of sent.users) if (owner === user && sid !== spared) sent.end(sid);
+    },
+    truncate: () => {
+      for (const sid of sent.users.keys()) sent.end(sid);
+    },
+  });
+  return {
+    total: port.size,
+    candidates: each(port.walk(), (entry) => entry && candidateOf(entry)),
+    close,
+  };
 }
 
 /** What a store of this package on Redis has. */
-interface OwnStore {
+interface RedisStore {
   ids(): Promise<string[]>;
   info(sid: string): Promise<SessionInfo | undefined>;
 }
 
-/**
- * Such a store: what has ended there in another process shows when all sessions
- * are looked at once more.
- */
-async function listedOwn(from: OwnStore): Promise<Source> {
+/** Such a store. What has ended in another process shows when it is asked once more. */
+async function onRedis(from: RedisStore, sent: Sent): Promise<Source> {
   const ids = await from.ids();
   const candidateOf = (sid: string): Candidate => ({
     sid,
     async read() {
       const info = await from.info(sid);
       if (!info) return undefined;
+      sent.users.set(sid, undefined);
       const { session, created, lastUsed, rank, user, expires } = info;
       return {
         session,
@@ -546,9 +487,9 @@ async function listedOwn(from: OwnStore): Promise<Source> {
         user,
       };
     },
-    hasEnded: async () => await from.info(sid) === undefined,
   });
-  return { total: ids.length, candidates: each(ids, candidateOf), endings: 0 };
+  const has = async (sid: string) => await from.info(sid) !== undefined;
+  return { total: ids.length, candidates: each(ids, candidateOf), has };
 }
 
 /** A store that returns its sessions one by one. */
@@ -569,8 +510,8 @@ async function whole(from: Required<SourceStore>): Promise<Source> {
   };
 }
 
-function* each<Item>(items: Item[], candidateOf: (item: Item) => Candidate): Generator<Candidate> {
-  for (const item of items) yield candidateOf(item);
+function* each<Item, Made>(items: Iterable<Item>, make: (item: Item) => Made): Generator<Made> {
+  for (const item of items) yield make(item);
 }
 
 /** A session of an array, and its id, which is the store's and no part of it. */
@@ -661,34 +602,6 @@ function answerOf<Result>(
     const given = call((error, result) => error ? reject(error) : resolve(result));
     (given as Partial<PromiseLike<unknown>> | null | undefined)?.then?.(undefined, reject);
   });
-}
-
-/**
- * Does `work` for all of `items`, `concurrency` of them at once, with turns for
- * the app in between. After an error it begins no other, and ends with it once
- * those under way have ended.
- */
-async function inParallel<Item>(
-  concurrency: number,
-  items: Iterable<Item>,
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  // One generator for all workers: an error in one of them ends it.
-  const queue = shared(items);
-  const worker = async () => {
-    for (const item of queue) {
-      await work(item);
-      await yieldIfSpent();
-    }
-  };
-  const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));
-  for (const ended of workers) {
-    if (ended.status === "rejected") throw ended.reason;
-  }
-}
-
-function* shared<Item>(items: Iterable<Item>): Generator<Item> {
-  for (const item of items) yield item;
 }
 
 function readTarget(to: TargetStore, from: SourceStore): TargetStore {

@@ -35,7 +35,7 @@ export type StoreOf<Base extends object> = Base extends StoreClass ? InstanceTyp
  * since it was created.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroStats } from "express-lembro";
  *
@@ -44,7 +44,7 @@ export type StoreOf<Base extends object> = Base extends StoreClass ? InstanceTyp
  * await store.get("a");
  * await store.get("nobody");
  * const { sessions, maxSize, returning, hits, misses }: LembroStats = store.stats();
- * assertEquals([sessions, maxSize, returning, hits, misses], [1, 1_048_576, 1, 1, 1]);
+ * assert.deepEqual([sessions, maxSize, returning, hits, misses], [1, 1_048_576, 1, 1, 1]);
  * ```
  */
 export interface LembroStats {
@@ -90,13 +90,13 @@ export interface LembroStats {
  * What {@linkcode SessionStore.revokeUser} leaves alone.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type RevokeOptions } from "express-lembro";
  *
  * using store = new (lembro(session))();
  * const options: RevokeOptions = { except: "the id of this session" };
- * assertEquals(await store.revokeUser("ada", options), 0);
+ * assert.deepEqual(await store.revokeUser("ada", options), 0);
  * ```
  */
 export interface RevokeOptions {
@@ -113,7 +113,7 @@ export interface RevokeOptions {
  * serializer can't read it any more.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroEvents } from "express-lembro";
  *
@@ -122,7 +122,7 @@ export interface RevokeOptions {
  * store.on("destroy", (...args) => ended.push(args));
  * await store.set("a", { cookie: new session.Cookie() });
  * await store.destroy("a");
- * assertEquals(ended.map(([sid]) => sid), ["a"]);
+ * assert.deepEqual(ended.map(([sid]) => sid), ["a"]);
  * ```
  */
 export interface LembroEvents {
@@ -182,7 +182,7 @@ export interface LembroEvented {
  * a string, or a number, which is turned into one.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type SessionStore } from "express-lembro";
  *
@@ -191,7 +191,7 @@ export interface LembroEvented {
  *   (await store.sessionsOfUser(user)).length;
  *
  * using store = new (lembro(session))();
- * assertEquals(await devices(store, "ada"), 0);
+ * assert.deepEqual(await devices(store, "ada"), 0);
  * ```
  */
 export interface SessionStore {
@@ -200,12 +200,12 @@ export interface SessionStore {
    * touch, or `undefined` if there is none or it has expired.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
-   * assertEquals(await store.get("nobody"), undefined);
+   * assert.deepEqual(await store.get("nobody"), undefined);
    * ```
    *
    * @throws {TypeError} If `sid` is neither a string nor a number.
@@ -226,13 +226,13 @@ export interface SessionStore {
    * error, the version that was kept before is still there.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", Object.assign({ cookie: new session.Cookie() }, { visits: 1 }));
-   * assertEquals(await store.length(), 1);
+   * assert.deepEqual(await store.length(), 1);
    * ```
    *
    * @throws {TypeError} If `sid` is neither a string nor a number, or `session` is no object.
@@ -255,7 +255,7 @@ export interface SessionStore {
    * the data alone. Does nothing if the session is absent.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
@@ -264,7 +264,7 @@ export interface SessionStore {
    * const cookie = new session.Cookie();
    * cookie.maxAge = 60_000;
    * await store.touch("a", { cookie });
-   * assertEquals((await store.get("a"))?.cookie.originalMaxAge, cookie.originalMaxAge);
+   * assert.deepEqual((await store.get("a"))?.cookie.originalMaxAge, cookie.originalMaxAge);
    * ```
    *
    * @throws As {@linkcode SessionStore.set}.
@@ -283,14 +283,14 @@ export interface SessionStore {
    * Forgets a session. A request that had loaded it can't save it any more.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
    * await store.destroy("a");
-   * assertEquals(await store.get("a"), undefined);
+   * assert.deepEqual(await store.get("a"), undefined);
    * ```
    */
   destroy(sid: string): Promise<void>;
@@ -307,14 +307,14 @@ export interface SessionStore {
    * promise, nothing changes.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
    * const kept = await store.update("a", (session) => void Object.assign(session, { visits: 1 }));
-   * assertEquals(Object.keys(kept!), ["cookie", "visits"]);
+   * assert.deepEqual(Object.keys(kept!), ["cookie", "visits"]);
    * ```
    *
    * @throws {TypeError} If `change` is no function or returns a promise.
@@ -339,13 +339,13 @@ export interface SessionStore {
    * does not count as a use of it: no rank, order, life or counter changes.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
-   * assertEquals((await store.info("a"))?.rank, "newcomers");
+   * assert.deepEqual((await store.info("a"))?.rank, "newcomers");
    * ```
    */
   info(sid: string): Promise<SessionInfo | undefined>;
@@ -362,14 +362,14 @@ export interface SessionStore {
    * a user, the most recently used first.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * const passport = { user: "ada" };
    * await store.set("a", Object.assign({ cookie: new session.Cookie() }, { passport }));
-   * assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), ["a"]);
+   * assert.deepEqual((await store.sessionsOfUser("ada")).map(({ sid }) => sid), ["a"]);
    * ```
    *
    * @throws {TypeError} If `user` is no string, number or bigint.
@@ -391,7 +391,7 @@ export interface SessionStore {
    * as it was, and no further one is changed.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
@@ -401,7 +401,8 @@ export interface SessionStore {
    *   await store.set(sid, Object.assign({ cookie: new session.Cookie() }, { passport }));
    * }
    * const role = "admin";
-   * assertEquals(await store.updateUser("ada", (session) => Object.assign(session, { role })), 2);
+   * const changed = await store.updateUser("ada", (session) => Object.assign(session, { role }));
+   * assert.deepEqual(changed, 2);
    * ```
    *
    * @throws {TypeError} If `user` is no string, number or bigint, or as {@linkcode SessionStore.update}.
@@ -427,7 +428,7 @@ export interface SessionStore {
    * least ten minutes, a sign-in that was under way included.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
@@ -436,8 +437,8 @@ export interface SessionStore {
    * for (const sid of ["a", "b"]) {
    *   await store.set(sid, Object.assign({ cookie: new session.Cookie() }, { passport }));
    * }
-   * assertEquals(await store.revokeUser("ada", { except: "a" }), 1);
-   * assertEquals(await store.ids(), ["a"]);
+   * assert.deepEqual(await store.revokeUser("ada", { except: "a" }), 1);
+   * assert.deepEqual(await store.ids(), ["a"]);
    * ```
    *
    * @throws {TypeError} If `user` is no string, number or bigint, or for a bad option.
@@ -462,13 +463,13 @@ export interface SessionStore {
    * Returns every live session, as an object by id that has no prototype.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
-   * assertEquals(Object.keys(await store.all()), ["a"]);
+   * assert.deepEqual(Object.keys(await store.all()), ["a"]);
    * ```
    */
   all(): Promise<Record<string, SessionData>>;
@@ -483,12 +484,12 @@ export interface SessionStore {
    * Returns the number of live sessions.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
-   * assertEquals(await store.length(), 0);
+   * assert.deepEqual(await store.length(), 0);
    * ```
    */
   length(): Promise<number>;
@@ -501,13 +502,13 @@ export interface SessionStore {
    * Returns the ids of the live sessions.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
-   * assertEquals(await store.ids(), ["a"]);
+   * assert.deepEqual(await store.ids(), ["a"]);
    * ```
    */
   ids(): Promise<string[]>;
@@ -520,14 +521,14 @@ export interface SessionStore {
    * Forgets all sessions. Requests that had loaded one can't save it any more.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
    * await store.clear();
-   * assertEquals(await store.length(), 0);
+   * assert.deepEqual(await store.length(), 0);
    * ```
    */
   clear(): Promise<void>;
@@ -540,7 +541,7 @@ export interface SessionStore {
    * Forgets the expired sessions now. The interval calls it.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
@@ -548,7 +549,7 @@ export interface SessionStore {
    * await store.set("a", { cookie: new session.Cookie() });
    * await new Promise((resolve) => setTimeout(resolve, 5));
    * await store.purge();
-   * assertEquals(store.stats().expired, 1);
+   * assert.deepEqual(store.stats().expired, 1);
    * ```
    */
   purge(): Promise<void>;
@@ -562,13 +563,13 @@ export interface SessionStore {
    * The store stays usable: it still never returns what has expired.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.close();
-   * assertEquals(await store.length(), 0);
+   * assert.deepEqual(await store.length(), 0);
    * ```
    *
    * @throws What the file system says of the journal.
@@ -584,13 +585,13 @@ export interface SessionStore {
    * what the file system says of that is an `error` event.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * {
    *   using store = new (lembro(session))();
-   *   assertEquals(await store.length(), 0);
+   *   assert.deepEqual(await store.length(), 0);
    * }
    * ```
    */
@@ -600,13 +601,13 @@ export interface SessionStore {
    * Closes the store at the end of an `await using` block.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * {
    *   await using store = new (lembro(session))();
-   *   assertEquals(await store.length(), 0);
+   *   assert.deepEqual(await store.length(), 0);
    * }
    * ```
    */
@@ -617,13 +618,13 @@ export interface SessionStore {
    * call, each once. Other work gets its turn in between.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
-   * for await (const [sid, { cookie }] of store) assertEquals([sid, cookie.path], ["a", "/"]);
+   * for await (const [sid, { cookie }] of store) assert.deepEqual([sid, cookie.path], ["a", "/"]);
    * ```
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<[sid: string, session: SessionData]>;
@@ -634,7 +635,7 @@ export interface SessionStore {
  * call returns.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroMethods } from "express-lembro";
  *
@@ -643,7 +644,7 @@ export interface SessionStore {
  *
  * using store = new (lembro(session))();
  * using plain = new (lembro({ Store: class {} }))();
- * assertEquals([fullness(store), fullness(plain)], [0, 0]);
+ * assert.deepEqual([fullness(store), fullness(plain)], [0, 0]);
  * ```
  */
 export interface LembroMethods extends SessionStore {
@@ -656,13 +657,13 @@ export interface LembroMethods extends SessionStore {
    * `debug` module, with the namespace `express-lembro`.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.reduce();
-   * assertEquals(store.stats().bytes <= 0.75 * store.options.maxSize, true);
+   * assert.deepEqual(store.stats().bytes <= 0.75 * store.options.maxSize, true);
    * ```
    */
   reduce(): Promise<void>;
@@ -675,13 +676,13 @@ export interface LembroMethods extends SessionStore {
    * Returns the counters, synchronously.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.get("nobody");
-   * assertEquals(store.stats().misses, 1);
+   * assert.deepEqual(store.stats().misses, 1);
    * ```
    */
   stats(): LembroStats;
@@ -691,13 +692,13 @@ export interface LembroMethods extends SessionStore {
    * are there at the call, each once. It may be held while the store works.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
    * using store = new (lembro(session))();
    * await store.set("a", { cookie: new session.Cookie() });
-   * assertEquals([...store.entries()].map(([sid]) => sid), ["a"]);
+   * assert.deepEqual([...store.entries()].map(([sid]) => sid), ["a"]);
    * ```
    */
   entries(): IterableIterator<[sid: string, session: SessionData]>;
@@ -708,7 +709,7 @@ export interface LembroMethods extends SessionStore {
  * express-session, or on another `Base`.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroStore } from "express-lembro";
  *
@@ -736,7 +737,7 @@ export interface StoreConstructor<Base extends object> {
    * Creates a store.
    *
    * ```ts
-   * import { assertEquals } from "@std/assert";
+   * import assert from "node:assert/strict";
    * import session from "express-session";
    * import lembro from "express-lembro";
    *
@@ -745,7 +746,7 @@ export interface StoreConstructor<Base extends object> {
    *   const made = new Lembro({ maxSize: "16M" }, () => resolve(made));
    * });
    * store.close();
-   * assertEquals(store.options.maxSize, 16 * 1024 * 1024);
+   * assert.deepEqual(store.options.maxSize, 16 * 1024 * 1024);
    * ```
    *
    * @param options All of them can be left out. The object is never modified.

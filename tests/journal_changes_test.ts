@@ -6,6 +6,7 @@ import { CookieTemplate } from "../src/core/record/cookie_template.ts";
 import { cookieOf } from "../src/core/record/record.ts";
 import type { FileRow } from "../src/persistence/rows.ts";
 import { Changes, Scan } from "../src/persistence/scan.ts";
+import { HeldClock } from "./support/clock.ts";
 import { draftOf, restore, TestVault } from "./support/core.ts";
 
 /** A vault with these protected sessions, which expire at the time 50, and their changes from now on. */
@@ -15,7 +16,7 @@ function noting(...sids: string[]) {
     const { record, ...draft } = draftOf(sid, 1, { isProtected: true });
     return { ...draft, record: { ...record, expires } };
   };
-  const entries = sids.map((sid) => vault.put(expiring(sid, 50), "save"));
+  const entries = sids.map((sid) => vault.put(expiring(sid, 50)));
   const changes = new Changes();
   vault.observe(changes);
   const port = {
@@ -26,14 +27,14 @@ function noting(...sids: string[]) {
       return { sid, rank, expires, created, lastUsed, user, cookie: cookieOf(entry), text };
     },
   } as unknown as Port;
-  const save = (sid: string, expires = 50) => vault.put(expiring(sid, expires), "save");
-  const update = (sid: string) => vault.put(expiring(sid, 50), "update");
+  const save = (sid: string, expires = 50) => vault.put(expiring(sid, expires));
+  const update = (sid: string) => vault.put({ ...expiring(sid, 50), as: "update" });
   return { vault, entries, changes, port, save, update };
 }
 
 /** The rows that are written of changes: the ids, and whether the session stays in its place. */
-function rowsOf(changes: Changes, port: Port, isOrderKept = true): string[] {
-  return [...changes.rows(port, isOrderKept)]
+function rowsOf(changes: Changes, port: Port): string[] {
+  return [...changes.rows(port)]
     .filter((row): row is FileRow => row !== undefined)
     .map(([sid = "all", ...rest]) =>
       rest.length === 0 ? `${sid} left` : rest.at(-1) === 0 ? `${sid} stays` : sid
@@ -51,7 +52,7 @@ describe("Changes", () => {
   it("note that a session has left which is not kept any more", () => {
     const { vault, changes, port } = noting("a");
     vault.notifyEnd("of the file");
-    assertEquals([rowsOf(changes, port), changes.hasEnded], [["of the file left"], true]);
+    assertEquals(rowsOf(changes, port), ["of the file left"]);
   });
 
   it("tell of a touch and of a use without the data, unless that has changed as well", () => {
@@ -59,7 +60,7 @@ describe("Changes", () => {
     const cookie = CookieTemplate.of({ path: "/" }, undefined);
     const put = (sid: string, as: "touch" | "update") => {
       const { record, ...draft } = draftOf(sid, 1, { isProtected: true, lastUsed: 1 });
-      vault.put({ ...draft, record: { ...record, cookie, expires: 60 } }, as);
+      vault.put({ ...draft, as, record: { ...record, cookie, expires: 60 } });
     };
     for (const sid of ["a", "b"]) put(sid, "touch");
     const touch = ["protected" as const, 60, 1, { path: "/" }] as const;
@@ -92,32 +93,68 @@ describe("Changes", () => {
     assertEquals(rowsOf(changes, port), ["b stays", "a left", "a stays"]);
   });
 
-  it("add: what came later goes last, and forgets what a session was before it left", () => {
-    const { vault, entries: [a], changes: later, port, update } = noting("a", "b", "c");
-    const changes = new Changes();
-    for (const sid of ["a", "b"]) changes.moved(sid);
+  it("takeBack: what came later goes last, and forgets what a session was before it left", () => {
+    const { vault, entries: [a], changes, port, update } = noting("a", "b", "c");
+    let earlier = new Changes();
+    for (const sid of ["a", "b"]) earlier.moved(sid);
     vault.remove(a, "destroy");
     restore(vault, draftOf("a", 100), "protected");
-    changes.add(later.take());
+    changes.takeBack(earlier);
     assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
-    assertEquals(changes.hasEnded, true);
 
+    earlier = changes.take();
     update("b");
-    changes.add(later.take());
+    changes.takeBack(earlier);
     assertEquals(rowsOf(changes, port), ["b", "a left", "a stays"]);
-    // More than the place of this one has changed.
-    assertEquals(rowsOf(changes, port, false)[0], "b");
   });
 
-  it("add: what came before all have left is forgotten", () => {
-    const { vault, changes: later, port, save } = noting("a", "b");
-    const changes = new Changes();
+  it("takeBack: what came before all have left is forgotten", () => {
+    const { vault, changes, port, save } = noting("a", "b");
     save("a");
-    changes.add(later.take());
+    const earlier = changes.take();
     vault.clear();
-    vault.put(draftOf("c", 100), "save");
-    changes.add(later.take());
-    assertEquals([rowsOf(changes, port), changes.hasEnded], [["all left", "c"], true]);
+    vault.put(draftOf("c", 100));
+    changes.takeBack(earlier);
+    assertEquals(rowsOf(changes, port), ["all left", "c"]);
+  });
+
+  it("keep no more than 100,000, over what was taken back too, until all have left", () => {
+    const changes = new Changes();
+    const move = (from: number, to: number) => {
+      for (let i = from; i < to; i++) changes.moved(`${i}`);
+    };
+    move(0, 60_000);
+    const earlier = changes.take();
+    move(50_000, 100_000);
+    changes.takeBack(earlier);
+    assertEquals([changes.size, changes.isVoid], [100_000, false]);
+    move(100_000, 100_010);
+    assertEquals([changes.size, changes.isVoid, changes.isEmpty], [0, true, false]);
+    const taken = changes.take();
+    assertEquals([changes.isVoid, changes.isEmpty], [false, true]);
+    changes.moved("a");
+    changes.takeBack(taken);
+    assertEquals([changes.size, changes.isVoid], [0, true]);
+    changes.truncate();
+    changes.moved("a");
+    assertEquals([changes.size, changes.isVoid], [1, false]);
+  });
+
+  it("know when the oldest of them came", () => {
+    using clock = new HeldClock();
+    const changes = new Changes();
+    assertEquals(changes.since, undefined);
+    const start = performance.now();
+    changes.moved("a");
+    clock.tick(1_000);
+    changes.moved("b");
+    assertEquals(changes.since, start);
+    const taken = changes.take();
+    assertEquals(changes.since, undefined);
+    changes.moved("c");
+    assertEquals(changes.since, start + 1_000);
+    changes.takeBack(taken);
+    assertEquals(changes.since, start);
   });
 });
 
@@ -125,7 +162,7 @@ describe("Scan", () => {
   it("changed: writes few of the changes at once that came while the disk was slow", () => {
     const sids = Array.from({ length: 5_000 }, (_, i) => `${i}`);
     const { vault, entries, port } = noting(...sids);
-    const scan = new Scan(port, Infinity);
+    const scan = new Scan(port);
     const useAll = () => entries.forEach((entry) => vault.use(entry, 0));
     useAll();
     const rows = scan.changed();

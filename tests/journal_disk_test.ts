@@ -264,6 +264,19 @@ describe("a file that vanishes", () => {
   }
 });
 
+describe("a journal whose file is gone when it is closed", () => {
+  it("writes it anew", async () => {
+    using folder = new Folder();
+    using store = new Lembro();
+    errorsOf(store);
+    const journal = await openJournal(store, folder.snapshot);
+    await Deno.remove(folder.snapshot);
+    await store.set("a", sessionOf());
+    await journal.close();
+    await assertInFile(folder.snapshot, store);
+  });
+});
+
 describe("a compaction that fails", () => {
   it("is told of once, harms nothing, and is tried again", async () => {
     using folder = new Folder();

@@ -318,9 +318,12 @@ describe("a journal whose lock is gone", () => {
     const journal = await openOn(hooked.disk, store, folder.snapshot);
     let after: Uint8Array | undefined;
     using other = new Lembro();
+    let syncs = 0;
+    let newFile: string | undefined;
     hooked.hook = async (method, path) => {
       // The last of it before the rename.
-      if (method !== "link" || path !== folder.snapshot || after) return;
+      if (method === "open" && path.endsWith(".tmp")) newFile = path;
+      if (method !== "datasync" || path !== newFile || ++syncs !== 2) return;
       after = new Uint8Array();
       for (const name of namesOfLocks(folder.names())) await Deno.remove(`${folder.path}/${name}`);
       await (await openJournal(other, folder.snapshot)).close();

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import { errorOf, Folder, Lembro, sessionOf, sessionOfSize } from "./snapshot/setup.ts";
+import { errorOf, Folder, Lembro, sessionOf } from "./snapshot/setup.ts";
 import { diskError, HookedDisk } from "./support/disks.ts";
 import { Holder, holderWith } from "./support/holders.ts";
 import { openOn, until } from "./support/journals.ts";
@@ -14,25 +14,6 @@ function ownerOf(path: string): [number | null, number | null] {
 }
 
 describe("a journal where there is something missing", () => {
-  it("without hard links: opens, compacts and closes", async () => {
-    using folder = new Folder();
-    using store = new Lembro({ maxSize: Infinity });
-    const hooked = new HookedDisk();
-    hooked.hook = (method) => {
-      if (method === "link") throw diskError("EPERM");
-    };
-    const journal = await openOn(hooked.disk, store, folder.snapshot);
-    for (let i = 0; i < 400 && journal.stats().compactions === 0; i++) {
-      await store.set("a", sessionOfSize(20_000));
-      await journal.flush();
-    }
-    await until(() => journal.stats().compactions > 0);
-    await journal.close();
-    using after = new Lembro({ maxSize: Infinity });
-    await (await openJournal(after, folder.snapshot)).close();
-    assertEquals(await after.ids(), ["a"]);
-  });
-
   it("with a path too long for a socket: two processes exclude each other", async () => {
     using folder = new Folder();
     const deep = `${folder.path}/${"long".repeat(30)}`;

@@ -450,6 +450,8 @@ describe("a journal is closed", () => {
 });
 
 describe("a journal is compacted", () => {
+  const NAMED_FIRST = ["changed", "named", "flushed"] as const;
+
   it("when it is more than twice as large as what is live, and keeps being right", async () => {
     using folder = new Folder();
     using store = new Lembro({ maxSize: Infinity, protect });
@@ -544,29 +546,29 @@ describe("a journal is compacted", () => {
     await assertReplayed(folder.snapshot, store);
   });
 
-  for (const [when, at] of [["before", "datasync"], ["while", "rename"]] as const) {
-    it(`and what changes ${when} the new file gets its name counts once that is on the disk`, async () => {
+  for (
+    const [when, at, call, expected] of [
+      ["that is synced is on the disk in the old one", "datasync", 1, ["changed", "flushed"]],
+      ["that is finished counts once its name is on the disk", "datasync", 2, NAMED_FIRST],
+      ["that is renamed counts once its name is on the disk", "rename", 1, NAMED_FIRST],
+    ] as const
+  ) {
+    it(`and what changes beside a new file ${when}`, async () => {
       using folder = new Folder();
       using store = new Lembro({ maxSize: Infinity, protect });
       const hooked = new HookedDisk();
       const journal = await openOn(hooked.disk, store, folder.snapshot);
       const steps: string[] = [];
       let flushed: Promise<unknown> | undefined;
+      let calls = 0;
       let newFile: string | undefined;
       hooked.hook = async (method, path) => {
-        const isTemporary = path.endsWith(".tmp");
-        if (method === "open" && isTemporary) {
-          newFile = path;
-        } else if (method === at && path === newFile && !steps.includes("changed")) {
+        if (method === "open" && path.endsWith(".tmp")) newFile = path;
+        if (method === at && path === newFile && ++calls === call) {
           steps.push("changed");
           await store.set("p0", sessionOf({ changed: true }));
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        } else if (method === "remove" && isTemporary && !flushed) {
-          // The old file is given up.
-          const { pending, lag } = journal.stats();
-          assertEquals([pending, lag > 0], at === "rename" ? [1, true] : [0, false]);
           flushed = journal.flush().then(() => steps.push("flushed"));
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          await settled();
         } else if (method === "sync" && path === dirname(folder.snapshot)) {
           steps.push("named");
         }
@@ -577,7 +579,7 @@ describe("a journal is compacted", () => {
       }
       await until(() => flushed !== undefined);
       await flushed;
-      assertEquals(steps, ["changed", "named", "flushed"]);
+      assertEquals(steps, [...expected]);
       await journal.close();
       await assertReplayed(folder.snapshot, store);
     });

@@ -106,6 +106,21 @@ for (const resave of [false, true]) {
       assertEquals(kept, { n: 0 });
     });
 
+    it("that a checkout empties has no line that another tab changes, but each that it adds", async () => {
+      const lines = (...lines: [sku: string, qty: number][]) => ({
+        cart: lines.map(([sku, qty]) => ({ sku, qty })),
+      });
+      const checkout = (kept: Any) => kept.cart = [];
+      const change = ({ cart }: Any) => {
+        cart[0].qty = 5;
+        cart.push({ sku: "bread", qty: 2 });
+      };
+      for (const [quick, slow] of [[checkout, change], [change, checkout]]) {
+        const kept = await overlap(lines(["tea", 1], ["milk", 1]), quick, slow);
+        assertEquals(kept, lines(["bread", 2]));
+      }
+    });
+
     it("as a ring of ten tokens has each that twenty requests push, the newest at its end", async () => {
       const site = new Site({ resave });
       await using _ = site;
@@ -139,6 +154,17 @@ for (const resave of [false, true]) {
 }
 
 describe("a merge of lists", () => {
+  const [tea, milk, bread] = ["tea", "milk", "bread"].map((sku) => ({
+    sku,
+    price: sku.length,
+    qty: 1,
+  }));
+  const [jam, rice] = ["jam", "rice"].map((name, n) => ({ name, size: n }));
+  /** One side edits a list that the other one empties. */
+  const eitherWay = (base: Any, edited: Any, result: Any): [Any, Any, Any, Any][] => [
+    [base, edited, [], result],
+    [base, [], edited, result],
+  ];
   const cases: Record<string, [base: Any, mine: Any, kept: Any, result: Any][]> = {
     "keeps what both inserted at one place, that of the first save in front": [
       [[1], [1, 3], [1, 2], [1, 2, 3]],
@@ -205,12 +231,33 @@ describe("a merge of lists", () => {
       ], [{ id: 1, n: 2 }, { id: 1, n: 3 }]],
     ],
     "takes a change beside what the other side touched for a removal and an insertion": [
-      [[{ n: 1 }, { n: 2 }], [{ n: 5 }, { n: 2 }], [], [{ n: 5 }]],
+      [[{ n: 1 }, { n: 2 }, 0], [{ n: 5 }, { n: 2 }, 0], [0], [{ n: 5 }, 0]],
       [[{ n: 1 }, { n: 2 }], [{ n: 3 }, { n: 4 }], [{ n: 1, m: 1 }, { n: 2 }], [
         { n: 1, m: 1 },
         { n: 3 },
         { n: 4 },
       ]],
+    ],
+    "takes a change of a list that the other side emptied for one of what was removed": [
+      ...eitherWay([{ n: 1 }, { n: 2 }], [{ n: 5 }, { n: 2 }], []),
+      ...eitherWay([[1], [2]], [[1], [2, 3]], []),
+      ...eitherWay([tea, milk], [{ ...tea, qty: 5 }, { ...milk, qty: 5 }], []),
+      ...eitherWay([tea, milk, bread], [{ ...tea, qty: 5 }], []),
+      ...eitherWay([tea, milk, bread], [tea, { ...bread, qty: 5 }], []),
+    ],
+    "keeps what a side inserted beside that": [
+      ...eitherWay([tea, milk], [tea, { ...milk, qty: 5 }, bread], [bread]),
+      ...eitherWay([tea, milk], [bread, { ...tea, qty: 5 }, milk], [bread]),
+      ...eitherWay([tea, milk], [tea, bread, { ...milk, qty: 5 }], [bread]),
+      ...eitherWay([tea], [{ ...tea, qty: 5 }, bread, milk], [bread, milk]),
+      ...eitherWay([tea, 1], [{ ...tea, qty: 5 }, 2], [2]),
+    ],
+    "keeps all that a side put in the place of a list that the other side emptied": [
+      ...eitherWay([tea, milk], [jam, rice], [jam, rice]),
+      ...eitherWay([{ n: 1 }, { n: 2 }], [{ n: 3 }, { n: 4 }], [{ n: 3 }, { n: 4 }]),
+      ...eitherWay(["a", "b"], ["c", "b"], ["c"]),
+      ...eitherWay([tea, milk], [jam, rice, bread], [jam, rice, bread]),
+      ...eitherWay([{ id: 1 }, { id: 2 }], [{ id: 1 }, { id: 3 }], [{ id: 3 }]),
     ],
     "leaves what is no longer a list so": [
       [[1], "none", [1, 2], "none"],
@@ -363,5 +410,29 @@ describe("a list that is too long to be merged", () => {
       (list) => list.push("new"),
     );
     assertEquals([whole.kept.length, whole.listsTakenWhole], [1_501, 1]);
+  });
+
+  it("is merged beyond that if three quarters of it stand where they stood, as on a board", async () => {
+    const board = Array<number>(1_500).fill(0);
+    const set = (start: number, step: number, value: number) => (list: Any) => {
+      for (let n = start; n < list.length; n += step) list[n] = value;
+    };
+    const { kept, listsTakenWhole } = await overlap(board, set(0, 10, 1), set(5, 10, 2));
+    assertEquals(kept, board.map((_, n) => n % 10 === 0 ? 1 : n % 10 === 5 ? 2 : 0));
+    assertEquals(listsTakenWhole, 0);
+    const whole = await overlap(board, set(0, 3, 1), set(0, 2, 2));
+    assertEquals([whole.kept[2], whole.kept[3], whole.listsTakenWhole], [2, 0, 1]);
+  });
+
+  it("or lies in hundreds of other lists is taken whole, for the time is the square of these", async () => {
+    const within = (depth: number, item: unknown): unknown[] =>
+      depth === 0 ? [item] : [{ in: within(depth - 1, item) }];
+    const inmost = (list: Any): Any => list[0].in ? inmost(list[0].in) : list;
+    const push = (item: string) => (list: Any) => void inmost(list).push(item);
+    for (const [depth, isWhole] of [[50, false], [2_000, true]] as const) {
+      const { kept, listsTakenWhole } = await overlap(within(depth, "a"), push("b"), push("c"));
+      assertEquals(inmost(kept), isWhole ? ["a", "c"] : ["a", "b", "c"], `${depth}`);
+      assertEquals(listsTakenWhole, isWhole ? 1 : 0);
+    }
   });
 });

@@ -265,6 +265,19 @@ describe(`a merge of two lists, in ${numRuns} cases,`, () => {
     }));
   });
 
+  it("has of a list that one side emptied what the other appended, and nothing that it changed", () => {
+    const edits = fc.array(edit(["insert", "change"]), { maxLength: 9 });
+    check(
+      fc.property(kinds, edits, depth, fc.constantFrom(...SIDES), (kinds, edits, depth, editor) => {
+        const lists = carryOut(kinds, edits.map((edit) => ({ ...edit, side: editor })));
+        const appended = lists[editor].filter(({ insertedBy }) => insertedBy);
+        const emptied: Case = { base: lists.base, mine: [], kept: [] };
+        emptied[editor] = [...lists[editor].filter(({ insertedBy }) => !insertedBy), ...appended];
+        assertEquals(mergeLists(emptied, depth), of(editor, appended));
+      }),
+    );
+  });
+
   it("is the same whoever saves first, but for the order of what both inserted in one place", () => {
     const edits = fc.array(edit(["insert", "remove", "change"]), { maxLength: 9 });
     check(fc.property(kinds, edits, (kinds, edits) => {

@@ -22,7 +22,7 @@ import {
   play,
 } from "./model/play.ts";
 
-const RUNS = 6_000;
+const RUNS = Deno.env.has("CI") ? 6_000 : 2_000;
 const MAX_COMMANDS = 60;
 
 // Few ids, and most of one, so that requests meet.

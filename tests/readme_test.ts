@@ -56,6 +56,12 @@ describe("the text of the README", () => {
     assertEquals(marks, MARKS);
   });
 
+  it("has no more than 3,000 words", async () => {
+    const readme = await Deno.readTextFile(join(root, "README.md"));
+    const words = readme.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
+    assert(words.length <= 3000, `${words.length} words`);
+  });
+
   it("leads to headings and files that there are", async () => {
     const readme = await Deno.readTextFile(join(root, "README.md"));
     const text = readme.replace(/^```[^]*?^```$/gm, "");

@@ -19,7 +19,7 @@ import {
   withSlowSteps,
 } from "./snapshot/setup.ts";
 import type { Observer, Port } from "../src/core/port.ts";
-import { type Disk, nodeDisk } from "../src/persistence/disk.ts";
+import { nodeDisk } from "../src/persistence/disk.ts";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";
 import { BUDGET } from "../src/util/slices.ts";
 
@@ -59,31 +59,13 @@ function observedPort(store: Store, begun: () => void, ended: () => void): Port 
   });
 }
 
-/**
- * A disk that syncs at once. What a save does on one that takes longer is for
- * snapshot_slow_disk_test.ts: it may leave out what came during the last sync.
- */
-const quickDisk: Disk = {
-  ...nodeDisk,
-  async open(...args: Parameters<Disk["open"]>) {
-    const file = await nodeDisk.open(...args);
-    return new Proxy(file, {
-      get(target, name) {
-        if (name === "datasync") return () => Promise.resolve();
-        const value = Reflect.get(target, name, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-  },
-};
-
-/** Saves a store, and tells what it held at the end of the walk. */
+/** Saves a store, and tells what it held at the moment as of which the file should be right. */
 async function saveAndNote(store: Store, path: string, begun = ignore): Promise<Held> {
   let held: Held | undefined;
   const port = observedPort(store, begun, () => {
     held = { size: port.size, kept: keptIn(store), sessions: sessionsIn(store) };
   });
-  const { sessions } = await writeSnapshot(quickDisk, port, path, []);
+  const { sessions } = await writeSnapshot(nodeDisk, port, path, []);
   assertEquals(sessions, held!.size);
   return held!;
 }
@@ -157,7 +139,7 @@ const work = fc.array(
 );
 
 describe("a store that is used while it is saved", () => {
-  it("is in the file as it was at the end, whatever was done meanwhile", async () => {
+  it("is in the file as it was at one moment of the save, whatever was done meanwhile", async () => {
     using folder = new Folder();
     let done = 0;
     await fc.assert(
@@ -232,7 +214,7 @@ describe("a store that is used while it is saved", () => {
     }
   });
 
-  it("is in several files at once as it was at the end of each", async () => {
+  it("is in several files at once", async () => {
     using one = new Folder();
     using two = new Folder();
     using store = new Lembro({ protect });
@@ -308,7 +290,7 @@ describe("a store that is used while it is saved", () => {
     await assertHolds(folder.snapshot, held, maxSize);
   });
 
-  for (const inATurn of [10, 1_000]) {
+  for (const inATurn of [10, 100]) {
     it(`is saved all the same when ${inATurn} new sessions come in each turn`, async () => {
       using folder = new Folder();
       using store = new Lembro({ maxSize: "1M", protect });

@@ -8,6 +8,7 @@ import type { SessionData } from "express-session";
 import { everyRequest, isNobody, isUser, type ResolvedOptions } from "../options.ts";
 import { invalidResult, isThenable } from "../util/errors.ts";
 import { requestOf } from "./overlaps/base_version.ts";
+import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
 
 export const KEEP = "keep session";
 
@@ -35,6 +36,18 @@ export function isProtected(
   { protect }: Pick<ResolvedOptions, "protect">,
 ): boolean {
   return isTrue("protect", protect(session, sid));
+}
+
+/** Returns the client address of the request of `session`. */
+export function addressOf(
+  session: SessionData,
+  { address }: Pick<ResolvedOptions, "address">,
+): string {
+  const request = requestOf(session) ?? fastifyRequestOf(session);
+  if (!request) return UNKNOWN_ADDRESS;
+  const answer: unknown = address(request as never);
+  if (!isThenable(answer)) return networkOf(answer);
+  throw invalidResult(KEEP, "address must return a string or undefined, at once", answer);
 }
 
 /** Whether the request of `session` extends its life. */

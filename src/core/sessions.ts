@@ -4,24 +4,23 @@ import type { ResolvedOptions, User } from "../options.ts";
 import { invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
 import { flat } from "../util/flat.ts";
 import { type ListedUser, UserTally } from "../util/user_list.ts";
-import { isActivity, isProtected, KEEP, userOf } from "./answers.ts";
-import { type CookieData, CookieTemplates, plain } from "./record/cookie_template.ts";
-import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
-import { asksSession, dateOf, earlierOf, endOf } from "./record/expiry.ts";
+import { isActivity, userOf } from "./answers.ts";
+import { Drafts } from "./drafts.ts";
 import {
   type BaseVersion,
   BaseVersions,
   hasMoved,
   hasOtherCookie,
+  rebaseCookie,
   requestOf,
   versionOf,
 } from "./overlaps/base_version.ts";
-import { type Overlay, overlay, overlayCookie } from "./overlaps/overlay.ts";
-import { fastifyRequestOf, networkOf, UNKNOWN_ADDRESS } from "./vault/address.ts";
-import { cookieOf, recordOf, restored, sessionOf, touched } from "./record/record.ts";
-import { readBackFor } from "./record/read_back.ts";
 import { Endings } from "./overlaps/endings.ts";
-import { Vault } from "./vault/vault.ts";
+import { type Overlay, overlay, overlayCookie, type Version } from "./overlaps/overlay.ts";
+import type { CookieData } from "./record/cookie_template.ts";
+import { cookieOf, sessionOf } from "./record/record.ts";
+import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import { type Draft, Vault } from "./vault/vault.ts";
 
 /** How long a store that is over its limit waits at least before it looks for expired sessions again, in milliseconds. */
 const MIN_PAUSE_MS = 1_000;
@@ -66,13 +65,10 @@ type Steps<Result> = Generator<void, Result, undefined>;
 export class Sessions {
   readonly options: ResolvedOptions;
   readonly vault: Vault;
-  readonly #templates = new CookieTemplates();
+  readonly #drafts: Drafts;
   readonly #endings: Endings;
   readonly #bases: BaseVersions;
   readonly #surroundings: Surroundings;
-  readonly #asksSession: boolean;
-  /** Returns what the functions among the options are asked about. */
-  readonly #readBack: (session: SessionData) => SessionData;
   #isReducing = false;
   /** When expired sessions were looked for last because the store was over its limit. */
   #lookedAt = -Infinity;
@@ -93,8 +89,7 @@ export class Sessions {
   constructor(options: ResolvedOptions, surroundings: Surroundings) {
     this.options = options;
     this.#surroundings = surroundings;
-    this.#asksSession = asksSession(options);
-    this.#readBack = readBackFor(options);
+    this.#drafts = new Drafts(options);
     this.#endings = new Endings(surroundings.monotonicClock);
     this.#bases = new BaseVersions(this.#endings);
     this.vault = new Vault(
@@ -289,20 +284,19 @@ export class Sessions {
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */
   created(request: unknown, loaded: SessionData, made: SessionData): void {
-    this.#bases.copied(loaded, made);
+    this.#bases.created(loaded, made);
     this.#endings.reached(request, this.#bases.find(made)?.epoch);
     if (this.options.idleTimeout !== Infinity) this.#extend(made);
   }
 
   /** Returns what is to be kept of a session that comes from a file. */
   restored(row: Row): SessionRecord {
-    return restored(row, this.options, this.#templates);
+    return this.#drafts.restored(row);
   }
 
   /** Returns what is to be kept of a session of a file with another cookie and life. */
   retouched(entry: Entry, cookie: CookieData, expires: number): SessionRecord {
-    const date = dateOf(cookie);
-    return touched(entry, cookie as never, expires, date, expires, this.options, this.#templates);
+    return this.#drafts.retouched(entry, cookie, expires);
   }
 
   /**
@@ -344,23 +338,18 @@ export class Sessions {
    */
   #extend(session: SessionData): void {
     const base = this.#bases.find(session);
-    if (!base || this.#bases.isOver(base)) return;
+    if (!base || this.#endings.isOver(base.identity)) return;
     const now = this.now();
-    const { sid } = base.identity;
-    const entry = this.vault.find(sid, now);
+    const entry = this.vault.find(base.identity.sid, now);
     if (!entry || !isActivity(session, this.options)) return;
-    const asked = this.#asksSession || !entry.cookie
-      ? sessionOf(entry, this.options)
-      : { cookie: cookieOf(entry) } as unknown as SessionData;
-    const end = dateOf(asked.cookie) ?? entry.expires + entry.dateOffset;
-    const expires = earlierOf(end, asked, sid, now, entry.created, this.options);
+    const draft = this.#drafts.ofUse(entry, now);
     // One of the app's functions may have ended the session.
-    if (entry.isKept && expires > entry.expires) this.vault.extend(entry, expires);
+    if (draft && entry.isKept) this.vault.put(draft);
   }
 
   #load(entry: Entry): SessionData {
     const session = sessionOf(entry, this.options);
-    this.#bases.loaded(session, entry, this.#endings.epoch);
+    this.#bases.loaded(session, entry);
     return session;
   }
 
@@ -373,7 +362,7 @@ export class Sessions {
     try {
       const session = this.#load(entry);
       const result = change(session);
-      if (!isThenable(result)) return this.#save(entry.sid, session, entry);
+      if (!isThenable(result)) return this.#save(entry.sid, session, true);
       throw invalidResult("update session", "change must not return a promise", result);
     } catch (thrown) {
       throw this.#rejected(thrown);
@@ -381,154 +370,36 @@ export class Sessions {
   }
 
   /**
-   * Saves a session; with `updated`, in its place. Where does it come from? What
-   * will be kept of it? Is it stale by then? Only then is anything changed: the
-   * app's own functions run in the second step, and may call the store.
+   * Saves a session; with `isUpdate`, in its place. Nothing is changed before it
+   * is known what will be kept: the app's own functions, which are asked for
+   * that, may call the store.
    */
-  #save(sid: string, session: SessionData, updated?: Entry): Entry | undefined {
+  #save(sid: string, session: SessionData, isUpdate = false): Entry | undefined {
     if (!isObject(session)) {
       throw invalid(TypeError, "save session", "session must be an object", session);
     }
     const base = this.#bases.of(session, sid);
-    if (base && this.#bases.isOver(base)) return this.#late(sid);
-    // An update, and a request that is no activity, leave the session in its place.
-    const isPassive = !updated && !isActivity(session, this.options);
-
+    if (base && this.#endings.isOver(base.identity)) return this.#late(sid);
+    const isPassive = !isUpdate && !isActivity(session, this.options);
     const now = this.now();
     const kept = this.vault.find(sid, now);
-    const { revision } = this.vault;
-    const merged = this.#overlay(session, base, kept, isPassive);
-    const isOvertaken = merged !== undefined && base !== undefined &&
-      base.revision !== kept?.revision;
-    const written = merged?.session ?? session;
-    const asked = this.#readBack(written);
-    // JSON writes of both the same, unless a getter has another answer the second time.
-    const saved = this.options.serializer === JSON ? asked : written;
-    const date = dateOf(written.cookie);
-    const ownDate = merged ? dateOf(session.cookie) : date;
-    const hasPassed = date !== undefined && date <= now;
-    const created = kept?.created ?? base?.identity.created ?? now;
-    const place = updated || isPassive ? kept : undefined;
-    // A date that a request did not set itself, or that is none of its business, ends nothing.
-    const isLeftAlone = isPassive ? Boolean(base || kept) : base && ownDate === base.date;
-    if (hasPassed && isLeftAlone && !kept) return undefined;
-    const withLife = hasPassed && isLeftAlone ? kept : place;
-    const end = withLife
-      ? withLife.expires + withLife.dateOffset
-      : endOf(asked, sid, date, now, this.options);
-    const expires = withLife?.expires ?? earlierOf(end, asked, sid, now, created, this.options);
-    // Nor does a request that is no activity extend the life of one that has left meanwhile.
-    const last = isPassive && !kept ? base?.identity.expires ?? Infinity : Infinity;
-    if (last <= now) return undefined;
-    const isOver = expires <= now || hasPassed && !isLeftAlone;
-    if (isOver && (kept || base)) {
-      this.destroy(sid);
-      return undefined;
-    }
-    const lasting = Math.min(expires, last);
-    const ending = last === Infinity ? end : lasting;
-    const record = recordOf(saved, lasting, date, ending, this.options, this.#templates);
-    const user = this.userOf(asked, sid);
-    const isGuarded = isProtected(asked, sid, this.options);
-    const isRanked = isGuarded || kept && kept.rank !== "protected";
-    const address = isRanked ? UNKNOWN_ADDRESS : this.#addressOf(session);
+    const isOvertaken = base && kept && base.revision !== kept.revision;
+    const mine = this.#overlay(session, base, kept, isPassive);
+    const save = { sid, session, base, kept, mine, isUpdate, isPassive };
+    const draft = this.#drafts.ofSave(save, now);
+    if (draft === "nothing") return undefined;
+    if (draft === "destroy") return void this.destroy(sid);
 
-    if (base && this.#bases.isOver(base)) return this.#late(sid);
-    // A look at two numbers: another search for a new id takes a tenth of its save.
-    const isUnchanged = this.vault.revision === revision && kept?.isKept !== false;
-    const found = isUnchanged ? kept : this.vault.find(sid, now);
-    const request = requestOf(session);
-    // Nobody comes back by a save into a session that the user has signed in to anew.
-    if (user !== undefined && found?.user !== user) {
-      // What was loaded under another id began when it was loaded.
-      const from = base ?? this.#bases.find(session);
-      if (this.#endings.isStale(user, sid, request, from?.epoch)) return this.#late(sid);
-    }
-
-    if (isOver) {
-      // What others had loaded under this id is over too.
-      this.destroy(sid);
-      if (found) return undefined;
-    }
-    const isFollowed = base !== undefined || this.#bases.follows(session);
-    const identity = found ? found.identity : base?.identity;
-    const entry = this.vault.put(
-      { sid, record, isProtected: isGuarded, user, address, created, lastUsed: now, identity },
-      found && found === place ? "update" : "save",
-    );
-    // A new session that has expired is counted and announced like any other.
-    if (isOver) return this.vault.find(sid, now);
-    if (isFollowed) {
-      const epoch = this.#endings.epochOf(request, base?.epoch);
-      this.#bases.saved(session, entry, merged?.text, merged?.ownCookie, ownDate, epoch);
-    }
+    if (this.#isLate(draft, session, base, now)) return this.#late(sid);
+    if (draft.record.expires <= now) return void this.#saveExpired(draft, now);
+    const entry = this.vault.put(draft);
+    this.#bases.rebase(session, base, entry, mine);
     this.#counters.saves++;
     if (isOvertaken) this.#counters.merges++;
-    this.#counters.listsTakenWhole += merged?.listsTakenWhole ?? 0;
+    this.#counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
     this.#limitUser(entry, now);
     this.#limit(entry, now);
     return entry;
-  }
-
-  #touch(sid: string, session: SessionData): void {
-    if (!isObject(session)) {
-      throw invalid(TypeError, "touch session", "session must be an object", session);
-    }
-    const now = this.now();
-    const entry = this.vault.find(sid, now);
-    if (!entry) return;
-    const base = this.#bases.of(session, sid);
-    if (base && this.#bases.isOver(base) || !isActivity(session, this.options)) return;
-
-    const { revision } = entry;
-    const mergedCookie = base && hasOtherCookie(base, entry)
-      ? overlayCookie(
-        session.cookie,
-        versionOf(base),
-        { text: entry.text, cookie: cookieOf(entry) },
-        this.options.serializer,
-        false,
-      ) as SessionData["cookie"] | undefined
-      : undefined;
-    const cookie = mergedCookie ?? session.cookie;
-    const date = dateOf(cookie);
-    const ownDate = mergedCookie ? dateOf(session.cookie) : date;
-    const asked = this.#asksSession ? sessionOf(entry, this.options) : {} as SessionData;
-    asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
-    const hasPassed = date !== undefined && date <= now;
-    // A date that the request did not set ends nothing.
-    const isLeftAlone = hasPassed && base && ownDate === base.date;
-    const end = isLeftAlone ? date : endOf(asked, sid, date, now, this.options);
-    const expires = isLeftAlone
-      ? entry.expires
-      : earlierOf(end, asked, sid, now, entry.created, this.options);
-    if (expires <= now) return this.destroy(sid);
-    const record = touched(entry, cookie, expires, date, end, this.options, this.#templates);
-
-    // One of the app's functions saved or destroyed the session itself: that is newer.
-    if (!entry.isKept || entry.revision !== revision) return;
-    const { user, rank, created, identity } = entry;
-    const address = UNKNOWN_ADDRESS;
-    this.vault.put(
-      {
-        sid,
-        record,
-        isProtected: rank === "protected",
-        user,
-        address,
-        created,
-        lastUsed: now,
-        identity,
-      },
-      "touch",
-    );
-    if (base) {
-      base.cookie = entry.cookie;
-      base.ownCookie = mergedCookie || !entry.cookie ? plain(session.cookie) : undefined;
-      base.date = ownDate;
-    }
-    this.#counters.touches++;
-    this.#limit(entry, now);
   }
 
   /**
@@ -542,17 +413,70 @@ export class Sessions {
     isPassive: boolean,
   ): Overlay | undefined {
     if (!kept || !isPassive && !(base && hasMoved(base, kept))) return undefined;
-    const [before, after] = [base && versionOf(base), { text: kept.text, cookie: cookieOf(kept) }];
-    return overlay(session, before, after, this.options.serializer, isPassive);
+    const before = base && versionOf(base);
+    return overlay(session, before, keptVersionOf(kept), this.options.serializer, isPassive);
   }
 
-  /** The client address of the request of `session`, for a newcomer. */
-  #addressOf(session: SessionData): string {
-    const request = requestOf(session) ?? fastifyRequestOf(session);
-    if (!request) return UNKNOWN_ADDRESS;
-    const address: unknown = this.options.address(request as never);
-    if (!isThenable(address)) return networkOf(address);
-    throw invalidResult(KEEP, "address must return a string or undefined, at once", address);
+  /**
+   * Whether the session has ended by now, or the user was revoked since the
+   * request began: nobody comes back by a save, but into a session that the user
+   * has signed in to anew.
+   */
+  #isLate(
+    { sid, user }: Draft,
+    session: SessionData,
+    base: BaseVersion | undefined,
+    now: number,
+  ): boolean {
+    const kept = this.vault.find(sid, now);
+    if (base && this.#endings.isOver(base.identity)) return true;
+    if (user === undefined || user === kept?.user) return false;
+    // What was loaded under another id began when it was loaded.
+    const loaded = base ?? this.#bases.find(session);
+    return this.#endings.isStale(user, sid, requestOf(session), loaded?.epoch);
+  }
+
+  /** Counts and announces a new session that has expired, like any other. What others had loaded is over. */
+  #saveExpired(draft: Draft, now: number): void {
+    const isKept = this.vault.find(draft.sid, now) !== undefined;
+    this.destroy(draft.sid);
+    if (isKept) return;
+    this.vault.put(draft);
+    this.vault.find(draft.sid, now);
+  }
+
+  #touch(sid: string, session: SessionData): void {
+    if (!isObject(session)) {
+      throw invalid(TypeError, "touch session", "session must be an object", session);
+    }
+    const now = this.now();
+    const entry = this.vault.find(sid, now);
+    if (!entry) return;
+    const base = this.#bases.of(session, sid);
+    if (base && this.#endings.isOver(base.identity) || !isActivity(session, this.options)) return;
+
+    const { revision } = entry;
+    const mine = this.#overlayCookie(session.cookie, base, entry);
+    const draft = this.#drafts.ofTouch(entry, session, base, mine ?? session.cookie, now);
+    if (draft === "destroy") return this.destroy(sid);
+    // One of the app's functions saved or destroyed the session itself: that is newer.
+    if (!entry.isKept || entry.revision !== revision) return;
+    this.vault.put(draft);
+    if (base) rebaseCookie(base, entry, session.cookie, mine !== undefined);
+    this.#counters.touches++;
+    this.#limit(entry, now);
+  }
+
+  /** Returns the cookie to save instead of `cookie`, if the kept one has changed since it was loaded. */
+  #overlayCookie(
+    cookie: SessionData["cookie"],
+    base: BaseVersion | undefined,
+    kept: Entry,
+  ): SessionData["cookie"] | undefined {
+    if (!base || !hasOtherCookie(base, kept)) return undefined;
+    const { serializer } = this.options;
+    const mine = overlayCookie(cookie, versionOf(base), keptVersionOf(kept), serializer, false);
+    return mine as SessionData["cookie"] | undefined;
   }
 
   #late(sid: string): undefined {
@@ -667,7 +591,7 @@ export class Sessions {
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
-      this.#bases.departed(entry);
+      entry.identity?.leave(entry);
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
@@ -680,14 +604,11 @@ export class Sessions {
 
   /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
   #lastOf(entry: Entry): () => SessionData | undefined {
-    const { text, cookie, size, expires, dateOffset } = entry;
     const last = this.#bases.lastVersion(entry);
-    // What a revocation ends was loaded before it.
-    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
     return () => {
       try {
-        const session = sessionOf({ text, cookie, size, expires, dateOffset }, this.options);
-        this.#bases.handedOut(session, last, epoch);
+        const session = sessionOf(last, this.options);
+        this.#bases.handedOut(session, last);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
@@ -695,6 +616,10 @@ export class Sessions {
       }
     };
   }
+}
+
+function keptVersionOf(kept: Entry): Version {
+  return { text: kept.text, cookie: cookieOf(kept) };
 }
 
 function* defined<Item>(items: Iterable<Item | undefined>): Generator<Item, void, undefined> {

@@ -9,14 +9,14 @@ const KEPT = 301;
 /** How often the lag of a journal is looked at, in milliseconds: no multiple of how often it writes. */
 const LOOK = 130;
 
-interface Journal {
+interface JournalLag {
   lag: number;
 }
 
 /** What a store did over the last minutes, for whoever looks only afterwards. */
 export class History {
   readonly #stats: () => object;
-  readonly #journal: () => Journal | undefined;
+  readonly #journal: () => JournalLag | undefined;
   readonly #started = now();
   /** Each as JSON, with its number: a sample does not change when the store does. */
   readonly #samples: { number: number; json: string }[] = [];
@@ -25,7 +25,7 @@ export class History {
   /** The longest lag of the journal since the last sample. */
   #lag = 0;
 
-  constructor(stats: () => object, journal: () => Journal | undefined) {
+  constructor(stats: () => object, journal: () => JournalLag | undefined) {
     this.#stats = stats;
     this.#journal = journal;
     const hasJournal = this.#sample();

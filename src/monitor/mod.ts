@@ -35,7 +35,7 @@ import type { LembroStats } from "../types.ts";
  * What the monitor reads of a request: one of Express, or of Node's `http`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import type { MonitorRequest } from "express-lembro/monitor";
  *
  * // As Express passes it to what is mounted at /admin/sessions.
@@ -44,7 +44,7 @@ import type { LembroStats } from "../types.ts";
  *   url: "/stats.json",
  *   originalUrl: "/admin/sessions/stats.json",
  * };
- * assertEquals(request.originalUrl?.endsWith(request.url!), true);
+ * assert.deepEqual(request.originalUrl?.endsWith(request.url!), true);
  * ```
  */
 export interface MonitorRequest {
@@ -64,7 +64,7 @@ export interface MonitorRequest {
  * What the monitor answers with: the response of Express, or of Node's `http`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import { monitor, type MonitorResponse } from "express-lembro/monitor";
  * import session from "express-session";
  * import lembro from "express-lembro";
@@ -78,7 +78,7 @@ export interface MonitorRequest {
  *   end: (body = "") => answered = body,
  * };
  * watch({ method: "GET", url: "/stats.json" }, response);
- * assertEquals(JSON.parse(answered), store.stats());
+ * assert.deepEqual(JSON.parse(answered), store.stats());
  * ```
  */
 export interface MonitorResponse {
@@ -126,7 +126,7 @@ export interface Monitor {
  * What {@linkcode monitor} takes besides a store.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { monitor, type MonitorOptions } from "express-lembro/monitor";
@@ -144,7 +144,7 @@ export interface Monitor {
  * let answered = "";
  * const response = { statusCode: 0, setHeader() {}, end: (body = "") => answered = body };
  * watch({ method: "GET", url: "/stats.json" }, response);
- * assertEquals(JSON.parse(answered).journal.bytes, 512);
+ * assert.deepEqual(JSON.parse(answered).journal.bytes, 512);
  * ```
  */
 export interface MonitorOptions {
@@ -163,14 +163,14 @@ export interface MonitorOptions {
  * What the monitor shows of a journal: a part of what its `stats()` returns.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import type { JournalFigures } from "express-lembro/monitor";
  *
  * const { bytes, lag }: JournalFigures = {
  *   ...{ bytes: 512, pending: 3, lag: 250, lastSync: undefined, errors: 0 },
  *   isFailing: false,
  * };
- * assertEquals([bytes, lag], [512, 250]);
+ * assert.deepEqual([bytes, lag], [512, 250]);
  * ```
  */
 export interface JournalFigures {
@@ -192,14 +192,14 @@ export interface JournalFigures {
  * What the monitor shows of a store: the figures of `store.stats()` that there are.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import type { MonitorStats } from "express-lembro/monitor";
  *
  * using store = new (lembro(session))();
  * const figures: MonitorStats = store.stats();
- * assertEquals(figures.sessions, 0);
+ * assert.deepEqual(figures.sessions, 0);
  * ```
  */
 export type MonitorStats = Partial<LembroStats>;
@@ -235,7 +235,7 @@ type Page = [type: string, body: (query: string) => string | Promise<string>];
  * that of the site itself.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import express from "express";
  * import { once } from "node:events";
  * import session from "express-session";
@@ -248,7 +248,7 @@ type Page = [type: string, body: (query: string) => string | Promise<string>];
  * await once(server, "listening");
  * const { port } = server.address() as { port: number };
  * const response = await fetch(`http://127.0.0.1:${port}/monitor/stats.json`);
- * assertEquals(await response.json(), store.stats());
+ * assert.deepEqual(await response.json(), store.stats());
  * server.close();
  * ```
  *

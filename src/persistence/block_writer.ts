@@ -89,16 +89,6 @@ export class BlockWriter {
     await this.#write(kind, this.#identity, this.#seal, text);
   }
 
-  /** Writes a block at once. */
-  writeSync(kind: BlockKind, text: string): void {
-    const { bytes, end } = this.#blockOf(kind, this.#identity, this.#seal, text);
-    for (let written = 0; written < bytes.length;) {
-      const at = this.#end.at + written;
-      written += this.#file.writeSync(bytes, written, bytes.length - written, at);
-    }
-    this.#end = end;
-  }
-
   /** Says in the file that all of it so far is on the disk. Call {@linkcode BlockWriter.sync} then. */
   async mark(): Promise<void> {
     this.#synced = this.#end;
@@ -112,28 +102,11 @@ export class BlockWriter {
     this.#synced = end;
   }
 
-  /** Brings all that was written to the disk, at once. */
-  syncSync(): void {
-    this.#file.datasyncSync();
-    this.#synced = this.#end;
-  }
-
-  /** The place where the next block begins. */
-  get position(): Position {
-    return this.#end;
-  }
-
-  /** Cuts off what is behind `position`. */
-  async cut(position: Position): Promise<void> {
-    await this.#file.truncate(position.at);
-    this.#end = position;
-    if (this.#synced.at > position.at) this.#synced = position;
-  }
-
   /** Takes `file`, the same one opened again, and cuts off what may not be on the disk. */
   async rewind(file: DiskFile): Promise<void> {
     this.#file = file;
-    await this.cut(this.#synced);
+    await file.truncate(this.#synced.at);
+    this.#end = this.#synced;
   }
 
   async #write(

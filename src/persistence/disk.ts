@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { constants, fdatasync, fdatasyncSync, fsync, renameSync, writeSync } from "node:fs";
+import { constants, fdatasync, fsync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
@@ -44,12 +44,9 @@ export interface DiskFile {
     length: number,
     position: number,
   ): Promise<{ bytesWritten: number }>;
-  /** Returns how many bytes were written. */
-  writeSync(from: Uint8Array, offset: number, length: number, position: number): number;
   truncate(length: number): Promise<void>;
   sync(): Promise<void>;
   datasync(): Promise<void>;
-  datasyncSync(): void;
   stat(): Promise<FileStatus>;
   chown(uid: number, gid: number): Promise<void>;
   close(): Promise<void>;
@@ -66,9 +63,6 @@ export interface Disk {
   realpath(path: string): Promise<string>;
   readlink(path: string): Promise<string>;
   rename(from: string, to: string): Promise<void>;
-  renameSync(from: string, to: string): void;
-  /** Gives a file a second name. Fails with `EEXIST` if the name is taken. */
-  link(path: string, name: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** Sets the time of a file, in milliseconds since the epoch. */
   utimes(path: string, time: number): Promise<void>;
@@ -119,10 +113,6 @@ class NodeFile implements DiskFile {
     return this.#handle.write(from, offset, length, position);
   }
 
-  writeSync(from: Uint8Array, offset: number, length: number, position: number): number {
-    return writeSync(this.#handle.fd, from, offset, length, position);
-  }
-
   truncate(length: number): Promise<void> {
     return this.#handle.truncate(length);
   }
@@ -133,14 +123,6 @@ class NodeFile implements DiskFile {
 
   datasync(): Promise<void> {
     return orByNumber(() => this.#handle.datasync(), () => datasyncNumber(this.#handle.fd));
-  }
-
-  datasyncSync(): void {
-    try {
-      fdatasyncSync(this.#handle.fd);
-    } catch (error) {
-      if (codeOf(error) !== NO_SYNC) throw error;
-    }
   }
 
   stat(): Promise<FileStatus> {
@@ -170,8 +152,6 @@ export const nodeDisk: Disk = {
   realpath: (path) => fs.realpath(path),
   readlink: (path) => fs.readlink(path),
   rename: (from, to) => fs.rename(from, to),
-  renameSync,
-  link: (path, name) => fs.link(path, name),
   remove: (path) => fs.rm(path),
   utimes: (path, time) => fs.utimes(path, time / 1_000, time / 1_000),
   hold,
@@ -263,11 +243,11 @@ export async function syncFolder(disk: Disk, path: string): Promise<void> {
 }
 
 /** How often a rename is tried while somebody else holds a file, and how long after, in ms. */
-export const RENAME_TRIES = 20;
-export const RENAME_PAUSE = 50;
+const RENAME_TRIES = 20;
+const RENAME_PAUSE = 50;
 
 /** Whether a rename has failed as it does on Windows while a virus scanner reads the file. */
-export function isHeldForAMoment(error: unknown): boolean {
+function isHeldForAMoment(error: unknown): boolean {
   return ["EACCES", "EBUSY", "EPERM"].includes(codeOf(error) ?? "");
 }
 
@@ -281,22 +261,6 @@ export async function renamePatiently(disk: Disk, from: string, to: string): Pro
       await setTimeout(RENAME_PAUSE);
     }
   }
-}
-
-/**
- * Gives the file at `path` a second name, and returns what removes it. A large
- * file takes long to be freed. So that happens when this name is removed, on
- * another thread, and not when a rename or a close takes the last one away.
- */
-export async function secondName(disk: Disk, path: string): Promise<() => Promise<void>> {
-  const name = temporaryOf(path);
-  try {
-    await disk.link(path, name);
-  } catch {
-    // There is no such file, or there are no second names in this file system.
-    return () => Promise.resolve();
-  }
-  return () => disk.remove(name).catch(() => {});
 }
 
 /** Returns the path of a temporary file beside `target`, which no other process uses. */

@@ -2,7 +2,7 @@
  * Keeps the sessions of a store over restarts and crashes, in a file.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { openJournal } from "express-lembro/journal";
@@ -17,7 +17,7 @@
  *
  * using store = new Lembro();
  * await using _journal = await openJournal(store, path);
- * assertEquals(await store.ids(), ["a"]);
+ * assert.deepEqual(await store.ids(), ["a"]);
  * ```
  *
  * @module
@@ -46,7 +46,7 @@ const MAX_INTERVAL_MS = 60_000;
  * What {@linkcode openJournal} takes besides a store and a path.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type JournalOptions, openJournal } from "express-lembro/journal";
@@ -55,7 +55,7 @@ const MAX_INTERVAL_MS = 60_000;
  * const path = `${await Deno.makeTempDir()}/sessions.journal`;
  * using store = new (lembro(session))();
  * await using journal = await openJournal(store, path, options);
- * assertEquals(journal.stats().errors, 0);
+ * assert.deepEqual(journal.stats().errors, 0);
  * ```
  */
 export interface JournalOptions {
@@ -99,7 +99,7 @@ export interface JournalOptions {
  * An open journal: what {@linkcode openJournal} returns.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type Journal, openJournal } from "express-lembro/journal";
@@ -209,7 +209,7 @@ class OpenJournal implements Journal {
  * store emits an `error` event with the code `ERR_LEMBRO_JOURNAL_LOST`.
  *
  * ```ts
- * import { assertEquals, assertRejects } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { openJournal } from "express-lembro/journal";
@@ -224,8 +224,8 @@ class OpenJournal implements Journal {
  *
  * // It is open: nobody else may write to it.
  * using other = new Lembro();
- * const error = await assertRejects(() => openJournal(other, path)) as { code?: string };
- * assertEquals(error.code, "ERR_LEMBRO_JOURNAL_IN_USE");
+ * const refused = openJournal(other, path);
+ * await assert.rejects(refused, { code: "ERR_LEMBRO_JOURNAL_IN_USE" });
  * ```
  *
  * @param store A store of this package that has no open journal yet.

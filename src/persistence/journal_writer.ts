@@ -6,26 +6,23 @@ import { failure } from "../util/errors.ts";
 import { monotonicNow, now } from "../util/time.ts";
 import { BlockReader, type Purpose } from "./block_reader.ts";
 import { BlockWriter } from "./block_writer.ts";
+import { Copy } from "./copy.ts";
 import {
   checkIsFile,
   closing,
   codeOf,
   type Disk,
   type DiskFile,
-  keepOwner,
   removeLeftovers,
-  renamePatiently,
-  secondName,
   syncFolder,
   targetOf,
   TEMPORARY,
-  temporaryOf,
 } from "./disk.ts";
 import { Loader } from "./loader.ts";
 import { Lock, LockedError } from "./lock.ts";
 import { DiskWatch, Outage, PATIENCE, unanswered, UNWRITTEN } from "./outage.ts";
-import { type Rows, writeRows } from "./rows.ts";
-import { Changes, MAX_CHANGES, Scan } from "./scan.ts";
+import { writeRows } from "./rows.ts";
+import { Changes } from "./scan.ts";
 import type { Secrets } from "./encryption.ts";
 
 /** The code of the error for a file that is damaged, or no journal of this store. */
@@ -44,12 +41,6 @@ const MIN_COMPACTED_BYTES = 2 ** 18;
 /** How many changes are written before their time has come, to keep the memory for them small. */
 const MAX_PENDING = 5_000;
 
-/** So few changes may be caught up with while nothing else is written. */
-const MAX_LEFT_OVER = 200;
-
-/** How often a compaction catches up with a store that is in use before it makes the others wait. */
-const ROUNDS = 10;
-
 /** How long to wait after the disk has failed, in milliseconds: twice as long each time. */
 const FIRST_RETRY = 100;
 const LAST_RETRY = 5_000;
@@ -65,14 +56,11 @@ const ROW_OVERHEAD = 200;
 /** Stands for the error of work that was given up because the journal is closed. */
 const CLOSED = Symbol("closed");
 
-/** Stands for the error of a file that was written for nothing: too much has changed meanwhile. */
-const VOID = Symbol("void");
-
 /**
  * How a journal is, and what it has done since it was opened.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type JournalStats, openJournal } from "express-lembro/journal";
@@ -83,7 +71,7 @@ const VOID = Symbol("void");
  * await store.set("a", { cookie: new session.Cookie() });
  * await journal.flush();
  * const { bytes, pending, lag }: JournalStats = journal.stats();
- * assertEquals([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
+ * assert.deepEqual([bytes, pending, lag], [(await Deno.stat(path)).size, 0, 0]);
  * ```
  */
 export interface JournalStats {
@@ -135,9 +123,8 @@ export class JournalWriter {
   #current: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #timer: ReturnType<typeof timers.setTimeout> | undefined;
-  /** When the oldest change came that is not in the file, and that is being written. */
-  #oldest: number | undefined;
-  #oldestWriting: number | undefined;
+  /** What is being written. */
+  #writing: Changes | undefined;
   /** Whether blocks behind those that are on the disk have to be cut off first. */
   #isTorn = false;
   /** Whether the file must be written anew. */
@@ -177,7 +164,7 @@ export class JournalWriter {
     loader: Loader,
   ) {
     this.#outage = new Outage(port, path);
-    this.#watch = new DiskWatch(() => this.#hangs());
+    this.#watch = new DiskWatch(PATIENCE, unanswered, () => this.#hangs());
     this.#disk = this.#watch.over(disk);
     this.#port = port;
     this.#path = path;
@@ -193,8 +180,8 @@ export class JournalWriter {
         changes.upsert(entry, isDataSame);
         noted();
       },
-      delete(entry, reason) {
-        changes.delete(entry, reason);
+      delete(entry) {
+        changes.delete(entry);
         noted();
       },
       end(sid) {
@@ -274,10 +261,10 @@ export class JournalWriter {
   }
 
   stats(): JournalStats {
-    const oldest = this.#oldestWriting ?? this.#oldest;
+    const oldest = this.#writing?.since ?? this.#changes.since;
     return {
       bytes: this.#writer?.bytes ?? 0,
-      pending: this.#changes.size,
+      pending: this.#changes.isVoid ? this.#port.size : this.#changes.size,
       lag: oldest === undefined ? 0 : monotonicNow() - oldest,
       lastSync: this.#lastSync === undefined ? undefined : new Date(this.#lastSync),
       compactions: this.#compactions,
@@ -304,7 +291,7 @@ export class JournalWriter {
       // From here on it is done in any case.
       const { omitted } = await loader.enter(reader, (entry) => {
         // By a clock that may have been wrong: it stays away all the same.
-        this.#changes.delete(entry, "expire");
+        this.#changes.delete(entry);
         this.#port.announceExpired(entry);
       });
       // What the store has not taken must not come back from the file later.
@@ -341,12 +328,7 @@ export class JournalWriter {
   /** Something has changed that is not in the file yet. */
   #noted(): void {
     if (!this.#isOpen || this.#changes.isEmpty || this.#isClosed) return;
-    this.#oldest ??= monotonicNow();
     this.#futile = 0;
-    if (this.#changes.size > MAX_CHANGES) {
-      this.#changes.take();
-      this.#isLost = true;
-    }
     if (this.#isRetrying) return;
     if (this.#changes.size === MAX_PENDING) this.#commit().catch(() => {});
     if (this.#timer) return;
@@ -359,7 +341,8 @@ export class JournalWriter {
   }
 
   get #isUpToDate(): boolean {
-    return this.#changes.isEmpty && !this.#current && !this.#isTorn && !this.#isLost &&
+    return this.#changes.isEmpty && !this.#writing && !this.#current && !this.#isTorn &&
+      !this.#isLost &&
       !this.#isUnnamed;
   }
 
@@ -389,33 +372,24 @@ export class JournalWriter {
   }
 
   async #write(): Promise<void> {
-    let taken: Changes | undefined;
     try {
       await this.#repair();
       const writer = this.#writer!;
       await this.#checkPath();
-      this.#oldestWriting = this.#oldest;
-      this.#oldest = undefined;
-      taken = this.#changes.take();
-      await writeRows(writer, taken.rows(this.#port));
+      this.#writing = this.#changes.take();
+      await writeRows(writer, this.#writing.rows(this.#port));
       await writer.sync();
       await this.#checkPath();
     } catch (error) {
       this.#isTorn = true;
-      if (taken) this.#takeBack(taken);
+      // They are not in the file after all.
+      if (this.#writing) this.#changes.takeBack(this.#writing);
       this.#failed(error as Error);
       throw error;
     } finally {
-      this.#oldestWriting = undefined;
+      this.#writing = undefined;
     }
     this.#succeeded();
-  }
-
-  /** The changes are not in the file after all. */
-  #takeBack(taken: Changes): void {
-    taken.add(this.#changes.take());
-    this.#changes.add(taken);
-    this.#oldest = this.#oldestWriting ?? this.#oldest;
   }
 
   /** Somebody may have removed the file, cut it off, or put another one in its place. */
@@ -455,7 +429,7 @@ export class JournalWriter {
   async #repair(): Promise<void> {
     if (this.#isTorn || this.#isLost) await this.#checkLock();
     if (this.#isTorn && !this.#isLost) await this.#reopen();
-    if (this.#isLost) await this.#rewrite((swap) => swap());
+    if (this.#isLost || this.#changes.isVoid) await this.#rewrite((swap) => swap());
     if (this.#isUnnamed) await this.#name();
     this.#isTorn = false;
   }
@@ -562,7 +536,10 @@ export class JournalWriter {
 
   async #compact(): Promise<void> {
     try {
-      await this.#rewrite((swap) => this.#exclusive(swap));
+      const check = () => {
+        if (this.#isClosed) throw CLOSED;
+      };
+      await this.#rewrite((swap) => this.#exclusive(swap), check);
       this.#compactions++;
     } catch (error) {
       if (error === CLOSED || this.#lost) return;
@@ -590,81 +567,52 @@ export class JournalWriter {
    *
    * @param exclusive Does the last of it when nothing else is written.
    */
-  async #rewrite(exclusive: (swap: () => Promise<void>) => Promise<void>): Promise<void> {
-    const temporary = temporaryOf(this.#path);
-    const { serializer } = this.#port.options;
-    const scan = new Scan(this.#port, MAX_CHANGES);
-    let file: DiskFile | undefined;
-    try {
-      file = await this.#disk.open(temporary, "wx", 0o600);
-      await keepOwner(this.#disk, file, this.#path);
-      const writer = await BlockWriter.create(file, {
-        kind: "journal",
-        serializer,
-        secrets: this.#secrets.secrets,
-      });
-      await writeRows(writer, this.#unlessClosed(scan.walk()));
-      // What takes long, while the others go on.
-      await writer.sync();
-      for (let round = 0; round < ROUNDS && scan.changes.size > MAX_LEFT_OVER; round++) {
-        await writeRows(writer, this.#unlessClosed(scan.changed()));
-      }
-      await exclusive(() => this.#swap(writer, scan, temporary));
-    } catch (error) {
-      if (file && this.#writer?.file !== file) {
-        await file.close().catch(() => {});
-        await this.#disk.remove(temporary).catch(() => {});
-      }
-      if (error === VOID) return await this.#rewrite(exclusive);
-      throw error;
-    } finally {
-      scan.stop();
-    }
+  async #rewrite(
+    exclusive: (swap: () => Promise<void>) => Promise<void>,
+    check: () => void = () => {},
+  ): Promise<void> {
+    const { secrets } = this.#secrets;
+    const settings = { kind: "journal", secrets, check } as const;
+    await Copy.make(
+      this.#disk,
+      this.#port,
+      this.#path,
+      settings,
+      (copy) => exclusive(() => this.#swap(copy)),
+    );
   }
 
-  async #swap(writer: BlockWriter, scan: Scan, temporary: string): Promise<void> {
-    const since = monotonicNow();
-    await writeRows(writer, scan.changed());
-    if (scan.isVoid) throw VOID;
-    await writer.mark();
-    await writer.sync();
-    await this.#identify(writer.file);
-    const removeOld = await secondName(this.#disk, this.#path);
+  async #swap(copy: Copy): Promise<void> {
+    let taken = new Changes();
     try {
+      await copy.finish(() => {
+        // What changes from now on is not in this file; all before is.
+        taken = this.#changes.take();
+        this.#writing = taken;
+      });
+      await this.#identify(copy.writer.file);
       await this.#checkLock();
-      await renamePatiently(this.#disk, temporary, this.#path);
+      await copy.place();
     } catch (error) {
-      await removeOld();
+      this.#changes.takeBack(taken);
       throw error;
+    } finally {
+      this.#writing = undefined;
     }
     const before = this.#writer;
-    this.#writer = writer;
+    this.#writer = copy.writer;
     this.#isLost = this.#isTorn = false;
     // Nobody may count on the file before its name is on the disk.
     this.#isUnnamed = true;
-    // What has changed since the last rows is not in this file; all before is.
-    this.#changes.replaceBy(scan.changes);
-    this.#oldest = this.#changes.isEmpty ? undefined : since;
     this.#noted();
-    const weight = this.#weight;
+    const { bytes } = copy.writer;
     // A small file tells little.
-    this.#ratio = writer.bytes > MIN_COMPACTED_BYTES ? writer.bytes / weight : USUAL_RATIO;
+    this.#ratio = bytes > MIN_COMPACTED_BYTES ? bytes / this.#weight : USUAL_RATIO;
     await before?.file.close().catch(() => {});
-    await removeOld();
     await this.#name();
     // By whichever way: it is as compact as it can be.
     this.#noCompactionBefore = 0;
     this.#outage.end("compact");
-  }
-
-  /** Gives up when the journal is being closed. */
-  *#unlessClosed(rows: Rows): Rows {
-    for (let hasWaited: boolean | undefined = true;;) {
-      if (this.#isClosed) throw CLOSED;
-      const { value, done } = rows.next(hasWaited);
-      if (done) return;
-      hasWaited = yield value;
-    }
   }
 
   #stop(): void {

@@ -20,6 +20,11 @@ export function unanswered(): Error {
   return failure(Error, UNWRITTEN, `the disk has not answered for ${PATIENCE} ms`);
 }
 
+/** The error for a disk that is too slow for what was to be done, as a file system would throw it. */
+export function tooSlow(message: string): Error {
+  return Object.assign(new Error(`ETIMEDOUT: ${message}`), { code: "ETIMEDOUT" });
+}
+
 /** What of a journal may fail. Each is over by itself. */
 type Part = "write" | "compact" | "answer";
 
@@ -65,16 +70,24 @@ export class Outage {
 
 /** Notices calls of a disk that are not answered. */
 export class DiskWatch {
+  readonly #patience: number;
+  readonly #error: () => Error;
   readonly #onHang: () => void;
   #unanswered = 0;
   /** Called when the disk hangs. */
   #waiting = new Set<() => void>();
 
-  constructor(onHang: () => void) {
+  /**
+   * @param patience How long a call may take, in milliseconds.
+   * @param error What to say of a longer one.
+   */
+  constructor(patience: number, error: () => Error, onHang: () => void) {
+    this.#patience = patience;
+    this.#error = error;
     this.#onHang = onHang;
   }
 
-  /** Whether there is a call that the disk has not answered for {@linkcode PATIENCE}. */
+  /** Whether there is a call that the disk has not answered in time. */
   get isHanging(): boolean {
     return this.#unanswered > 0;
   }
@@ -87,11 +100,11 @@ export class DiskWatch {
   /**
    * Waits for `work`, but not for a disk that hangs.
    *
-   * @throws What `work` is rejected with, or {@linkcode unanswered}.
+   * @throws What `work` is rejected with, or that the disk has not answered.
    */
   orHang<Result>(work: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const hang = () => reject(unanswered());
+      const hang = () => reject(this.#error());
       if (this.isHanging) hang();
       else this.#waiting.add(hang);
       work.then(resolve, reject).finally(() => this.#waiting.delete(hang));
@@ -106,14 +119,15 @@ export class DiskWatch {
         return (...args: unknown[]) => {
           const answer: unknown = method.apply(target, args);
           if (!(answer instanceof Promise)) return answer;
-          const watched = this.#watch(answer);
+          const watched = this.answered(answer);
           return name === "open" ? watched.then((file) => this.#watched(file)) : watched;
         };
       },
     });
   }
 
-  async #watch<Result>(answer: Promise<Result>): Promise<Result> {
+  /** Waits for an answer of the disk. */
+  async answered<Result>(answer: Promise<Result>): Promise<Result> {
     let isHanging = false;
     const timer = timers.setTimeout(() => {
       isHanging = true;
@@ -121,7 +135,7 @@ export class DiskWatch {
       this.#onHang();
       for (const hang of this.#waiting) hang();
       this.#waiting.clear();
-    }, PATIENCE);
+    }, this.#patience);
     timer.unref();
     try {
       return await answer;

@@ -162,13 +162,6 @@ export async function writeRows(writer: BlockWriter, rows: Rows): Promise<number
   }
 }
 
-/** Writes rows at once, as one block. Returns how many there were. */
-export function writeRowsSync(writer: BlockWriter, rows: Rows): number {
-  const lines = [...rows].flatMap((row) => row ? [lineOf(row)] : []);
-  if (lines.length > 0) writer.writeSync("rows", lines.join(""));
-  return lines.length;
-}
-
 /** Returns the lines of the next block. */
 function* gather(rows: Rows): Generator<void, { lines: string[]; isLast: boolean }, undefined> {
   const lines: string[] = [];

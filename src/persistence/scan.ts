@@ -1,5 +1,6 @@
 import { RANKS } from "../core/vault/entry.ts";
 import type { Entry, Observer, Port, Row } from "../core/port.ts";
+import { monotonicNow } from "../util/time.ts";
 import { rowOf, type Rows, touchOf } from "./rows.ts";
 
 /** How a session has changed: bits of a number. */
@@ -10,12 +11,10 @@ const STAYED: Change = 0;
 const MOVED: Change = 1;
 /** It has left, and may have come back. */
 const LEFT: Change = 2;
-/** More than its place has changed. */
-const CHANGED: Change = 4;
 /** More than its place, its rank, its life and its cookie has changed. */
-const SAVED: Change = 8;
+const SAVED: Change = 4;
 
-/** More changes than these are not kept for a disk that fails: the file is written anew then. */
+/** More changes than these are not kept in memory: the file is written anew then. */
 export const MAX_CHANGES = 100_000;
 
 /** So many rows are written at once without anybody noticing. */
@@ -29,7 +28,13 @@ export class Changes implements Observer {
   /** By id, in the order in which they moved. */
   #changes = new Map<string, Change>();
   #isTruncated = false;
-  #hasEnded = false;
+  #isVoid = false;
+  #since: number | undefined;
+
+  /** When the oldest of them came, by the clock that does not jump. */
+  get since(): number | undefined {
+    return this.#since;
+  }
 
   /** How many sessions have changed. */
   get size(): number {
@@ -38,12 +43,12 @@ export class Changes implements Observer {
 
   /** Whether nothing has changed. */
   get isEmpty(): boolean {
-    return this.#changes.size === 0 && !this.#hasEnded;
+    return this.#changes.size === 0 && !this.#isTruncated && !this.#isVoid;
   }
 
-  /** Whether anybody was signed out. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
+  /** Whether more has changed than is kept: only a whole new file tells of it. */
+  get isVoid(): boolean {
+    return this.#isVoid;
   }
 
   /** Whether a session has changed. */
@@ -57,31 +62,26 @@ export class Changes implements Observer {
   }
 
   upsert(entry: Entry, isDataSame?: boolean): void {
-    const change = this.#changeOf(entry.sid) | CHANGED | (isDataSame ? 0 : SAVED);
+    const change = this.#changeOf(entry.sid) | (isDataSame ? 0 : SAVED);
     // The last of its rank has moved there, or is new, or was there before, which is the same.
     if (!entry.next) this.#putLast(entry.sid, change | MOVED);
-    else this.#changes.set(entry.sid, change);
+    else this.#put(entry.sid, change);
   }
 
-  delete({ sid }: { readonly sid: string }, reason: "destroy" | "evict" | "expire"): void {
-    if (reason === "destroy") this.#hasEnded = true;
-    this.#putLast(sid, LEFT | CHANGED | SAVED);
+  delete({ sid }: { readonly sid: string }): void {
+    this.#putLast(sid, LEFT | SAVED);
   }
 
   /** A file may have what the store does not keep any more. */
   end(sid: string): void {
-    this.#hasEnded = true;
-    this.#putLast(sid, LEFT | CHANGED | SAVED);
+    this.#putLast(sid, LEFT | SAVED);
   }
 
   truncate(): void {
+    this.#since ??= monotonicNow();
     this.#changes = new Map();
-    this.#isTruncated = this.#hasEnded = true;
-  }
-
-  /** The sessions of a user leave in slices: each of them will be told of. */
-  revoke(): void {
-    this.#hasEnded = true;
+    this.#isTruncated = true;
+    this.#isVoid = false;
   }
 
   /** Notes that a session goes to the end of its rank, and may have no row yet. */
@@ -92,40 +92,32 @@ export class Changes implements Observer {
   /** Returns the changes so far, and begins anew. */
   take(): Changes {
     const taken = new Changes();
-    taken.replaceBy(this);
+    taken.#become(this);
+    this.#become(new Changes());
     return taken;
   }
 
-  /** Forgets these changes and takes the `others`, which begin anew. */
-  replaceBy(others: Changes): void {
-    this.#changes = others.#changes;
-    this.#isTruncated = others.#isTruncated;
-    this.#hasEnded = others.#hasEnded;
-    others.#changes = new Map();
-    others.#isTruncated = others.#hasEnded = false;
-  }
-
-  /** Adds changes that came after these. */
-  add(later: Changes): void {
+  /** Takes back changes that came before these. */
+  takeBack(earlier: Changes): void {
+    const later = this.take();
+    this.#become(earlier);
+    this.#since ??= later.#since;
     if (later.#isTruncated) this.truncate();
-    this.#hasEnded ||= later.#hasEnded;
+    if (later.#isVoid) this.#void();
     for (const [sid, change] of later.#changes) {
       if (change & LEFT) this.#putLast(sid, change);
       else if (change & MOVED) this.#putLast(sid, this.#changeOf(sid) | change);
-      else this.#changes.set(sid, this.#changeOf(sid) | change);
+      else this.#put(sid, this.#changeOf(sid) | change);
     }
   }
 
   /**
    * The rows that tell of these changes, which must not go on. Yields
    * `undefined` where the caller may leave it alone for a while.
-   *
-   * @param isOrderKept Whether to tell of sessions whose place alone has changed.
    */
-  *rows(port: Port, isOrderKept = true): Rows {
+  *rows(port: Port): Rows {
     if (this.#isTruncated) yield [];
     for (const [sid, change] of this.#changes) {
-      if (!isOrderKept && !(change & CHANGED)) continue;
       const entry = port.find(sid);
       if (!entry) {
         yield [sid];
@@ -147,7 +139,26 @@ export class Changes implements Observer {
   /** Notes a change after which a session is the last to have moved. */
   #putLast(sid: string, change: Change): void {
     this.#changes.delete(sid);
+    this.#put(sid, change);
+  }
+
+  #put(sid: string, change: Change): void {
+    if (this.#isVoid) return;
+    this.#since ??= monotonicNow();
     this.#changes.set(sid, change);
+    if (this.#changes.size > MAX_CHANGES) this.#void();
+  }
+
+  #void(): void {
+    this.#changes = new Map();
+    this.#isVoid = true;
+  }
+
+  #become(other: Changes): void {
+    this.#changes = other.#changes;
+    this.#isTruncated = other.#isTruncated;
+    this.#isVoid = other.#isVoid;
+    this.#since = other.#since;
   }
 }
 
@@ -161,22 +172,13 @@ export class Scan implements Observer {
   readonly #stop: () => void;
   /** What has changed since the start, or since this was taken. */
   readonly changes = new Changes();
-  readonly #limit: number;
-  #isVoid = false;
   /** Where the walk through a rank goes on, and where it ends. */
   #next: Entry | undefined;
   #end: Entry | undefined;
 
-  /** @param limit How many changes are kept. */
-  constructor(port: Port, limit: number) {
+  constructor(port: Port) {
     this.#port = port;
-    this.#limit = limit;
     this.#stop = port.observe(this);
-  }
-
-  /** Whether more has changed than is kept: what was written is of no use. */
-  get isVoid(): boolean {
-    return this.#isVoid;
   }
 
   /** Stops observing. */
@@ -226,39 +228,23 @@ export class Scan implements Observer {
     if (this.#next === entry) this.#goOn();
     if (this.#end === entry) this.#end = entry.prev;
     this.changes.moved(entry.sid);
-    this.#bound();
   }
 
   upsert(entry: Entry, isDataSame?: boolean): void {
     this.changes.upsert(entry, isDataSame);
-    this.#bound();
   }
 
-  delete(entry: Entry, reason: "destroy" | "evict" | "expire"): void {
-    this.changes.delete(entry, reason);
-    this.#bound();
+  delete(entry: Entry): void {
+    this.changes.delete(entry);
   }
 
   end(sid: string): void {
     this.changes.end(sid);
-    this.#bound();
   }
 
   truncate(): void {
     this.#next = undefined;
     this.changes.truncate();
-  }
-
-  revoke(): void {
-    this.changes.revoke();
-  }
-
-  #bound(): void {
-    if (this.changes.size <= this.#limit) return;
-    this.#isVoid = true;
-    this.#next = undefined;
-    this.changes.take();
-    this.stop();
   }
 
   #goOn(): void {

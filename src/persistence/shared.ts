@@ -11,6 +11,8 @@ export interface Saves {
   underWay: number;
   /** The number of the save that wrote the file last. */
   placed: number;
+  /** One after the other, they put their files in its place. */
+  turn: Promise<void>;
 }
 
 interface Shared {

@@ -3,7 +3,7 @@
  * moves. The module `journal` keeps them over restarts and crashes.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
@@ -16,7 +16,7 @@
  *
  * using after = new Lembro();
  * await loadSnapshot(after, path);
- * assertEquals(await after.ids(), ["a"]);
+ * assert.deepEqual(await after.ids(), ["a"]);
  * ```
  *
  * @module
@@ -36,7 +36,7 @@ import { writeSnapshot } from "./snapshot_writer.ts";
  * What {@linkcode saveSnapshot} has written.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type SavedSnapshot, saveSnapshot } from "express-lembro/snapshot";
@@ -44,7 +44,7 @@ import { writeSnapshot } from "./snapshot_writer.ts";
  * using store = new (lembro(session))();
  * const path = `${await Deno.makeTempDir()}/sessions`;
  * const { sessions, bytes }: SavedSnapshot = await saveSnapshot(store, path);
- * assertEquals([sessions, bytes], [0, (await Deno.stat(path)).size]);
+ * assert.deepEqual([sessions, bytes], [0, (await Deno.stat(path)).size]);
  * ```
  */
 export interface SavedSnapshot {
@@ -59,7 +59,7 @@ export interface SavedSnapshot {
  * the three numbers together are all that it holds.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { type LoadedSnapshot, loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
@@ -72,7 +72,7 @@ export interface SavedSnapshot {
  *
  * using small = new Lembro({ maxSize: "1K" });
  * const { sessions, expired, omitted }: LoadedSnapshot = await loadSnapshot(small, path);
- * assertEquals([sessions + omitted, expired, omitted > 0], [10, 0, true]);
+ * assert.deepEqual([sessions + omitted, expired, omitted > 0], [10, 0, true]);
  * ```
  */
 export interface LoadedSnapshot {
@@ -91,7 +91,7 @@ export interface LoadedSnapshot {
  * What {@linkcode saveSnapshot} and {@linkcode loadSnapshot} take besides a store and a path.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { loadSnapshot, saveSnapshot, type SnapshotOptions } from "express-lembro/snapshot";
@@ -104,7 +104,7 @@ export interface LoadedSnapshot {
  * await saveSnapshot(before, path, options);
  *
  * using after = new Lembro();
- * assertEquals((await loadSnapshot(after, path, options)).sessions, 1);
+ * assert.deepEqual((await loadSnapshot(after, path, options)).sessions, 1);
  * ```
  */
 export interface SnapshotOptions {
@@ -126,7 +126,7 @@ export interface SnapshotOptions {
  * What {@linkcode loadSnapshot} takes besides a store and a path.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { loadSnapshot, type LoadSnapshotOptions, saveSnapshot } from "express-lembro/snapshot";
@@ -139,7 +139,7 @@ export interface SnapshotOptions {
  *
  * const options: LoadSnapshotOptions = { secret: "of the app", plain: true };
  * using after = new Lembro();
- * assertEquals((await loadSnapshot(after, path, options)).sessions, 1);
+ * assert.deepEqual((await loadSnapshot(after, path, options)).sessions, 1);
  * ```
  */
 export interface LoadSnapshotOptions extends SnapshotOptions {
@@ -164,12 +164,12 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  *
  * The file is written beside `path`, brought to the disk, and renamed. At `path`
  * there is always a whole snapshot, the earlier one or this one. Only its owner
- * may read it. The store may be used meanwhile. The file is right as of the end
- * of the save, and no session that was destroyed is in it. Of several saves to
- * one path, the last one to start wins.
+ * may read it. The store may be used meanwhile. The file is right as of one
+ * moment during the save. Of several saves to one path, the last one to start
+ * wins.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { saveSnapshot } from "express-lembro/snapshot";
@@ -178,7 +178,7 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  * await store.set("a", { cookie: new session.Cookie() });
  * const path = `${await Deno.makeTempDir()}/sessions`;
  * const { sessions } = await saveSnapshot(store, path);
- * assertEquals(sessions, 1);
+ * assert.deepEqual(sessions, 1);
  * ```
  *
  * @param store A store of this package.
@@ -186,8 +186,8 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  * @param options A secret, if the file is to be sealed.
  * @returns What was written.
  * @throws {TypeError} If an argument cannot be used.
- * @throws What the file system says, as `ENOENT` if there is no such folder. Then the earlier file
- * is as it was.
+ * @throws What the file system says, as `ENOENT` if there is no such folder, or an error with the
+ * code `ETIMEDOUT` if the disk does not answer for 30 seconds. Then the earlier file is as it was.
  */
 export async function saveSnapshot(
   store: LembroMethods,
@@ -200,7 +200,7 @@ export async function saveSnapshot(
   const { secrets } = readSecrets(SAVE, options);
   const signal = readSignal(SAVE, options.signal);
   return await writeSnapshot(nodeDisk, port, where, secrets, signal).catch((error) => {
-    throw explained(SAVE, where, error);
+    throw explained(SAVE, where, error, { ETIMEDOUT: "the disk must keep up with the store" });
   });
 }
 
@@ -214,7 +214,7 @@ export async function saveSnapshot(
  * written. Load before the app listens.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro from "express-lembro";
  * import { loadSnapshot } from "express-lembro/snapshot";
@@ -225,7 +225,7 @@ export async function saveSnapshot(
  * const loaded = await loadSnapshot(store, path).catch((error) => {
  *   if (error.code !== "ENOENT") throw error;
  * });
- * assertEquals(loaded, undefined);
+ * assert.deepEqual(loaded, undefined);
  * ```
  *
  * @param store A store of this package.

@@ -40,7 +40,7 @@ export function versionOf(base: BaseVersion | undefined): Version | undefined {
 export type Sent = Pick<BaseVersion, "text" | "isBehind"> & { readonly revision: string };
 
 /** When a request reached the store. */
-interface Arrival extends Note {
+interface RequestNote extends Note {
   /** At the latest, by our own clock that does not jump. */
   readonly begin: number;
   /** What a revocation that spares it calls it. */
@@ -56,7 +56,7 @@ export class BaseVersions {
   /** Returns where `session`, or else that of its request, came from, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
     const own = Stamp.find(session, this) as BaseVersion | undefined;
-    const ofRequest = this.#arrivalOf(requestOf(session))?.base;
+    const ofRequest = this.#noteOf(requestOf(session))?.base;
     return own && ofRequest?.load !== own.load ? own : ofRequest;
   }
 
@@ -71,11 +71,11 @@ export class BaseVersions {
     const date = dateOf(session.cookie);
     const { text } = kept;
     const base = { sid, kept, text, isBehind: false, ownCookie: undefined, date, begin };
-    this.put(session, base, ++this.#loads);
+    this.rebase(session, base, ++this.#loads);
   }
 
   /** Notes where `session` comes from. */
-  put(
+  rebase(
     session: SessionData,
     base: Omit<BaseVersion, "owner" | "other" | "load" | "isOver" | "unconfirmed">,
     load: number = this.find(session)?.load ?? ++this.#loads,
@@ -89,8 +89,8 @@ export class BaseVersions {
       ...base,
     };
     Stamp.put(session, note);
-    const arrival = this.#arrivalOf(requestOf(session));
-    if (arrival) arrival.base = note;
+    const ofRequest = this.#noteOf(requestOf(session));
+    if (ofRequest) ofRequest.base = note;
   }
 
   /** Notes that `to`, the session of `request`, was made of what was loaded as `from`. */
@@ -98,38 +98,38 @@ export class BaseVersions {
     Stamp.copy(from, to);
     const base = Stamp.find(to, this) as BaseVersion | undefined;
     this.reached(request, base?.begin ?? begin);
-    const arrival = this.#arrivalOf(request);
-    if (arrival) arrival.base = base;
+    const ofRequest = this.#noteOf(request);
+    if (ofRequest) ofRequest.base = base;
   }
 
   /** Notes that `request` gets a new session, which was not loaded. */
   renewed(request: unknown, begin: number): void {
     this.reached(request, begin);
-    const arrival = this.#arrivalOf(request);
-    if (arrival) arrival.base = undefined;
+    const ofRequest = this.#noteOf(request);
+    if (ofRequest) ofRequest.base = undefined;
   }
 
   /** Notes that `request` has reached the store, at the latest at `begin`. */
   reached(request: unknown, begin: number): void {
-    if (!isObject(request) || this.#arrivalOf(request)) return;
+    if (!isObject(request) || this.#noteOf(request)) return;
     const note = { owner: this, other: undefined, mark: undefined, base: undefined };
-    const arrival: Arrival = { ...note, begin };
-    Stamp.put(request, arrival);
+    const ofRequest: RequestNote = { ...note, begin };
+    Stamp.put(request, ofRequest);
   }
 
   /** Returns when the request of `session` reached the store, if that is known. */
   beginOf(session: SessionData): number | undefined {
-    return this.#arrivalOf(requestOf(session))?.begin ?? this.find(session)?.begin;
+    return this.#noteOf(requestOf(session))?.begin ?? this.find(session)?.begin;
   }
 
   /** Returns what revocations that spare `request` call it; with `isSpared`, it gets a name. */
   markOf(request: object | undefined, isSpared = false): string | undefined {
-    const arrival = this.#arrivalOf(request);
-    if (arrival && isSpared) arrival.mark ??= randomId();
-    return arrival?.mark;
+    const ofRequest = this.#noteOf(request);
+    if (ofRequest && isSpared) ofRequest.mark ??= randomId();
+    return ofRequest?.mark;
   }
 
-  #arrivalOf(request: unknown): Arrival | undefined {
-    return isObject(request) ? Stamp.find(request, this) as Arrival | undefined : undefined;
+  #noteOf(request: unknown): RequestNote | undefined {
+    return isObject(request) ? Stamp.find(request, this) as RequestNote | undefined : undefined;
   }
 }

@@ -13,14 +13,14 @@ import { invalidOption, isObject } from "../util/errors.ts";
  * `ioredis` 5 or later.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type RedisClient } from "express-lembro/redis";
  * import { createClient } from "redis";
  *
  * const client: RedisClient = createClient({ disableOfflineQueue: true });
  * using store = new (lembroRedis(session))({ client });
- * assertEquals(store.options.prefix, "sess:");
+ * assert.deepEqual(store.options.prefix, "sess:");
  * ```
  */
 export type RedisClient =
@@ -36,7 +36,7 @@ export type RedisClient =
  * A connected client that is used for nothing but subscriptions.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type RedisSubscriber } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -46,7 +46,7 @@ export type RedisClient =
  * using store = new (lembroRedis(session))({ client, subscriber });
  * store.on("error", () => {}); // It is not connected here.
  * store.on("gap", () => console.log("Events may be missing"));
- * assertEquals(store.listenerCount("gap"), 1);
+ * assert.deepEqual(store.listenerCount("gap"), 1);
  * ```
  */
 export interface RedisSubscriber {
@@ -61,7 +61,7 @@ export interface RedisSubscriber {
  * a store in memory but `maxSize`, `interval` and `address`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type LembroRedisOptions } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -71,7 +71,7 @@ export interface RedisSubscriber {
  *   idleTimeout: 30 * 60_000,
  * };
  * using store = new (lembroRedis(session))(options);
- * assertEquals(store.options.idleTimeout, 1_800_000);
+ * assert.deepEqual(store.options.idleTimeout, 1_800_000);
  * ```
  */
 export interface LembroRedisOptions
@@ -107,7 +107,7 @@ export interface LembroRedisOptions
  * The options in force in a store on Redis: complete, checked and read-only.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type ResolvedRedisOptions } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -115,7 +115,7 @@ export interface LembroRedisOptions
  * const client = createClient({ disableOfflineQueue: true });
  * using store = new (lembroRedis(session))({ client });
  * const { prefix, newcomerTtl }: ResolvedRedisOptions = store.options;
- * assertEquals([prefix, newcomerTtl], ["sess:", 3_600_000]);
+ * assert.deepEqual([prefix, newcomerTtl], ["sess:", 3_600_000]);
  * ```
  */
 export interface ResolvedRedisOptions

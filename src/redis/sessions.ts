@@ -701,7 +701,7 @@ export class RedisSessions {
     this.#counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
     // Plain data that was never loaded stays plain: its next save is as plain.
     if (!base && (!requestOf(live) || this.#bases.find(live))) return;
-    this.#bases.put(live, {
+    this.#bases.rebase(live, {
       sid,
       kept: saved,
       text: mine?.text ?? text,
@@ -770,7 +770,7 @@ export class RedisSessions {
         : await this.#run(TOUCH, sid, [guard, patch, lifeArgument(life)]);
       if (reply === 1) {
         this.#counters.touches++;
-        if (base) rebase(base, next, session, plan.isMerged);
+        if (base) rebaseCookie(base, next, session, plan.isMerged);
         return;
       }
       this.#counters.conflicts++;
@@ -1146,7 +1146,7 @@ function isSame(base: BaseVersion, kept: StoredSession): boolean {
 }
 
 /** Notes that `base` was touched. */
-function rebase(
+function rebaseCookie(
   base: BaseVersion,
   next: StoredSession,
   { cookie }: SessionData,

@@ -3,22 +3,22 @@ import type { SessionData } from "express-session";
 import { openTo } from "../core/port.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import {
+  announce,
   changeOf,
   guarded,
   idOf,
   readArguments,
-  reporting,
   SELF,
   spared,
   storeOf,
   userNameOf,
+  watchGenerate,
 } from "../express.ts";
 import type { RevokeOptions, SessionModule, StoreOf } from "../types.ts";
-import { answerLater, type Callback, defer } from "../util/callbacks.ts";
+import { type Answered, answerLater, type Callback, defer } from "../util/callbacks.ts";
 import { asyncDispose, dispose } from "../util/dispose.ts";
 import { isFunction } from "../util/errors.ts";
 import { every } from "../util/time.ts";
-import { warn } from "../util/warnings.ts";
 import { Connection, Subscription } from "./clients.ts";
 import { Keys } from "./keys.ts";
 import {
@@ -28,17 +28,8 @@ import {
 } from "./options.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { RedisSessions, wellFormed } from "./sessions.ts";
-import type {
-  LembroRedisEvents,
-  LembroRedisStats,
-  LembroRedisStore,
-  RedisStoreConstructor,
-} from "./types.ts";
+import type { LembroRedisStats, LembroRedisStore, RedisStoreConstructor } from "./types.ts";
 import { inBatches, type ListedUser, USERS } from "../util/user_list.ts";
-
-// A promise where there is no callback: the overloads of LembroRedisStore say which.
-// deno-lint-ignore no-explicit-any
-type Answer = any;
 
 /** How often Redis is asked for its time, in milliseconds. */
 const CLOCK_INTERVAL_MS = 10_000;
@@ -47,7 +38,7 @@ const CLOCK_INTERVAL_MS = 10_000;
  * Makes a class of session stores on Redis that extends the `Store` of `session`.
  *
  * ```ts
- * import { assert } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -71,7 +62,6 @@ export function lembroRedis<Base extends object>(
     readonly #sessions: RedisSessions;
     readonly #stopClock: () => void;
     readonly #subscription: Subscription | undefined;
-    #generate: unknown;
 
     constructor(options: LembroRedisOptions, callback?: () => void) {
       super();
@@ -90,15 +80,16 @@ export function lembroRedis<Base extends object>(
       };
       this.#sessions = new RedisSessions(connection, keys, resolved, {
         hearsItself: subscriber !== undefined,
-        announce: (event, args) => this.#announce(event, args),
+        announce: (event, args) => announce(this, event, args),
       });
+      watchGenerate(this, (request) => this.#sessions.reached(request));
       openTo(this, () => this.#sessions.restorer());
       this.#subscription = subscriber && new Subscription(
         subscriber,
         keys.channel,
         (message) => alive((store) => store.#sessions.heard(message)),
-        () => alive((store) => store.#announce("gap", () => [])),
-        (error) => alive((store) => store.#announce("error", () => [error])),
+        () => alive((store) => announce(store, "gap", () => [])),
+        (error) => alive((store) => announce(store, "error", () => [error])),
       );
       this.#stopClock = every(CLOCK_INTERVAL_MS, this, LembroRedis.#readClock);
       LembroRedis.#readClock(this);
@@ -107,19 +98,19 @@ export function lembroRedis<Base extends object>(
       if (ready) defer(ready);
     }
 
-    get(sid: string, callback?: Callback<SessionData | undefined>): Answer {
+    get(sid: string, callback?: Callback<SessionData | undefined>): Answered {
       return answerLater(callback, () => this.#sessions.get(sidOf(sid)));
     }
 
-    set(sid: string, session: SessionData, callback?: Callback): Answer {
+    set(sid: string, session: SessionData, callback?: Callback): Answered {
       return answerLater(callback, () => this.#sessions.save(sidOf(sid), session));
     }
 
-    touch(sid: string, session: SessionData, callback?: Callback): Answer {
+    touch(sid: string, session: SessionData, callback?: Callback): Answered {
       return answerLater(callback, () => this.#sessions.touch(sidOf(sid), session));
     }
 
-    destroy(sid: string, callback?: Callback): Answer {
+    destroy(sid: string, callback?: Callback): Answered {
       return answerLater(callback, () => this.#sessions.destroy(sidOf(sid)));
     }
 
@@ -127,18 +118,18 @@ export function lembroRedis<Base extends object>(
       sid: string,
       change: (session: SessionData) => unknown,
       callback?: Callback<SessionData | undefined>,
-    ): Answer {
+    ): Answered {
       return answerLater(
         callback,
         () => this.#sessions.update(sidOf(sid), changeOf(change)),
       );
     }
 
-    info(sid: string, callback?: Callback<SessionInfo | undefined>): Answer {
+    info(sid: string, callback?: Callback<SessionInfo | undefined>): Answered {
       return answerLater(callback, () => this.#sessions.info(sidOf(sid)));
     }
 
-    sessionsOfUser(user: string, callback?: Callback<SessionInfo[]>): Answer {
+    sessionsOfUser(user: string, callback?: Callback<SessionInfo[]>): Answered {
       return answerLater(callback, () => this.#sessions.sessionsOfUser(nameOf(user)));
     }
 
@@ -146,7 +137,7 @@ export function lembroRedis<Base extends object>(
       user: string,
       change: (session: SessionData) => unknown,
       callback?: Callback<number>,
-    ): Answer {
+    ): Answered {
       return answerLater(
         callback,
         () => this.#sessions.updateUser(nameOf(user), changeOf(change)),
@@ -157,7 +148,7 @@ export function lembroRedis<Base extends object>(
       user: string,
       options?: RevokeOptions | Callback<number> | null,
       callback?: Callback<number>,
-    ): Answer {
+    ): Answered {
       if (isFunction(options)) [options, callback] = [undefined, options];
       return answerLater(callback, () => {
         const { sid, request } = spared(options as RevokeOptions | null | undefined);
@@ -166,7 +157,7 @@ export function lembroRedis<Base extends object>(
       });
     }
 
-    all(callback?: Callback<Record<string, SessionData>>): Answer {
+    all(callback?: Callback<Record<string, SessionData>>): Answered {
       return answerLater(callback, async () => {
         const all: Record<string, SessionData> = Object.create(null);
         for await (const [sid, session] of this.#sessions.entries()) all[sid] = session;
@@ -174,7 +165,7 @@ export function lembroRedis<Base extends object>(
       });
     }
 
-    length(callback?: Callback<number>): Answer {
+    length(callback?: Callback<number>): Answered {
       return answerLater(callback, async () => {
         let length = 0;
         for await (const _ of this.#sessions.ids()) length++;
@@ -182,7 +173,7 @@ export function lembroRedis<Base extends object>(
       });
     }
 
-    ids(callback?: Callback<string[]>): Answer {
+    ids(callback?: Callback<string[]>): Answered {
       return answerLater(callback, async () => {
         const ids: string[] = [];
         for await (const sid of this.#sessions.ids()) ids.push(sid);
@@ -190,20 +181,20 @@ export function lembroRedis<Base extends object>(
       });
     }
 
-    clear(callback?: Callback): Answer {
+    clear(callback?: Callback): Answered {
       return answerLater(callback, () => this.#sessions.clear());
     }
 
-    adopt(callback?: Callback<number>): Answer {
+    adopt(callback?: Callback<number>): Answered {
       return answerLater(callback, () => this.#sessions.adopt());
     }
 
     /** Redis forgets expired sessions by itself. */
-    purge(callback?: Callback): Answer {
+    purge(callback?: Callback): Answered {
       return answerLater(callback, async () => {});
     }
 
-    close(callback?: Callback): Answer {
+    close(callback?: Callback): Answered {
       // deno-lint-ignore require-await -- what it throws goes to the callback
       return answerLater(callback, async () => this[dispose]());
     }
@@ -237,28 +228,9 @@ export function lembroRedis<Base extends object>(
       return made;
     }
 
-    /**
-     * express-session assigns a function here, and calls it for each request that
-     * comes without a session, and to regenerate one.
-     */
-    get generate(): unknown {
-      return this.#generate;
-    }
-
-    set generate(generate: unknown) {
-      this.#generate = reporting(generate, (request) => this.#sessions.reached(request));
-    }
-
     /** Without an answer, sign-ins count as begun earlier than they did: that is safe. */
     static #readClock(this: void, store: LembroRedis): void {
       store.#sessions.readClock().catch(() => {});
-    }
-
-    #announce<E extends keyof LembroRedisEvents>(event: E, args: () => LembroRedisEvents[E]): void {
-      // A bare emitter may not be able to count its listeners.
-      const isHeard = isFunction(this.emit) && this.listenerCount?.(event) !== 0;
-      if (isHeard) defer(() => this.emit?.(event, ...args()));
-      else if (event === "error") defer(() => warn(args()[0]));
     }
   }
 

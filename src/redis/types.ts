@@ -8,7 +8,7 @@ import type { LembroRedisOptions, ResolvedRedisOptions } from "./options.ts";
  * The counters of one process since its store was created.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type LembroRedisStats } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -16,7 +16,7 @@ import type { LembroRedisOptions, ResolvedRedisOptions } from "./options.ts";
  * const client = createClient({ disableOfflineQueue: true });
  * using store = new (lembroRedis(session))({ client });
  * const { saves, merges, lateWrites }: LembroRedisStats = store.stats();
- * assertEquals([saves, merges, lateWrites], [0, 0, 0]);
+ * assert.deepEqual([saves, merges, lateWrites], [0, 0, 0]);
  * ```
  */
 export interface LembroRedisStats {
@@ -47,7 +47,7 @@ export interface LembroRedisStats {
  * from every process.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type LembroRedisEvents } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -56,7 +56,7 @@ export interface LembroRedisStats {
  * using store = new (lembroRedis(session))({ client });
  * const signOff = (...[sid]: LembroRedisEvents["destroy"]) => console.log(sid);
  * store.on("destroy", signOff);
- * assertEquals(store.listenerCount("destroy"), 1);
+ * assert.deepEqual(store.listenerCount("destroy"), 1);
  * ```
  */
 export interface LembroRedisEvents
@@ -69,7 +69,7 @@ export interface LembroRedisEvents
  * Listening to {@linkcode LembroRedisEvents}, on a `Store` that is an EventEmitter.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type LembroRedisEvented } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -78,7 +78,7 @@ export interface LembroRedisEvents
  * using store = new (lembroRedis(session))({ client });
  * const listening: LembroRedisEvented = store;
  * listening.once("late", (sid) => console.log(`${sid} came too late`));
- * assertEquals(store.listenerCount("late"), 1);
+ * assert.deepEqual(store.listenerCount("late"), 1);
  * ```
  */
 export interface LembroRedisEvented {
@@ -106,7 +106,7 @@ export interface LembroRedisEvented {
  * process was faster.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type LembroRedisStore } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -116,7 +116,7 @@ export interface LembroRedisEvented {
  *
  * const client = createClient({ disableOfflineQueue: true });
  * using store = new (lembroRedis(session))({ client });
- * assertEquals(contention(store), NaN);
+ * assert.deepEqual(contention(store), NaN);
  * ```
  */
 export interface LembroRedisStore extends Omit<SessionStore, typeof Symbol.asyncIterator> {
@@ -147,14 +147,14 @@ export interface LembroRedisStore extends Omit<SessionStore, typeof Symbol.async
  * A store on Redis on top of a `Base`: what `new Lembro()` returns.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type RedisStore } from "express-lembro/redis";
  * import { createClient } from "redis";
  *
  * const client = createClient({ disableOfflineQueue: true });
  * using store: RedisStore<session.Store> = new (lembroRedis(session))({ client });
- * assertEquals(store instanceof session.Store, true);
+ * assert.deepEqual(store instanceof session.Store, true);
  * ```
  */
 export type RedisStore<Base extends object> =
@@ -166,7 +166,7 @@ export type RedisStore<Base extends object> =
  * The class that the factory returns.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembroRedis, { type RedisStoreConstructor } from "express-lembro/redis";
  * import { createClient } from "redis";
@@ -174,7 +174,7 @@ export type RedisStore<Base extends object> =
  * const Lembro: RedisStoreConstructor<session.Store> = lembroRedis(session);
  * const client = createClient({ disableOfflineQueue: true });
  * using store = new Lembro({ client });
- * assertEquals(store instanceof Lembro, true);
+ * assert.deepEqual(store instanceof Lembro, true);
  * ```
  */
 export interface RedisStoreConstructor<Base extends object> {

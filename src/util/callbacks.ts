@@ -10,6 +10,10 @@ import { later } from "./time.ts";
 /** A Node-style callback. */
 export type Callback<Result = void> = (error: unknown, result?: Result) => void;
 
+/** A promise where there is no callback: the overloads of the methods say which. */
+// deno-lint-ignore no-explicit-any
+export type Answered = any;
+
 /**
  * Calls `callback` with `error`, and with `result` unless that is `undefined`:
  * in a later turn of the event loop, in the order of the calls, and in the async

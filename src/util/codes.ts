@@ -20,13 +20,13 @@
  * An error of the file system keeps the code of the system, such as `ENOENT`.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroErrorCode } from "express-lembro";
  *
  * const expected: LembroErrorCode = "ERR_LEMBRO_ARGUMENT";
  * using store = new (lembro(session))();
- * store.destroy(undefined as never, (error) => assertEquals(error.code, expected));
+ * store.destroy(undefined as never, (error) => assert.deepEqual(error.code, expected));
  * ```
  */
 export type LembroErrorCode =
@@ -46,14 +46,14 @@ export type LembroErrorCode =
  * The error for a session that is larger than the store allows.
  *
  * ```ts
- * import { assert, assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type SessionTooLargeError } from "express-lembro";
  *
  * using store = new (lembro(session))({ maxSize: "32K" });
  * const large = Object.assign({ cookie: new session.Cookie() }, { text: "x".repeat(9_000) });
  * await store.set("a", large).catch(({ code, bytes, limit }: SessionTooLargeError) => {
- *   assertEquals([code, limit], ["ERR_LEMBRO_SESSION_TOO_LARGE", 4_096]);
+ *   assert.deepEqual([code, limit], ["ERR_LEMBRO_SESSION_TOO_LARGE", 4_096]);
  *   assert(bytes > 18_000);
  * });
  * ```
@@ -71,7 +71,7 @@ export interface SessionTooLargeError extends RangeError {
  * The error for a journal that is open already.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type JournalInUseError } from "express-lembro";
  * import { openJournal } from "express-lembro/journal";
@@ -81,7 +81,7 @@ export interface SessionTooLargeError extends RangeError {
  * using store = new Lembro();
  * await using _journal = await openJournal(store, path);
  * await openJournal(new Lembro(), path).catch(({ code, pid }: JournalInUseError) => {
- *   assertEquals([code, pid], ["ERR_LEMBRO_JOURNAL_IN_USE", Deno.pid]);
+ *   assert.deepEqual([code, pid], ["ERR_LEMBRO_JOURNAL_IN_USE", Deno.pid]);
  * });
  * ```
  */
@@ -97,7 +97,7 @@ export interface JournalInUseError extends Error {
  * of another serializer or secret.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type BadFileError } from "express-lembro";
  * import { loadSnapshot } from "express-lembro/snapshot";
@@ -106,7 +106,7 @@ export interface JournalInUseError extends Error {
  * await Deno.writeTextFile(path, "no snapshot");
  * using store = new (lembro(session))();
  * await loadSnapshot(store, path).catch(({ code, ...where }: BadFileError) => {
- *   assertEquals([code, where.path], ["ERR_LEMBRO_SNAPSHOT", path]);
+ *   assert.deepEqual([code, where.path], ["ERR_LEMBRO_SNAPSHOT", path]);
  * });
  * ```
  */
@@ -123,7 +123,7 @@ export interface BadFileError extends Error {
  * An error that this package makes: its code tells what more it carries.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type LembroError } from "express-lembro";
  *
@@ -135,7 +135,7 @@ export interface BadFileError extends Error {
  * using store = new (lembro(session))();
  * const large = Object.assign({ cookie: new session.Cookie() }, { text: "x".repeat(524_288) });
  * const advised = await store.set("a", large).then(() => "fits", advice);
- * assertEquals(/^\d+ bytes too many$/.test(advised), true);
+ * assert.deepEqual(/^\d+ bytes too many$/.test(advised), true);
  * ```
  */
 export type LembroError =

@@ -16,11 +16,11 @@ export function isThenable(value: unknown): boolean {
   return (isObject(value) || isFunction(value)) && isFunction((value as { then?: unknown }).then);
 }
 
-type Kind = ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor;
+type ErrorClass = ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor;
 
 /** Makes an error of this package: every one of them has a code. */
 export function failure<Details extends object>(
-  Kind: Kind,
+  Kind: ErrorClass,
   code: LembroErrorCode,
   message: string,
   { cause, ...details }: Details & { cause?: unknown } = {} as Details,
@@ -31,7 +31,7 @@ export function failure<Details extends object>(
 
 /** An error that says what can't be done, what the rule is, and what was there instead. */
 export function invalid(
-  Kind: Kind,
+  Kind: ErrorClass,
   cannot: string,
   rule: string,
   value: unknown,
@@ -41,7 +41,12 @@ export function invalid(
 }
 
 /** The same for an option. */
-export function invalidOption(Kind: Kind, cannot: string, rule: string, value: unknown): Error {
+export function invalidOption(
+  Kind: ErrorClass,
+  cannot: string,
+  rule: string,
+  value: unknown,
+): Error {
   return invalid(Kind, cannot, rule, value, "ERR_LEMBRO_OPTION");
 }
 

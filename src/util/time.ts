@@ -6,7 +6,7 @@
  *
  * @module
  */
-interface Runtime {
+interface Timers {
   MessageChannel?: typeof MessageChannel;
   setImmediate?(work: () => void): unknown;
   setTimeout(work: () => void, ms: number): unknown;
@@ -15,7 +15,7 @@ interface Runtime {
 }
 
 // dnt-shim-ignore: dnt would put a proxy here, and a browser refuses timers that are called on one.
-const runtime = globalThis as unknown as Runtime;
+const runtime = globalThis as unknown as Timers;
 
 /** Runs `work` in the next turn of the event loop. */
 export const later: (work: () => void) => void = realTimer();

@@ -5,7 +5,7 @@
  */
 import { failure, isFunction, show } from "./errors.ts";
 
-interface Runtime {
+interface WithProcess {
   process?: {
     emitWarning?(warning: Error | string, options?: { type: string; code: string }): void;
     getBuiltinModule?(id: string): { isWorker?: boolean } | undefined;
@@ -20,7 +20,7 @@ const WARNED: unique symbol = Symbol.for("express-lembro.cluster");
 /** Warns of an error that nobody listens for. */
 export function warn(error: unknown): void {
   // dnt-shim-ignore: the process is that of the runtime, if it has one.
-  const { process } = globalThis as unknown as Runtime;
+  const { process } = globalThis as unknown as WithProcess;
   const warning = error instanceof Error ? error : failure(Error, "ERR_LEMBRO_RESULT", show(error));
   if (isFunction(process?.emitWarning)) process.emitWarning(warning);
   else console.warn(warning);
@@ -29,7 +29,7 @@ export function warn(error: unknown): void {
 /** Warns of a setting under which a promise does not hold. */
 export function advise(message: string, code: string): void {
   // dnt-shim-ignore: the process is that of the runtime, if it has one.
-  const { process } = globalThis as unknown as Runtime;
+  const { process } = globalThis as unknown as WithProcess;
   if (isFunction(process?.emitWarning)) {
     process.emitWarning(message, { type: "LembroWarning", code });
   } else console.warn(`[${code}] ${message}`);
@@ -38,7 +38,7 @@ export function advise(message: string, code: string): void {
 /** Warns once, in a worker of a cluster, that sessions in memory are not shared. */
 export function warnInCluster(): void {
   // dnt-shim-ignore: as above.
-  const runtime = globalThis as unknown as Runtime;
+  const runtime = globalThis as unknown as WithProcess;
   if (runtime[WARNED] || !isInCluster(runtime)) return;
   runtime[WARNED] = true;
   advise(
@@ -49,7 +49,7 @@ export function warnInCluster(): void {
 }
 
 /** Whether this is a worker of `node:cluster`, as those of PM2's cluster mode are. */
-function isInCluster({ process }: Runtime): boolean {
+function isInCluster({ process }: WithProcess): boolean {
   try {
     if (isFunction(process?.getBuiltinModule)) {
       return process.getBuiltinModule("node:cluster")?.isWorker === true;

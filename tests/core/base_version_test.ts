@@ -10,7 +10,7 @@ describe("BaseVersions", () => {
   it("of: knows a loaded session under its own id only", () => {
     const bases = new BaseVersions(new Endings(() => 0));
     const loaded = sessionOf();
-    bases.loaded(loaded, entryOf("a"), 0);
+    bases.loaded(loaded, entryOf("a"));
     assert(bases.of(loaded, "a"));
     assertEquals(bases.of(loaded, "b"), undefined);
     assertEquals(bases.of({ ...loaded }, "a"), undefined, "a copy is plain data");
@@ -24,7 +24,7 @@ describe("BaseVersions", () => {
   it("leaves no trace on a session that anybody could see", () => {
     const bases = new BaseVersions(new Endings(() => 0));
     const loaded = sessionOf({ n: 1 }, {});
-    bases.loaded(loaded, entryOf("a"), 0);
+    bases.loaded(loaded, entryOf("a"));
     assertEquals(Reflect.ownKeys(loaded), ["cookie", "n"]);
     assertEquals(JSON.stringify(loaded), '{"cookie":{},"n":1}');
     assertEquals(Object.getPrototypeOf(loaded), Object.prototype);
@@ -33,7 +33,7 @@ describe("BaseVersions", () => {
   it("does without a base for a session that is frozen", () => {
     const bases = new BaseVersions(new Endings(() => 0));
     const frozen = Object.freeze(sessionOf());
-    bases.loaded(frozen, entryOf("a"), 0);
+    bases.loaded(frozen, entryOf("a"));
     assertEquals(bases.of(frozen, "a"), undefined);
   });
 
@@ -44,26 +44,26 @@ describe("BaseVersions", () => {
     ];
     const loaded = sessionOf();
     const entry = entryOf("a");
-    here.loaded(loaded, entry, 0);
-    there.loaded(loaded, entryOf("b"), 0);
+    here.loaded(loaded, entry);
+    there.loaded(loaded, entryOf("b"));
     for (let i = 0; i < 5; i++) {
-      here.loaded(loaded, entry, i);
-      there.loaded(loaded, entryOf("c"), i);
+      here.loaded(loaded, entry);
+      there.loaded(loaded, entryOf("c"));
     }
     assertEquals([here.find(loaded)?.identity.sid, there.find(loaded)?.identity.sid], ["a", "c"]);
-    assertEquals(here.find(loaded)?.epoch, 4);
+    assertEquals(here.find(loaded)?.load, 6);
     let length = 0;
     for (let note: Note | undefined = there.find(loaded); note; note = note.other) length++;
     assertEquals(length, 2, "it does not grow by each save");
   });
 
-  it("copied: gives a Session the base of the data that it was made of", () => {
+  it("created: gives a Session the base of the data that it was made of", () => {
     const bases = new BaseVersions(new Endings(() => 0));
     const [loaded, made] = [sessionOf(), sessionOf()];
-    bases.loaded(loaded, entryOf("a"), 0);
-    bases.copied(loaded, made);
+    bases.loaded(loaded, entryOf("a"));
+    bases.created(loaded, made);
     assert(bases.of(made, "a") === bases.of(loaded, "a"));
-    bases.copied(sessionOf(), sessionOf());
+    bases.created(sessionOf(), sessionOf());
   });
 
   it("end, and a clear: are over for all that was ever loaded", () => {
@@ -72,38 +72,45 @@ describe("BaseVersions", () => {
     const [a, b] = [entryOf("a"), entryOf("b")];
     const loads = [a, a, b].map((entry) => {
       const loaded = sessionOf();
-      bases.loaded(loaded, entry, 0);
+      bases.loaded(loaded, entry);
       return bases.find(loaded)!;
     });
-    const over = () => loads.map((base) => bases.isOver(base));
+    const over = () => loads.map((base) => endings.isOver(base.identity));
     assertEquals(over(), [false, false, false]);
     bases.end("a", a);
     assertEquals(over(), [true, true, false]);
     endings.clear();
     assertEquals(over(), [true, true, true]);
     const after = sessionOf();
-    bases.loaded(after, entryOf("c"), 0);
-    assertEquals(bases.isOver(bases.find(after)!), false);
+    bases.loaded(after, entryOf("c"));
+    assertEquals(endings.isOver(bases.find(after)!.identity), false);
   });
 
   it("end: reaches requests of a session that had been evicted", () => {
-    const bases = new BaseVersions(new Endings(() => 0));
+    const endings = new Endings(() => 0);
+    const bases = new BaseVersions(endings);
     const [entry, loaded] = [entryOf("a"), sessionOf()];
-    bases.loaded(loaded, entry, 0);
-    bases.departed(entry);
+    bases.loaded(loaded, entry);
+    entry.identity!.leave(entry);
     bases.end("a", undefined);
-    assertEquals(bases.isOver(bases.find(loaded)!), true);
+    assertEquals(endings.isOver(bases.find(loaded)!.identity), true);
   });
 
-  it("follows: a Session of a request without a past, and no plain data", () => {
+  it("rebase: gives a base to a Session of a request without a past, and to no plain data", () => {
     const bases = new BaseVersions(new Endings(() => 0));
     const { Session } = session as unknown as {
       Session: new (req: object) => ReturnType<typeof sessionOf>;
     };
-    const made = new Session({ sessionID: "a" });
-    assertEquals([bases.follows(made), bases.follows(sessionOf())], [true, false]);
-    bases.loaded(made, entryOf("a"), 0);
-    assertEquals(bases.follows(made), false);
+    const [made, plain, loaded] = [new Session({ sessionID: "a" }), sessionOf(), sessionOf()];
+    bases.loaded(loaded, entryOf("b"));
+    for (const saved of [made, plain, loaded]) {
+      bases.rebase(saved, bases.of(saved, "a"), entryOf("a"), undefined);
+    }
+    assertEquals([made, plain, loaded].map((saved) => bases.find(saved)?.identity.sid), [
+      "a",
+      undefined,
+      "b",
+    ]);
   });
 });
 

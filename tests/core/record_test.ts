@@ -26,10 +26,11 @@ describe("restored", () => {
   ) {
     it(`gives what was kept, from its text and its cookie: ${what}`, () => {
       const date = dateOf(saved.cookie);
+      const end = date ?? 1e13;
       const templates = new CookieTemplates();
       // The first of its kind has no template.
       const [first, record] = [1, 2].map(() =>
-        recordOf(saved, date ?? 1e13, date, date ?? 1e13, options, templates)
+        recordOf(saved, date, { expires: end, end }, options, templates)
       );
       assertEquals([first.cookie, record.cookie !== undefined], [undefined, true]);
       for (const kept of [first, record]) {

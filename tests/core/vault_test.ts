@@ -15,7 +15,7 @@ describe("Vault: the ledger", () => {
     assertEquals(vault.counts, { newcomers: 2, returning: 1, protected: 1 });
     const record = { ...draftOf("p1", 150).record };
     const put = (size: number, as: "save" | "touch" | "update", more: Partial<Draft>) =>
-      vault.put(draftOf("p1", 100, { record: { ...record, size }, ...more }), as);
+      vault.put(draftOf("p1", 100, { as, record: { ...record, size }, ...more }));
     put(150, "save", { lastUsed: 1 });
     assertEquals([vault.bytes, vault.queue("returning").bytes], [450, 250]);
     put(120, "touch", { lastUsed: 2 });
@@ -88,7 +88,7 @@ describe("Vault: the order of eviction", () => {
   it("limit: does not count what had expired", () => {
     const vault = new TestVault(200);
     const { record } = draftOf("old", 100);
-    vault.put(draftOf("old", 100, { record: { ...record, expires: 5 } }), "save");
+    vault.put(draftOf("old", 100, { record: { ...record, expires: 5 } }));
     vault.fill("newcomers", "a", "b");
     vault.time = 5;
     assertEquals(vault.limit(vault.find("b", 5)!), 0);
@@ -159,7 +159,7 @@ describe("Vault: walk and purge", () => {
   it("walk: yields undefined for what has expired, and forgets it", () => {
     const vault = new TestVault(Infinity);
     const record = { ...draftOf("x", 100).record, expires: 5 };
-    for (const sid of "abc") vault.put(draftOf(sid, 100, sid === "b" ? { record } : {}), "save");
+    for (const sid of "abc") vault.put(draftOf(sid, 100, sid === "b" ? { record } : {}));
     vault.time = 5;
     assertEquals([...vault.walk()].map((entry) => entry?.sid), ["a", undefined, "c"]);
     assertEquals(vault.gone, [["b", "expire"]]);
@@ -168,7 +168,7 @@ describe("Vault: walk and purge", () => {
   it("purge: goes in steps of 64 entries, for any number of them", () => {
     const vault = new TestVault(Infinity);
     const record = { ...draftOf("x", 100).record, expires: 5 };
-    for (let i = 0; i < 20_000; i++) vault.put(draftOf(`${i}`, 100, { record }), "save");
+    for (let i = 0; i < 20_000; i++) vault.put(draftOf(`${i}`, 100, { record }));
     vault.time = 5;
     const { result, steps } = finish(vault.purge());
     assertEquals([result, vault.size], [20_000, 0]);
@@ -181,7 +181,7 @@ describe("Vault: when it walks", () => {
     const vault = new TestVault(Infinity);
     const { record } = draftOf("x", 100);
     const put = (sid: string, expires: number) =>
-      vault.put(draftOf(sid, 100, { record: { ...record, expires } }), "save");
+      vault.put(draftOf(sid, 100, { record: { ...record, expires } }));
     for (let i = 0; i < 1_000; i++) put(`${i}`, 1_000);
     put("first", 500);
     vault.time = 499;
@@ -215,8 +215,9 @@ describe("Vault: when it walks", () => {
             return draftOf(sid, 100, { user, record: { ...record, expires: vault.time + time } });
           };
           if (what !== "restore" && what !== "go on") vault.find(sid, vault.time);
-          if (what === "save" || what === "touch" || what === "update") vault.put(draft(sid), what);
-          else if (what === "restore") {
+          if (what === "save" || what === "touch" || what === "update") {
+            vault.put({ ...draft(sid), as: what });
+          } else if (what === "restore") {
             vault.find(sid, vault.time) ?? restore(vault, draft(sid), "returning");
           } else if (what === "wait") vault.time += time;
           else if (what === "begin") purges.push(vault.purge());
@@ -224,7 +225,7 @@ describe("Vault: when it walks", () => {
           else if (what === "clear") vault.clear();
           else if (what === "revoke") vault.revoke(user, undefined);
           else {for (let i = 0; i < 200; i++) {
-              vault.find(`${i}`, vault.time) ?? vault.put(draft(`${i}`), "save");
+              vault.find(`${i}`, vault.time) ?? vault.put(draft(`${i}`));
             }}
         }
         // The others are never gone on with.
@@ -244,8 +245,8 @@ describe("Vault: revoke", () => {
   /** A vault with so many entries of Ada. */
   function withAda(count: number) {
     const vault = new TestVault(Infinity);
-    for (let i = 0; i < count; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }), "save");
-    vault.put(draftOf("eve", 100, { user: "eve" }), "save");
+    for (let i = 0; i < count; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }));
+    vault.put(draftOf("eve", 100, { user: "eve" }));
     return vault;
   }
 
@@ -273,7 +274,7 @@ describe("Vault: revoke", () => {
     const work = vault.revoke("ada", undefined);
     work.next();
     vault.clear();
-    for (let i = 0; i < 130; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }), "save");
+    for (let i = 0; i < 130; i++) vault.put(draftOf(`${i}`, 100, { user: "ada" }));
     finish(work);
     assertEquals([vault.size, vault.bytes, vault.countOf("ada")], [130, 13_000, 130]);
   });
@@ -303,9 +304,9 @@ describe("Vault: observers", () => {
     const [a] = vault.fill("newcomers", "a");
     vault.use(a, 1);
     vault.use(a, 2);
-    vault.put(draftOf("a", 110, { user: "ada" }), "save");
-    vault.put(draftOf("a", 110, { user: "ada" }), "touch");
-    vault.put(draftOf("a", 110, { user: "ada", isProtected: true }), "update");
+    vault.put(draftOf("a", 110, { user: "ada" }));
+    vault.put({ ...draftOf("a", 110, { user: "ada" }), as: "touch" });
+    vault.put({ ...draftOf("a", 110, { user: "ada", isProtected: true }), as: "update" });
     vault.notifyRevoke("ada", "a");
     vault.notifyEnd("b");
     vault.remove(a, "evict");

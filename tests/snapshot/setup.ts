@@ -18,6 +18,7 @@ export {
   settled,
   sizeOf,
 } from "../support/setup.ts";
+export { withSlowSteps } from "../support/clock.ts";
 export type { SessionData };
 
 export type Store = InstanceType<typeof Lembro>;
@@ -79,18 +80,6 @@ export function sessionsIn(store: Store): Map<string, SessionData> {
 export function assertSame(actual: Store, expected: Store): void {
   assertEquals(keptIn(actual), keptIn(expected));
   assertEquals(sessionsIn(actual), sessionsIn(expected));
-}
-
-/** Runs `work` with a clock that finds each step of long work to take a millisecond. */
-export async function withSlowSteps<Result>(work: () => Promise<Result>): Promise<Result> {
-  const { now } = performance;
-  let time = 0;
-  performance.now = () => time++;
-  try {
-    return await work();
-  } finally {
-    performance.now = now;
-  }
 }
 
 /** Notes every event of a store that a session could have brought about. */

@@ -68,14 +68,14 @@ export class HeldClock implements Disposable {
  * Runs `work` while each look at `performance.now` finds one millisecond more:
  * each step of long work then uses up the budget of its turn, on any machine.
  */
-export async function withSlowSteps(work: () => Promise<void>): Promise<void> {
+export async function withSlowSteps<Result>(work: () => Promise<Result>): Promise<Result> {
   // A turn that has its budget by the real clock ends first.
   await new Promise((resolve) => setImmediate(resolve));
   const { now } = performance;
   performance.now = () => now.call(performance) + (looks += perLook);
   perLook = 1;
   try {
-    await work();
+    return await work();
   } finally {
     perLook = 0;
     performance.now = now;

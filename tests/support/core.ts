@@ -37,6 +37,7 @@ export function entryOf(
 export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): Draft {
   const record = { text: sid, cookie: undefined, size, expires: Infinity, dateOffset: 0 };
   return {
+    as: "save",
     sid,
     record,
     isProtected: false,
@@ -71,7 +72,7 @@ export class TestVault extends Vault {
   /** Adds entries of 100 bytes. Returning ones are asked for once. */
   fill(rank: Rank, ...sids: string[]): Entry[] {
     return sids.map((sid) => {
-      const entry = this.put(draftOf(sid, 100, { isProtected: rank === "protected" }), "save");
+      const entry = this.put(draftOf(sid, 100, { isProtected: rank === "protected" }));
       if (rank === "returning") this.use(entry, this.time);
       return entry;
     });

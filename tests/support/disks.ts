@@ -30,17 +30,11 @@ export class HookedDisk {
     for (const name of Object.keys(nodeDisk) as (keyof Disk)[]) {
       // deno-lint-ignore no-explicit-any
       const method = (disk[name] as (...args: any[]) => any).bind(disk);
-      hooked[name] = name === "renameSync"
-        ? (from: string, to: string) => {
-          this.calls.push(name);
-          this.hook(name, to);
-          method(from, to);
-        }
-        : async (path: string, ...rest: unknown[]) => {
-          await before(name, path);
-          const result = await method(path, ...rest);
-          return name === "open" ? this.#hookFile(result, path, before) : result;
-        };
+      hooked[name] = async (path: string, ...rest: unknown[]) => {
+        await before(name, path);
+        const result = await method(path, ...rest);
+        return name === "open" ? this.#hookFile(result, path, before) : result;
+      };
     }
     this.disk = hooked as unknown as Disk;
   }
@@ -54,13 +48,6 @@ export class HookedDisk {
       get: (_target, name: keyof DiskFile) => {
         const method = file[name] as (...args: unknown[]) => unknown;
         if (typeof method !== "function") return method;
-        if (name.endsWith("Sync")) {
-          return (...args: unknown[]) => {
-            this.calls.push(name);
-            this.hook(name, path);
-            return method.apply(file, args);
-          };
-        }
         return async (...args: unknown[]) => {
           await before(name, path);
           return await method.apply(file, args);
@@ -195,18 +182,8 @@ export class MemoryDisk implements Disk {
 
   // deno-lint-ignore require-await
   async rename(from: string, to: string): Promise<void> {
-    this.renameSync(from, to);
-  }
-
-  renameSync(from: string, to: string): void {
     this.#names.set(to, this.#find(from));
     this.#names.delete(from);
-  }
-
-  // deno-lint-ignore require-await
-  async link(path: string, name: string): Promise<void> {
-    if (this.#names.has(name)) throw diskError("EEXIST");
-    this.#names.set(name, this.#find(path));
   }
 
   // deno-lint-ignore require-await
@@ -256,14 +233,10 @@ class MemoryFile implements DiskFile {
 
   // deno-lint-ignore require-await
   async write(from: Uint8Array, offset: number, length: number, position: number) {
-    return { bytesWritten: this.writeSync(from, offset, length, position) };
-  }
-
-  writeSync(from: Uint8Array, offset: number, length: number, position: number): number {
     const bytes = new Uint8Array(from.subarray(offset, offset + length));
     this.#inode.pending.push({ at: position, bytes });
     this.#inode.now = put(this.#inode.now, bytes, position);
-    return length;
+    return { bytesWritten: length };
   }
 
   async truncate(length: number): Promise<void> {
@@ -274,16 +247,12 @@ class MemoryFile implements DiskFile {
 
   // deno-lint-ignore require-await
   async sync(): Promise<void> {
-    this.datasyncSync();
+    this.#inode.synced = this.#inode.now.slice();
+    this.#inode.pending = [];
   }
 
   datasync(): Promise<void> {
     return this.sync();
-  }
-
-  datasyncSync(): void {
-    this.#inode.synced = this.#inode.now.slice();
-    this.#inode.pending = [];
   }
 
   // deno-lint-ignore require-await

@@ -10,7 +10,8 @@ export class HeldTimers implements Disposable {
   readonly #real = { ...timers };
   readonly #now = performance.now;
   readonly #due = new Map<object, { at: number; run: () => void }>();
-  #time = performance.now();
+  /** Whole, so that sums of it are exact. */
+  #time = Math.ceil(performance.now());
 
   constructor() {
     performance.now = () => this.#time;

@@ -3,16 +3,17 @@ import type { SessionData } from "express-session";
 import { isObject } from "../../util/errors.ts";
 import { flat } from "../../util/flat.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
-import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
+import { type CookieData, type CookieTemplate, plain } from "../record/cookie_template.ts";
+import { dateOf } from "../record/expiry.ts";
 import { cookieDateOf } from "../record/record.ts";
 import { type Entry, Identity, type SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
-import type { Version } from "./overlay.ts";
+import type { Overlay, Version } from "./overlay.ts";
 
-/** Which kept version a live session came from. */
+/** Which kept version a live session came from: what it was loaded from, or last saved as. */
 export interface BaseVersion extends Note {
   readonly identity: Identity;
-  /** What was kept when the session was loaded or last saved. */
+  /** What was kept then. */
   readonly revision: number;
   /** What the request's own session was then, as the serializer wrote it. */
   readonly text: string;
@@ -47,13 +48,27 @@ export function hasOtherCookie(base: BaseVersion, kept: Entry): boolean {
   return kept.cookie.hasDate && kept.expires + kept.dateOffset !== base.date;
 }
 
+/** Notes that `cookie`, the request's own, was saved to `entry`; `isMerged`: with what others had saved. */
+export function rebaseCookie(
+  base: BaseVersion,
+  entry: Entry,
+  cookie: SessionData["cookie"],
+  isMerged: boolean,
+): void {
+  base.cookie = entry.cookie;
+  base.ownCookie = isMerged || !entry.cookie ? plain(cookie) : undefined;
+  base.date = dateOf(cookie);
+}
+
 /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
 interface RequestNote extends Note {
   readonly base: BaseVersion | undefined;
 }
 
 /** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
-export type LastVersion = SessionRecord & Pick<Entry, "revision"> & { readonly identity: Identity };
+export interface LastVersion extends SessionRecord, Pick<BaseVersion, "identity" | "epoch"> {
+  readonly revision: number;
+}
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -85,39 +100,27 @@ export class BaseVersions {
     return base?.identity.sid === sid ? base : undefined;
   }
 
-  /** Whether what `base` tells of was destroyed, or cleared with all others. */
-  isOver({ identity }: BaseVersion): boolean {
-    return identity.isDestroyed || this.#endings.hasEnded(identity.sid, identity.epoch);
-  }
-
   /** Notes that `session` was loaded from `entry` as it is now. */
-  loaded(session: SessionData, entry: Entry, epoch: number): void {
-    const date = cookieDateOf(entry, session);
-    this.#mark(
-      session,
-      this.#withIdentity(entry),
-      undefined,
-      undefined,
-      date,
-      epoch,
-      ++this.#loads,
-    );
+  loaded(session: SessionData, entry: Entry): void {
+    this.#load(session, entry, this.#identityOf(entry), this.#endings.epoch);
   }
 
   /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
   lastVersion(entry: Entry): LastVersion {
     const { revision, text, cookie, size, expires, dateOffset } = entry;
-    return { revision, text, cookie, size, expires, dateOffset, identity: this.#identityOf(entry) };
+    // What a revocation ends was loaded before it.
+    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
+    const identity = this.#identityOf(entry);
+    return { revision, text, cookie, size, expires, dateOffset, identity, epoch };
   }
 
   /** Notes that `session` is a copy of an entry that has left. */
-  handedOut(session: SessionData, last: LastVersion, epoch: number): void {
-    const date = cookieDateOf(last, session);
-    this.#mark(session, last, undefined, undefined, date, epoch, ++this.#loads);
+  handedOut(session: SessionData, last: LastVersion): void {
+    this.#load(session, last, last.identity, last.epoch);
   }
 
-  /** Notes that `to` was made of what was loaded as `from`. */
-  copied(from: SessionData, to: SessionData): void {
+  /** Notes that `to`, the session of a request, was made of what was loaded as `from`. */
+  created(from: SessionData, to: SessionData): void {
     Stamp.copy(from, to);
     this.#noteOnRequest(to, this.find(from));
   }
@@ -129,35 +132,32 @@ export class BaseVersions {
   }
 
   /**
-   * Notes that `session` was saved to `entry`. If it was merged, `text` is what
-   * it was before: it lacks what the others saved. If its cookie was merged,
-   * `ownCookie` is what that was before. `date` is that of its own cookie.
+   * Notes that `session`, which came from `base`, was saved to `entry`; as `mine`,
+   * if others had saved. Plain data that was never loaded stays plain: its next
+   * save is as plain. What was loaded under another id is plain data here, and
+   * keeps its base there.
    */
-  saved(
+  rebase(
     session: SessionData,
+    base: BaseVersion | undefined,
     entry: Entry,
-    text: string | undefined,
-    ownCookie: CookieData | undefined,
-    date: number | undefined,
-    epoch: number,
+    mine: Overlay | undefined,
   ): void {
-    const load = this.find(session)?.load ?? ++this.#loads;
-    this.#mark(session, this.#withIdentity(entry), text, ownCookie, date, epoch, load);
-  }
-
-  /**
-   * Whether `session`, which does not come from the session of the id that it
-   * is saved under, has a base from then on. Plain data that was never
-   * loaded gets none: its next save is as plain. What was loaded under another
-   * id is plain data here, and keeps its base there.
-   */
-  follows(session: SessionData): boolean {
-    return requestOf(session) !== undefined && !this.find(session);
-  }
-
-  /** Notes what is still to be known of an entry that was evicted or has expired. */
-  departed(entry: Entry): void {
-    entry.identity?.leave(entry);
+    const request = requestOf(session);
+    if (!base && (!request || this.find(session))) return;
+    this.#put(session, {
+      owner: this,
+      other: undefined,
+      identity: this.#identityOf(entry),
+      revision: entry.revision,
+      text: mine?.text ?? entry.text,
+      isBehind: mine !== undefined,
+      cookie: entry.cookie,
+      ownCookie: mine?.ownCookie,
+      date: dateOf(session.cookie),
+      epoch: this.#endings.epochOf(request, base?.epoch),
+      load: base?.load ?? ++this.#loads,
+    });
   }
 
   /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had left. */
@@ -171,34 +171,28 @@ export class BaseVersions {
     return entry.identity ??= new Identity(entry.sid, this.#endings.epoch);
   }
 
-  /** Returns `entry`, which has an identity now. */
-  #withIdentity(entry: Entry): LastVersion {
-    entry.identity = this.#identityOf(entry);
-    return entry as Entry & { identity: Identity };
-  }
-
-  #mark(
+  #load(
     session: SessionData,
-    { identity, revision, text: keptText, cookie }: LastVersion,
-    text: string | undefined,
-    ownCookie: CookieData | undefined,
-    date: number | undefined,
+    from: SessionRecord & { readonly revision: number },
+    identity: Identity,
     epoch: number,
-    load: number,
   ): void {
-    const base: BaseVersion = {
+    this.#put(session, {
       owner: this,
       other: undefined,
       identity,
-      revision,
-      text: text ?? keptText,
-      isBehind: text !== undefined,
-      cookie,
-      ownCookie,
-      date,
+      revision: from.revision,
+      text: from.text,
+      isBehind: false,
+      cookie: from.cookie,
+      ownCookie: undefined,
+      date: cookieDateOf(from, session),
       epoch,
-      load,
-    };
+      load: ++this.#loads,
+    });
+  }
+
+  #put(session: SessionData, base: BaseVersion): void {
     Stamp.put(session, base);
     this.#noteOnRequest(session, base);
   }

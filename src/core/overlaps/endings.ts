@@ -1,5 +1,6 @@
 import { isObject } from "../../util/errors.ts";
 import { type Note, Stamp } from "../../util/stamp.ts";
+import type { Identity } from "../vault/entry.ts";
 import { type Ending, EndingLog, isOld } from "./ending_log.ts";
 
 /** How many revocations of one user are remembered one by one. */
@@ -83,6 +84,11 @@ export class Endings {
     this.#clearedAt = ++this.#epoch;
     // All that it tells of is older.
     this.#sessions = new EndingLog(this.#clock);
+  }
+
+  /** Whether what was loaded as `identity` has been destroyed since. */
+  isOver({ isDestroyed, sid, epoch }: Identity): boolean {
+    return isDestroyed || this.hasEnded(sid, epoch);
   }
 
   /** Whether a session of `sid` that was there at `epoch` has been destroyed since. */

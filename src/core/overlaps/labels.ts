@@ -1,8 +1,11 @@
 import { isFunction, isObject } from "../../util/errors.ts";
 import { hasOwn, isPlain, type Tree } from "./tree.ts";
 
-/** How many values are looked at where the walk may have no end: an object that contains itself. */
-const MAX_VALUES = 2_000_000;
+/** How deep a hash looks into a value. */
+const MAX_DEPTH = 32;
+
+/** The longest texts that are hashed here. Of longer ones, the engine's hash is quicker. */
+const MAX_CHARACTERS = 64;
 
 /** The label of what can't be told from others. */
 export const UNKNOWN = Symbol("unknown");
@@ -10,6 +13,19 @@ export const UNKNOWN = Symbol("unknown");
 /** Whether a value is compared as it is. */
 function isPrimitive(value: unknown): boolean {
   return !isObject(value) && !isFunction(value);
+}
+
+/** As `Object.is`, but quicker. */
+function isSame(one: unknown, other: unknown): boolean {
+  // Of what is identical, only 0 and -0 are two.
+  return one === other ? one !== 0 || Object.is(one, other) : Object.is(one, other);
+}
+
+/** Whether two values are equal, as far as they are no objects; two objects are left to be compared. */
+function mayBeEqual(one: unknown, other: unknown, todo: object[]): boolean {
+  if (!isObject(one) || !isObject(other)) return isSame(one, other);
+  todo.push(one, other);
+  return true;
 }
 
 /**
@@ -20,41 +36,61 @@ function isPrimitive(value: unknown): boolean {
  */
 export class Labels {
   readonly #prototypes = new Map<unknown, number>();
-  /** How many values may still be looked at. */
+  readonly #texts = new Map<string, number>();
+  /** What is left to compare. */
+  readonly #todo: object[] = [];
+  /** How many objects may still be looked at. */
   #left: number;
 
-  /** @param isJson Whether all values are plain JSON, of which nothing contains itself. */
-  constructor(isJson: boolean) {
-    this.#left = isJson ? Infinity : MAX_VALUES;
+  /**
+   * @param maxObjects How many objects may be looked at in all. Without an end, an object that
+   *   contains itself would have none, and lists in lists would take the square of their depth.
+   */
+  constructor(maxObjects: number) {
+    this.#left = maxObjects;
+  }
+
+  /** Whether so many objects were looked at that no answer can be relied on. */
+  get isSpent(): boolean {
+    return this.#left < 0;
   }
 
   /** Whether two values are equal. It looks no further than the first difference. */
   areEqual(one: unknown, other: unknown): boolean {
-    if (Object.is(one, other)) return true;
-    if (!isObject(one) || !isObject(other)) return false;
+    if (!isObject(one) || !isObject(other)) return isSame(one, other);
     // Instead of calls, which no depth may exceed, pairs of what is left to compare.
-    const todo: unknown[] = [one, other];
+    const todo = this.#todo;
+    todo.push(one, other);
     while (todo.length > 0) {
-      const other = todo.pop();
-      const one = todo.pop();
-      if (Object.is(one, other)) continue;
-      if (!isObject(one) || !isObject(other) || this.#left-- <= 0) return false;
-      if (Array.isArray(one)) {
-        if (!Array.isArray(other) || one.length !== other.length) return false;
-        for (let n = one.length - 1; n >= 0; n--) todo.push(one[n], other[n]);
-      } else if (isPlain(one) && isPlain(other)) {
-        const keys = Object.keys(one);
-        if (keys.length !== Object.keys(other).length) return false;
-        for (const key of keys) {
-          if (!hasOwn(other, key)) return false;
-          todo.push(one[key], other[key]);
-        }
-      } else {
-        const label = this.of(one);
-        if (label === UNKNOWN || label !== this.of(other)) return false;
-      }
+      const other = todo.pop()!;
+      const one = todo.pop()!;
+      if (one === other || this.#haveEqualParts(one, other, todo)) continue;
+      todo.length = 0;
+      return false;
     }
     return true;
+  }
+
+  #haveEqualParts(one: object, other: object, todo: object[]): boolean {
+    if (--this.#left < 0) return false;
+    if (Array.isArray(one)) {
+      if (!Array.isArray(other) || one.length !== other.length) return false;
+      for (let n = 0; n < one.length; n++) if (!mayBeEqual(one[n], other[n], todo)) return false;
+      return true;
+    }
+    if (isPlain(one) && isPlain(other)) {
+      const keys = Object.keys(one);
+      const others = Object.keys(other);
+      if (keys.length !== others.length) return false;
+      for (let n = 0; n < keys.length; n++) {
+        const key = keys[n];
+        if (others[n] !== key && !hasOwn(other, key)) return false;
+        if (!mayBeEqual(one[key], other[key], todo)) return false;
+      }
+      return true;
+    }
+    const label = this.of(one);
+    return label !== UNKNOWN && label === this.of(other);
   }
 
   /**
@@ -72,13 +108,63 @@ export class Labels {
     }
   }
 
+  /**
+   * Returns a number that equal values have in common, and others mostly don't.
+   * Nothing if the value can't be told from others.
+   */
+  hashOf(value: unknown): number | undefined {
+    try {
+      return this.#hashOf(value, 0);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #hashOf(value: unknown, depth: number): number {
+    if (typeof value === "number") return hashOfNumber(value);
+    if (typeof value === "string") return this.#hashOfText(value);
+    if (!isObject(value)) {
+      if (isFunction(value)) throw new TypeError();
+      return this.#hashOfText(String(value));
+    }
+    if (--this.#left < 0) throw new RangeError();
+    if (depth === MAX_DEPTH) return 0;
+    let hash = 1;
+    if (Array.isArray(value)) {
+      for (let n = 0; n < value.length; n++) {
+        hash = mixed(hash, this.#hashOf(value[n], depth + 1));
+      }
+    } else if (isPlain(value)) {
+      // Whatever the order of the keys is.
+      for (const key of Object.keys(value)) {
+        hash += mixed(this.#hashOfText(key), this.#hashOf(value[key], depth + 1));
+      }
+    } else {
+      hash = this.#hashOfText(this.#textOf(value));
+    }
+    return hash | 0;
+  }
+
+  #hashOfText(text: string): number {
+    let hash = text.length;
+    if (text.length > MAX_CHARACTERS) {
+      hash = this.#texts.get(text) ?? this.#texts.size;
+      this.#texts.set(text, hash);
+    } else {
+      for (let at = 0; at < text.length; at++) {
+        hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+      }
+    }
+    return Math.imul(hash, 0x9e3779b1);
+  }
+
   #textOf(value: unknown): string {
     // With its length before it, no text can be taken for something else.
     if (typeof value === "string") return `${value.length}"${value}`;
     if (typeof value === "symbol" || isFunction(value)) throw new TypeError();
     if (typeof value === "bigint") return `${value}n`;
     if (!isObject(value)) return String(value);
-    if (this.#left-- <= 0) throw new RangeError();
+    if (--this.#left < 0) throw new RangeError();
     if (Array.isArray(value)) return this.#textOfAll(value);
     if (isPlain(value)) return this.#textOfKeys(value);
     const parts = isIterable(value) ? this.#textOfAll(value) : "";
@@ -107,6 +193,15 @@ export class Labels {
     this.#prototypes.set(prototype, known);
     return known;
   }
+}
+
+function mixed(one: number, other: number): number {
+  return Math.imul(Math.imul(one, 31) + other, 0x9e3779b1);
+}
+
+function hashOfNumber(number: number): number {
+  const whole = number | 0;
+  return Math.imul(number === whole ? whole : whole + (number % 1) * 2 ** 31, 0x9e3779b1);
 }
 
 function isIterable(value: object): value is Iterable<unknown> {

@@ -6,6 +6,15 @@ import { Labels, UNKNOWN } from "./labels.ts";
 import { mergeLists } from "./merge_lists.ts";
 import { ABSENT, hasOwn, isPlain, own, put, type Tree } from "./tree.ts";
 
+/**
+ * How many objects are looked at to find out whether they are equal: of JSON, as many as take some
+ * times as long as to parse it, where more than this would be lists in lists in lists.
+ */
+const MIN_OBJECTS = 10_000;
+const OBJECTS_BY_CHARACTER = 4;
+/** The same of what a serializer revives, of whatever length its texts are. */
+const MAX_OBJECTS = 2_000_000;
+
 /** What becomes of a save that another one overtook. */
 export interface Merge {
   readonly merged: SessionData;
@@ -39,7 +48,10 @@ export function merge(
   const [base, mine, kept] = [baseText, text, keptText].map((one) =>
     serializer.parse(one) as unknown as Tree
   );
-  const walk = new TreeMerge(serializer === JSON);
+  const characters = baseText.length + text.length + keptText.length;
+  const walk = serializer === JSON
+    ? new TreeMerge(MIN_OBJECTS + OBJECTS_BY_CHARACTER * characters, true)
+    : new TreeMerge();
   const tree = walk.sessions(base, mine, kept);
   const merged = isPlain(kept) ? tree : inClassOf(kept, tree);
   if (session.cookie !== undefined) merged.cookie = session.cookie;
@@ -74,7 +86,7 @@ function inClassOf(kept: Tree, tree: Tree): Tree {
  */
 export function mergeTrees(base: unknown, mine: unknown, kept: unknown): unknown {
   const root = (tree: unknown): Tree => tree === undefined ? {} : { tree };
-  return new TreeMerge(false).sessions(root(base), root(mine), root(kept)).tree;
+  return new TreeMerge().sessions(root(base), root(mine), root(kept)).tree;
 }
 
 /**
@@ -89,8 +101,8 @@ class TreeMerge {
   /** What was merged, by what the saver has of it: JSON reaches nothing on two ways, others may. */
   readonly #merged: Map<object, [base: unknown, kept: unknown, result: unknown][]> | undefined;
 
-  constructor(isJson: boolean) {
-    this.#labels = new Labels(isJson);
+  constructor(maxObjects = MAX_OBJECTS, isJson = false) {
+    this.#labels = new Labels(maxObjects);
     this.#merged = isJson ? undefined : new Map();
   }
 
@@ -179,22 +191,18 @@ class TreeMerge {
 
   /** Merges two lists, whatever the base has. */
   #lists(base: unknown, mine: unknown[], kept: unknown[]): unknown[] {
-    const before = Array.isArray(base) ? base : [];
-    if (this.#labels.areEqual(before, mine)) return kept;
-    if (this.#labels.areEqual(before, kept)) return mine;
-    const items = mergeLists(before, mine, kept, this.#labels);
-    if (!items) {
+    const merged = mergeLists(Array.isArray(base) ? base : [], mine, kept, this.#labels);
+    if (!merged) {
       this.listsTakenWhole++;
       return mine;
     }
-    const result: unknown[] = new Array(items.length);
-    this.#todo.push(() => {
-      for (let n = 0; n < items.length; n++) {
-        const [base, mine, kept] = items[n];
-        result[n] = this.#labels.areEqual(base, mine) ? kept : this.#value(base, mine, kept);
-      }
-    });
-    return result;
+    const { items, open } = merged;
+    if (open.length > 0) {
+      this.#todo.push(() => {
+        for (const { at, base, mine, kept } of open) items[at] = this.#value(base, mine, kept);
+      });
+    }
+    return items;
   }
 
   /** Of a list that one side deleted, what the other inserted stays. */

@@ -9,6 +9,13 @@ const MIN_TIME_DIGITS = 5;
 /** The options that say how long a session lives. */
 type Lifetimes = Pick<ResolvedOptions, "ttl" | "idleTimeout" | "absoluteTimeout">;
 
+/** When a session ends, in milliseconds since the epoch. */
+export interface Lifetime {
+  readonly expires: number;
+  /** The date of its cookie, or its end by `ttl`: the timeouts may end it before. */
+  readonly end: number;
+}
+
 /** Returns the date of a cookie in milliseconds since the epoch, if it has one that can be read. */
 export function dateOf(cookie: unknown): number | undefined {
   return readDate((cookie as { expires?: unknown } | null | undefined)?.expires);
@@ -29,8 +36,20 @@ export function expiryOf(
   created: number,
   options: Lifetimes,
 ): number {
+  return lifetimeOf(session, sid, date, now, created, options).expires;
+}
+
+/** Does the same, and returns when it ends but for the timeouts as well. */
+export function lifetimeOf(
+  session: SessionData,
+  sid: string,
+  date: number | undefined,
+  now: number,
+  created: number,
+  options: Lifetimes,
+): Lifetime {
   const end = endOf(session, sid, date, now, options);
-  return earlierOf(end, session, sid, now, created, options);
+  return { expires: earlierOf(end, session, sid, now, created, options), end };
 }
 
 /** Returns when a session that is saved or touched at `now` ends, but for the timeouts. */
@@ -41,7 +60,7 @@ export function endOf(
   now: number,
   options: Lifetimes,
 ): number {
-  return date ?? now + lifetimeOf(session, sid, options);
+  return date ?? now + ttlOf(session, sid, options);
 }
 
 /** Returns `end`, or the earlier time at which one of the timeouts ends a session that is used at `now`. */
@@ -71,7 +90,7 @@ export function asksSession({ ttl, idleTimeout, absoluteTimeout }: Lifetimes): b
   return isFunction(ttl) || isFunction(idleTimeout) || isFunction(absoluteTimeout);
 }
 
-function lifetimeOf(session: SessionData, sid: string, { ttl }: Lifetimes): number {
+function ttlOf(session: SessionData, sid: string, { ttl }: Lifetimes): number {
   const maxAge: unknown = session.cookie?.maxAge;
   return Number.isFinite(maxAge) ? maxAge as number : durationOf("ttl", ttl, session, sid);
 }

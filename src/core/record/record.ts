@@ -9,7 +9,7 @@ import {
   type CookieTemplates,
   isTemplatable,
 } from "./cookie_template.ts";
-import { dateOf } from "./expiry.ts";
+import { dateOf, type Lifetime } from "./expiry.ts";
 import type { Entry, Row, SessionRecord } from "../vault/entry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
@@ -22,24 +22,22 @@ const SESSION_SHARE = 1 / 8;
 const MIN_SESSION_LIMIT = 4 * 1024;
 
 /**
- * Returns what is to be kept of `session`, whose cookie has the date `date`, and
- * which ends at `end` but for the timeouts.
+ * Returns what is to be kept of `session`, whose cookie has the date `date`.
  *
  * @throws What the serializer throws, a `TypeError` if it returns no string, and
  * a `RangeError` with the code {@linkcode TOO_LARGE}.
  */
 export function recordOf(
   session: SessionData,
-  expires: number,
   date: number | undefined,
-  end: number,
+  lifetime: Lifetime,
   options: ResolvedOptions,
   templates: CookieTemplates,
 ): SessionRecord {
   const template = isTemplatable(session, options.serializer)
-    ? templates.of(session.cookie, relative(date, expires))
+    ? templates.of(session.cookie, relative(date, lifetime.expires))
     : undefined;
-  return written(session, template, expires, date ?? end, options);
+  return recordBy(template, session, lifetime, options);
 }
 
 /** Returns the session of a record, as a new object. */
@@ -81,56 +79,68 @@ export function restored(
   const template = cookie && serializer === JSON
     ? templates.of(cookie, relative(date, expires))
     : undefined;
-  const whole = cookie && !template ? withCookie(text, cookie) : text;
-  const size = measured(template?.sizeWith(whole) ?? getSize(whole), maxSize);
-  const dateOffset = template ? offsetOf(date, expires) : 0;
+  const whole = cookie && !template ? insertCookie(text, cookie) : text;
+  const size = checkSize(template?.sizeWith(whole) ?? getSize(whole), maxSize);
+  const dateOffset = offsetOf({ expires, end: date ?? expires });
   return { text: whole, cookie: template, size, expires, dateOffset };
 }
 
 /** Puts a cookie into the JSON of a session. */
-function withCookie(text: string, cookie: CookieData): string {
+function insertCookie(text: string, cookie: CookieData): string {
   if (!text.startsWith(COOKIE_FIRST)) return JSON.stringify({ ...JSON.parse(text), cookie });
   return `{"cookie":${JSON.stringify(cookie)}${text.slice(COOKIE_FIRST.length)}`;
 }
 
 /**
- * Returns what is to be kept of `entry` with another cookie, whose date is
- * `date`, and which ends at `end` but for the timeouts. The data is neither read nor written if both cookies have templates.
+ * Returns what is to be kept of `entry` with another cookie, whose date is `date`.
+ * The data is neither read nor written if both cookies have templates.
  *
  * @throws As {@linkcode recordOf}.
  */
-export function touched(
+export function withCookie(
   entry: Entry,
   cookie: SessionData["cookie"],
-  expires: number,
   date: number | undefined,
-  end: number,
+  lifetime: Lifetime,
   options: ResolvedOptions,
   templates: CookieTemplates,
 ): SessionRecord {
-  const { text, cookie: before } = entry;
   const { serializer } = options;
-  const template = serializer === JSON ? templates.of(cookie, relative(date, expires)) : undefined;
-  if (before && template) {
-    const size = measured(entry.size - before.size + template.size, options.maxSize);
-    return { text, cookie: template, size, expires, dateOffset: offsetOf(date ?? end, expires) };
+  const template = serializer === JSON
+    ? templates.of(cookie, relative(date, lifetime.expires))
+    : undefined;
+  if (entry.cookie && template) {
+    const size = checkSize(entry.size - entry.cookie.size + template.size, options.maxSize);
+    return withLifetime({ text: entry.text, cookie: template, size }, lifetime);
   }
-  const session = parse(text, serializer);
+  const session = parse(entry.text, serializer);
   session.cookie = cookie;
   const fitting = isTemplatable(session, serializer) ? template : undefined;
-  return written(session, fitting, expires, date ?? end, options);
+  return recordBy(fitting, session, lifetime, options);
 }
 
-function written(
-  session: SessionData,
+/** Returns a record that ends as `lifetime` says. */
+export function withLifetime(
+  { text, cookie, size }: Pick<SessionRecord, "text" | "cookie" | "size">,
+  lifetime: Lifetime,
+): SessionRecord {
+  return { text, cookie, size, expires: lifetime.expires, dateOffset: offsetOf(lifetime) };
+}
+
+/** Returns when a record ends. */
+export function lifetimeIn({ expires, dateOffset }: SessionRecord): Lifetime {
+  return { expires, end: expires + dateOffset };
+}
+
+function recordBy(
   template: CookieTemplate | undefined,
-  expires: number,
-  end: number,
+  session: SessionData,
+  lifetime: Lifetime,
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
   const text = serialize(template?.without(session) ?? session, serializer);
-  const size = measured(template?.sizeWith(text) ?? getSize(text), maxSize);
-  return { text, cookie: template, size, expires, dateOffset: offsetOf(end, expires) };
+  const size = checkSize(template?.sizeWith(text) ?? getSize(text), maxSize);
+  return withLifetime({ text, cookie: template, size }, lifetime);
 }
 
 /**
@@ -166,12 +176,12 @@ function relative(date: number | undefined, expires: number): number | undefined
   return expires === Infinity ? undefined : date;
 }
 
-function offsetOf(date: number | undefined, expires: number): number {
-  return (relative(date, expires) ?? expires) - expires || 0;
+function offsetOf({ expires, end }: Lifetime): number {
+  return expires === Infinity ? 0 : end - expires;
 }
 
 /** Returns `size`, unless a session of that size is too large. */
-function measured(size: number, maxSize: number): number {
+function checkSize(size: number, maxSize: number): number {
   const share = Math.floor(maxSize * SESSION_SHARE);
   const most = Math.min(maxSize, Math.max(share, MIN_SESSION_LIMIT));
   if (size <= most) return size;

@@ -15,7 +15,7 @@ import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
  * protected sessions are those that the option `protect` names.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type Rank } from "express-lembro";
  *
@@ -23,7 +23,7 @@ import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
  * await store.set("a", { cookie: new session.Cookie() });
  * await store.get("a");
  * const ranks: Rank[] = ["newcomers", "returning", "protected"];
- * assertEquals(ranks.map((rank) => store.stats()[rank]), [0, 1, 0]);
+ * assert.deepEqual(ranks.map((rank) => store.stats()[rank]), [0, 1, 0]);
  * ```
  */
 export type Rank = "newcomers" | "returning" | "protected";
@@ -32,14 +32,14 @@ export type Rank = "newcomers" | "returning" | "protected";
  * What is known of a session.
  *
  * ```ts
- * import { assertEquals } from "@std/assert";
+ * import assert from "node:assert/strict";
  * import session from "express-session";
  * import lembro, { type SessionInfo } from "express-lembro";
  *
  * using store = new (lembro(session))();
  * await store.set("a", { cookie: new session.Cookie() });
  * const { rank, user, created, lastUsed }: SessionInfo = (await store.info("a"))!;
- * assertEquals([rank, user, created], ["newcomers", undefined, lastUsed]);
+ * assert.deepEqual([rank, user, created], ["newcomers", undefined, lastUsed]);
  * ```
  */
 export interface SessionInfo {

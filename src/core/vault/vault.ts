@@ -35,6 +35,11 @@ export interface Observer {
 
 /** What is to be kept of a session. */
 export interface Draft {
+  /**
+   * Why it is kept. A save and a touch use the session, an update and an
+   * extension leave it in its place; a save and an update make a new version.
+   */
+  readonly as: "save" | "update" | "touch" | "extension";
   readonly sid: string;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
@@ -187,35 +192,27 @@ export class Vault {
     this.#tellUpsert(entry, true);
   }
 
-  /** Lets `entry` live until `expires`. The date of its cookie stays. */
-  extend(entry: Entry, expires: number): void {
-    entry.dateOffset = entry.expires + entry.dateOffset - expires || 0;
-    entry.expires = expires;
-    this.#users.extended(entry);
-    this.#tellUpsert(entry, true);
-  }
-
   /**
    * Keeps `draft`. What this takes over the limit is for {@linkcode limit} to
    * mend. Newcomers stay in the order of creation.
-   *
-   * @param as A `"save"` and a `"touch"` use the session; an `"update"` leaves it in its place.
    */
-  put(draft: Draft, as: "save" | "touch" | "update"): Entry {
-    const { record, isProtected, user, address, lastUsed } = draft;
+  put(draft: Draft): Entry {
+    const { as, record, isProtected, user, address, lastUsed } = draft;
     const entry = this.#entries.get(draft.sid);
     if (!entry) return this.#add(draft);
     const { newcomers, returning, protected: guarded } = this.#queues;
-    const isUse = as !== "update";
-    if (as !== "touch") entry.revision = ++this.#revision;
+    const isUse = as === "save" || as === "touch";
+    const isNewVersion = as === "save" || as === "update";
+    if (isNewVersion) entry.revision = ++this.#revision;
     this.#write(entry, record);
     if (isUse) entry.lastUsed = lastUsed;
     if (isUse) this.#users.set(entry, user);
     else if (entry.user !== user) this.#users.restore(entry, user);
+    else this.#users.extended(entry);
     const unprotected = entry.queue === guarded ? returning : entry.queue;
     const queue = isProtected ? guarded : unprotected;
     if (queue !== entry.queue || isUse && queue !== newcomers) this.#move(entry, queue, address);
-    this.#tellUpsert(entry, as === "touch");
+    this.#tellUpsert(entry, !isNewVersion);
     return entry;
   }
 

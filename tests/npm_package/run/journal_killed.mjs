@@ -13,7 +13,7 @@ import * as importedJournal from 'express-lembro/journal';
 import session from 'express-session';
 
 const require = createRequire(import.meta.url);
-const ROUNDS = 6;
+const ROUNDS = 2;
 
 const [, , role, given, secret] = process.argv;
 if (role === 'use') await use(given, secret || undefined);

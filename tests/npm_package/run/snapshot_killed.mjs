@@ -12,7 +12,7 @@ import { loadSnapshot, saveSnapshot } from 'express-lembro/snapshot';
 import session from 'express-session';
 
 const SESSIONS = 1_000;
-const ROUNDS = 10;
+const ROUNDS = 3;
 const Lembro = lembro(session);
 
 const given = process.argv[2];
