@@ -7,7 +7,7 @@ import type { Arrival, Outcome, Restore } from "../core/port.ts";
 import { isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
 import { cookieIn, type Overlay, overlay, overlayCookie } from "../core/overlaps/overlay.ts";
 import { type CookieData, plain } from "../core/record/cookie_template.ts";
-import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
+import { asksSession, dateOf, earlierOf, endOf, lifetimeOf } from "../core/record/expiry.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
@@ -436,7 +436,8 @@ export class RedisSessions {
     const { created, lastUsed } = kept;
     let expires: number;
     try {
-      expires = expiryOf(session, sid, dateOf(session.cookie), lastUsed, created, this.options);
+      expires =
+        lifetimeOf(session, sid, dateOf(session.cookie), lastUsed, created, this.options).expires;
     } catch {
       // What an option throws fails a save, not a load.
       return kept;
@@ -607,7 +608,7 @@ export class RedisSessions {
     const created = kept?.created ?? time;
     const expires = isInPlace || hasPassed && isDateLeft
       ? kept!.expires
-      : expiryOf(session, sid, date, time, created, options);
+      : lifetimeOf(session, sid, date, time, created, options).expires;
     if (expires <= time) return isDateLeft && hasPassed ? "nothing" : "destroy";
     if (hasPassed && !isDateLeft && !isPassive) return "destroy";
     const user = this.#userOf(session, sid);
@@ -786,7 +787,7 @@ export class RedisSessions {
     const isDateLeft = base !== undefined && dateOf(session.cookie) === base.date;
     const expires = isDateLeft && date !== undefined && date <= time
       ? kept.expires
-      : expiryOf(asked, sid, date, time, kept.created, options);
+      : lifetimeOf(asked, sid, date, time, kept.created, options).expires;
     if (expires <= time) return isDateLeft ? "nothing" : "destroy";
     const user = kept.identity ? kept.user : this.#userOf(this.#parse(kept), sid);
     const isIndexed = user === undefined || expires <= kept.indexed;
@@ -1038,7 +1039,7 @@ export class RedisSessions {
     const { options } = this;
     const { created = now(), lastUsed = now(), rank = "returning" } = known;
     const expires = known.expires === undefined
-      ? expiryOf(session, sid, dateOf(session.cookie), now(), created, options)
+      ? lifetimeOf(session, sid, dateOf(session.cookie), now(), created, options).expires
       : earlierOf(known.expires, session, sid, lastUsed, created, options);
     const user = known.user === undefined ? this.#userOf(session, sid) : wellFormed(known.user);
     const text = cookieFirst(serialize(session, options.serializer), options.serializer);
