@@ -1,5 +1,5 @@
 import type { Arrival, Outcome } from "../core/port.ts";
-import { dateOf, earlierOf, expiryOf } from "../core/record/expiry.ts";
+import { dateOf, earlierOf, lifetimeOf } from "../core/record/expiry.ts";
 import { serialize } from "../core/record/record.ts";
 import { now } from "../util/time.ts";
 import type { Ender } from "./ender.ts";
@@ -58,7 +58,7 @@ export class Importer {
     const { options } = this.#kept;
     const { created = now(), lastUsed = now(), rank = "returning" } = known;
     const expires = known.expires === undefined
-      ? expiryOf(session, sid, dateOf(session.cookie), now(), created, options)
+      ? lifetimeOf(session, sid, dateOf(session.cookie), now(), created, options).expires
       : earlierOf(known.expires, session, sid, lastUsed, created, options);
     const user = known.user === undefined
       ? this.#kept.userOf(session, sid)

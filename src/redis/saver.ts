@@ -3,7 +3,7 @@ import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import { type Overlay, overlay } from "../core/overlaps/overlay.ts";
-import { dateOf, expiryOf } from "../core/record/expiry.ts";
+import { dateOf, lifetimeOf } from "../core/record/expiry.ts";
 import { serialize } from "../core/record/record.ts";
 import { invalid, isObject } from "../util/errors.ts";
 import { now } from "../util/time.ts";
@@ -197,7 +197,7 @@ export class Saver {
     const created = kept?.created ?? time;
     const expires = isInPlace || hasPassed && isDateLeft
       ? kept!.expires
-      : expiryOf(session, sid, date, time, created, options);
+      : lifetimeOf(session, sid, date, time, created, options).expires;
     if (expires <= time) return isDateLeft && hasPassed ? "nothing" : "destroy";
     if (hasPassed && !isDateLeft && !isPassive) return "destroy";
     const user = this.#kept.userOf(session, sid);

@@ -10,7 +10,7 @@ import {
   plain,
   YEAR_10000,
 } from "../core/record/cookie_template.ts";
-import { dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
+import { dateOf, earlierOf, endOf, lifetimeOf } from "../core/record/expiry.ts";
 import { serialize } from "../core/record/record.ts";
 import type { Serializer } from "../options.ts";
 import { now } from "../util/time.ts";
@@ -113,7 +113,7 @@ export class Toucher {
     const isDateLeft = base !== undefined && dateOf(session.cookie) === base.date;
     const expires = isDateLeft && date !== undefined && date <= time
       ? kept.expires
-      : expiryOf(asked, sid, date, time, kept.created, options);
+      : lifetimeOf(asked, sid, date, time, kept.created, options).expires;
     if (expires <= time) return isDateLeft ? "nothing" : "destroy";
     const user = kept.identity ? kept.user : this.#kept.userOf(this.#kept.parse(kept), sid);
     const isIndexed = user === undefined || expires <= kept.indexed;
@@ -191,14 +191,14 @@ export class Toucher {
     const { created, lastUsed } = kept;
     let expires: number;
     try {
-      expires = expiryOf(
+      expires = lifetimeOf(
         session,
         sid,
         dateOf(session.cookie),
         lastUsed,
         created,
         this.#kept.options,
-      );
+      ).expires;
     } catch {
       // What an option throws fails a save, not a load.
       return kept;
