@@ -13,7 +13,7 @@ import {
   plain,
   YEAR_10000,
 } from "../core/record/cookie_template.ts";
-import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
+import { asksSession, dateOf, earlierOf, endOf, lifetimeOf } from "../core/record/expiry.ts";
 import { readBackFor } from "../core/record/read_back.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
@@ -446,7 +446,8 @@ export class RedisSessions {
     const { created, lastUsed } = kept;
     let expires: number;
     try {
-      expires = expiryOf(session, sid, dateOf(session.cookie), lastUsed, created, this.options);
+      expires =
+        lifetimeOf(session, sid, dateOf(session.cookie), lastUsed, created, this.options).expires;
     } catch {
       // What an option throws fails a save, not a load.
       return kept;
@@ -625,7 +626,7 @@ export class RedisSessions {
     const created = kept?.created ?? time;
     const expires = isInPlace || hasPassed && isDateLeft
       ? kept!.expires
-      : expiryOf(session, sid, date, time, created, options);
+      : lifetimeOf(session, sid, date, time, created, options).expires;
     if (expires <= time) return isDateLeft && hasPassed ? "nothing" : "destroy";
     if (hasPassed && !isDateLeft && !isPassive) return "destroy";
     const user = this.#userOf(session, sid);
@@ -804,7 +805,7 @@ export class RedisSessions {
     const isDateLeft = base !== undefined && dateOf(session.cookie) === base.date;
     const expires = isDateLeft && date !== undefined && date <= time
       ? kept.expires
-      : expiryOf(asked, sid, date, time, kept.created, options);
+      : lifetimeOf(asked, sid, date, time, kept.created, options).expires;
     if (expires <= time) return isDateLeft ? "nothing" : "destroy";
     const user = kept.identity ? kept.user : this.#userOf(this.#parse(kept), sid);
     const isIndexed = user === undefined || expires <= kept.indexed;
@@ -1063,7 +1064,7 @@ export class RedisSessions {
     const { options } = this;
     const { created = now(), lastUsed = now(), rank = "returning" } = known;
     const expires = known.expires === undefined
-      ? expiryOf(session, sid, dateOf(session.cookie), now(), created, options)
+      ? lifetimeOf(session, sid, dateOf(session.cookie), now(), created, options).expires
       : earlierOf(known.expires, session, sid, lastUsed, created, options);
     const user = known.user === undefined ? this.#userOf(session, sid) : wellFormed(known.user);
     const text = cookieFirst(serialize(session, options.serializer), options.serializer);
