@@ -398,7 +398,7 @@ function protectUsersOf(user: ResolvedOptions["user"]): ResolvedOptions["protect
 const protectPassports = protectUsersOf(userOfPassport);
 
 /** Whether `user` and `protect` look at nothing but `session.passport`. */
-export function isPassports({ user, protect }: ResolvedOptions): boolean {
+export function isPassports({ user, protect }: Pick<ResolvedOptions, "user" | "protect">): boolean {
   return user === userOfPassport && protect === protectPassports;
 }
 

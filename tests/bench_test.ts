@@ -1,8 +1,13 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
-import { readTable } from "../scripts/bench/readme.ts";
-import { lockedVersion, versions } from "../scripts/bench/runtimes.ts";
+import { parts } from "../scripts/bench/parts.ts";
+import { inDeno } from "../scripts/bench/processes.ts";
+import { readTable, RESULTS } from "../scripts/bench/readme.ts";
+import { OURS, OURS_ON_REDIS } from "../scripts/bench/stores.ts";
+import { MERGED } from "../scripts/bench/measure.ts";
+import { summaryOf, type Tables } from "../scripts/bench/tables.ts";
+import { hasRedis } from "./support/redis.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -16,68 +21,107 @@ async function run(script: string, ...args: string[]) {
   return { success, code, stdout: printed, stderr: complaint };
 }
 
-/** The cells of all tables in a page of Markdown. */
+/** The cells of all tables in a page of Markdown, without the rules below the heads. */
 function rowsOf(page: string): string[][] {
-  return page.split("\n").filter((line) => line.startsWith("|"))
+  return page.split("\n").filter((line) => line.startsWith("|") && !/^\|[ :|-]+$/.test(line))
     .map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
 }
 
+const CALLS = ["get", "touch", "set, overwrite", "set, new", "destroy"];
+const inMicroseconds = (name: string) => [`${name}, µs`, `${name}, µs of CPU`];
+const inMilliseconds = (name: string) => [`${name}, ms`, `${name}, ms of CPU`];
+
+/** What each part measures. */
+const ROWS: Record<string, string[]> = {
+  speed: [
+    ...[...CALLS, "set, new, in a full store"],
+    ...["a save", "a save, overtaken, and merged", "three JSON.parse of it"],
+  ].flatMap(inMicroseconds),
+  express: ["Express: requests per second", "Express: a request, µs of CPU"],
+  heap: ["a session, bytes", "left of it when destroyed, bytes"],
+  holds: ["length", "all", "ids", "purge", "reduce", "updateUser", "revokeUser"]
+    .flatMap(inMilliseconds),
+  journal: [
+    ...["Express: requests per second", "Express: a request, µs of CPU"],
+    ...["writing, ms", ...inMilliseconds("writing: longest hold")],
+    ...["reading, ms", ...inMilliseconds("reading: longest hold")],
+    "a session in the file, bytes",
+  ],
+  redis: [
+    "Express: requests per second",
+    ...["Express: a request, µs of CPU", "Express: a request, µs of Redis's CPU"],
+    "a session in Redis, bytes",
+    ...CALLS.flatMap((name) => [...inMicroseconds(name), `${name}, µs of Redis's CPU`]),
+    ...["at once", "after newcomerTtl"].flatMap((when) => [
+      `a crawler's sessions in Redis, ${when}`,
+      `their bytes, ${when}`,
+    ]),
+  ],
+};
+
+const withRedis = hasRedis();
+
+const onNode = Deno.env.get("LEMBRO_RUNTIMES") === "all";
+if (!onNode) console.log("Left out the bench on Node, unless LEMBRO_RUNTIMES=all asks for it.");
+
+/** The columns that have a figure in each row of theirs. */
+const COMPLETE = [OURS, OURS_ON_REDIS, "sealed journal", "snapshot", ...Object.keys(MERGED)];
+
 describe("deno task bench", () => {
-  it("prints every row with numbers, on Node and on Deno, and draws them", async () => {
-    const out = await Deno.makeTempDir();
-    try {
-      const { success, stderr } = await run("main.ts", "--smoke", `--out=${out}`);
+  const found: Tables = {};
+
+  for (const [name, part] of Object.entries(parts)) {
+    if (name === "redis" && !withRedis) continue;
+    it(`${name}: has a figure in each row`, async () => {
+      const tables = await part(inDeno(), (_full, least) => least);
+      Object.assign(found, tables);
+      const rows = Object.values(tables).flatMap((one) => Object.entries(one.found));
+      assertEquals(rows.map(([title]) => title).sort(), ROWS[name].toSorted());
+      for (const [title, values] of rows) {
+        assert(COMPLETE.some((column) => column in values), title);
+        assert(Object.values(values).flat().every(Number.isFinite), title);
+      }
+      if (name === "redis") {
+        const left = "a crawler's sessions in Redis, after newcomerTtl";
+        assertEquals(Object.fromEntries(rows)[left], {
+          "connect-redis": [100],
+          [OURS_ON_REDIS]: [0],
+        });
+      }
+      const printed = Object.values(tables).flatMap(({ table }) => rowsOf(table));
+      assertEquals(printed.length, rows.length + Object.keys(tables).length);
+    });
+  }
+
+  it("has the README's figures from the run that wrote results.md", async () => {
+    const written = rowsOf(await readTable("bench"));
+    const results = rowsOf(await Deno.readTextFile(RESULTS));
+    assertEquals(results.slice(0, written.length), written);
+    const titles = rowsOf(summaryOf({ here: found })).map(([title]) => title);
+    assertEquals(written.map(([title]) => title), titles);
+  });
+
+  if (onNode) {
+    it("measures on Node and on Deno, and prints a table of each", async () => {
+      const { success, stdout, stderr } = await run("main.ts", "express", "--quick");
       assert(success, stderr);
+      assertMatch(stdout, /^## Node \d[^]*^## Deno \d/m);
+      assertEquals(rowsOf(stdout).map(([title]) => title), [
+        "",
+        ...ROWS.express,
+        "",
+        ...ROWS.express,
+      ]);
+    });
+  }
 
-      const page = await Deno.readTextFile(`${out}/results.md`);
-      assertEquals(page.match(/NaN|Infinity|undefined|null/g), null, page);
-      const cells = rowsOf(page);
-      const rows = (name: string) => cells.filter(([first]) => first === name);
-      assertEquals(rows("p99, ms").length, 1);
-      // Of all stores, and of the journal.
-      for (const name of ["requests per second", "work on a request, µs"]) {
-        assertEquals(rows(name).length, 2, name);
-      }
-      for (const name of ["to no journal", "100 sessions"]) {
-        assertEquals(rows(name).length, 1, name);
-      }
-      // Writing, compacting, that without the collector, no journal, and opening.
-      for (const hold of rows("100 sessions")[0].slice(1, 6)) assertMatch(hold, /^\d+\.\d$/);
-      const onBoth = ["a session", "left of it when destroyed"];
-      onBoth.push("newcomers", "returning sessions", "350 characters", "10,000 keys");
-      for (const name of onBoth) assertEquals(rows(name).length, 2, name);
-      // Each in the table of the speed, and in that of the growth of three stores.
-      for (const operation of ["get", "set, new", "set, overwrite", "touch", "destroy"]) {
-        assertEquals(rows(operation).length, 2 * (1 + 3), operation);
-      }
-      const holds = ["purge, all", "purge, half", "reduce", "overflow"];
-      for (const hold of [...holds, "length", "ids", "revokeUser", "all", "clear"]) {
-        const found = rows(hold);
-        assertEquals(found.length, 2, hold);
-        for (const row of found) assertMatch(row.at(-1)!, /^\d+\.\d$/);
-      }
-      assertMatch(await Deno.readTextFile(`${out}/results.svg`), /^<svg [^]*<\/svg>\n$/);
-    } finally {
-      await Deno.remove(out, { recursive: true });
-    }
-  });
-
-  it("puts another checkout's store beside this one", async () => {
-    const { success, stdout, stderr } = await run("main.ts", "--smoke", "--against=mod.ts");
-    assert(success, stderr);
-    const rows = rowsOf(stdout);
-    for (const name of ["get", "set, new", "set, overwrite", "touch"]) {
-      const found = rows.filter(([first]) => first === `${name}: calls per second`);
-      assertEquals(found.length, 2, name);
-      for (const row of found) assertMatch(row.at(-1)!, /^\d+\.\d\d × \(/);
-    }
-    assertEquals(rows.filter(([first]) => first === "heap of a session, bytes").length, 2);
-  });
-
-  it("answers an unknown option with one line", async () => {
-    const { code, stderr } = await run("main.ts", "--fast");
+  it("answers an unknown part with one line", async () => {
+    const { code, stderr } = await run("main.ts", "sped");
     assertEquals(code, 2);
-    assertMatch(stderr, /^Cannot measure: the options are --quick, .*'--fast'.*\n$/);
+    assertMatch(
+      stderr,
+      /^Cannot measure: the arguments are --quick and speed, .*: received sped\n$/,
+    );
   });
 });
 
@@ -85,53 +129,15 @@ describe("deno task compare", () => {
   it("prints the table of the README", async () => {
     const { success, stdout, stderr } = await run("compare.ts");
     assert(success, stderr);
-    const [found, written] = [stdout, await readTable("deno task compare")].map(rowsOf);
-    // Where there is no redis-server, one column is missing.
-    const missing = written[0].filter((title) => !found[0].includes(title));
-    assert(missing.every((title) => title.startsWith("connect-redis")), `${missing}`);
-    const shown = written[0].map((title) => !missing.includes(title));
-    const isRule = ([cell]: string[]) => /^:?-+:?$/.test(cell);
-    assertEquals(
-      found.filter((row) => !isRule(row)),
-      written.filter((row) => !isRule(row)).map((row) => row.filter((_, i) => shown[i])),
-    );
+    const [found, written] = [stdout, await readTable("compare")].map(rowsOf);
+    // Where there is no redis-server, two columns are missing.
+    const shown = written[0].map((title) => withRedis || !title.includes("edis"));
+    assertEquals(found, written.map((row) => row.filter((_, i) => shown[i])));
   });
 
   it("says which options there are", async () => {
     const { code, stderr } = await run("compare.ts", "--fast");
     assertEquals(code, 2);
-    assertMatch(
-      stderr,
-      /^Cannot compare: the options are --write and --addresses: .*'--fast'.*\n$/,
-    );
-  });
-});
-
-describe("the versions of the bench", () => {
-  it("are those of deno.lock for the ranges of deno.json: Express 5 beside Express 4", async () => {
-    const { express, ...others } = await versions();
-    assertEquals(express.from, "express");
-    assertMatch(express.version, /^5\./);
-    assertMatch(others["connect-redis"].version, /^9\.\d+\.\d+$/);
-    assertEquals(others["express-lembro-1"], { from: "express-lembro", version: "1.1.0" });
-  });
-
-  it("are an error if the lock file has another major, or none", () => {
-    const of = (specifiers: Record<string, string>) =>
-      lockedVersion("npm:express@^5.1.0", specifiers);
-    assertEquals(of({ "npm:express@^4.21.0": "4.22.0", "npm:express@^5.1.0": "5.3.0" }), {
-      from: "express",
-      version: "5.3.0",
-    });
-    assertThrows(() => of({ "npm:express@^5.1.0": "4.22.0" }), Error, "received 4.22.0");
-    assertThrows(() => of({ "npm:express@^4.21.0": "4.22.0" }), Error, "received undefined");
-  });
-
-  it("are found by the short form in which the lock file has a range", () => {
-    assertEquals(
-      lockedVersion("npm:redis@^5.0.0", { "npm:redis@5": "5.12.1_a@1" }).version,
-      "5.12.1",
-    );
-    assertEquals(lockedVersion("npm:a@^0.5.0", { "npm:a@0.5": "0.5.16" }).version, "0.5.16");
+    assertMatch(stderr, /^Cannot compare: the only option is --write: received --fast\n$/);
   });
 });

@@ -692,12 +692,12 @@ describe("size", () => {
     Object.fromEntries(Array.from({ length: n }, (_, i) => [`key${i}`, value(i)]));
 
   /**
-   * How many times the processor time of `yardstick` some work takes: the best of ten rounds.
+   * How many times the processor time of `yardstick` some work takes: the best of five rounds.
    * Two to four on an idle machine; a busy one has other caches.
    */
   function timesAsLong(work: () => void, yardstick: () => void): number {
     const best = [Infinity, Infinity];
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 5; round++) {
       for (const [n, run] of [work, yardstick].entries()) {
         const start = process.cpuUsage();
         for (let i = 0; i < 5; i++) run();

@@ -416,6 +416,28 @@ if (hasChromium()) {
         assert(await page.evaluate("document.activeElement.closest('#users tbody') !== null"));
       });
 
+      it("keeps a name on its line, and the list in a part of the page, at 390 pixels", async () => {
+        await page.setViewportSize({ width: 390, height: 844 });
+        for (let user = 1000; user < 1050; user++) {
+          await store.set(`${user}`, sessionOf({ user: `user-${user}` }));
+        }
+        await page.clock.setFixedTime(Date.now() + 59 * 60_000);
+        await page.getByLabel("Search for a user").fill("user-");
+        await page.keyboard.press("Enter");
+        await page.getByText("users.").filter({ hasText: /of \d\d/ }).waitFor();
+        const lines = await page.evaluate<number[]>(
+          `[...document.querySelectorAll("#users tbody th")].map((name) => {
+            const range = document.createRange();
+            range.selectNodeContents(name);
+            return range.getClientRects().length;
+          })`,
+        );
+        assert(lines.length > 20 && lines.every((count) => count === 1), `${lines}`);
+        const list = page.locator("#users .scroll");
+        assert((await list.boundingBox())!.height < 600);
+        assert(await list.evaluate((part) => part.scrollWidth <= part.clientWidth));
+      });
+
       it("shows no table where nobody is found", async () => {
         const table = page.locator("#users table");
         assert(await table.isVisible());

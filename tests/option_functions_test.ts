@@ -340,6 +340,31 @@ async function jsonCalls(work: () => Promise<void>): Promise<{ parse: number; st
   return calls;
 }
 
+describe("a user whom a function revokes while a save asks it", () => {
+  // Of many sessions, most leave in later slices.
+  for (const count of [2, 500]) {
+    test(`has nothing but what is saved after that: one of ${count} sessions`, async () => {
+      let revoked: Promise<number> | undefined;
+      let isArmed = false;
+      const store = new Lembro({
+        maxSessionsPerUser: 1_000,
+        user: (session) => (session as unknown as Data).user as string,
+        protect() {
+          if (isArmed) revoked ??= store.revokeUser("ada");
+          return false;
+        },
+      });
+      for (let i = 0; i < count; i++) await store.set(`${i}`, sessionOf({ user: "ada" }));
+      isArmed = true;
+      const last = `${count - 1}`;
+      await store.set(last, sessionOf({ user: "ada", isNew: true }));
+      assertEquals(await revoked, count);
+      assertEquals((await store.sessionsOfUser("ada")).map(({ sid }) => sid), [last]);
+      assertEquals(await store.ids(), [last]);
+    });
+  }
+});
+
 describe("isActivity", () => {
   it("is called with the request of a save and of a touch", async () => {
     const paths: unknown[] = [];

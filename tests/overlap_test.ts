@@ -309,25 +309,29 @@ describe("a logout", () => {
     assertEquals(store.stats().lateWrites, 1);
   });
 
-  it("sticks for requests that loaded it thousands of loads apart, after it had expired", async () => {
-    using clock = new HeldClock();
-    const { store, one, load } = await twoRequests({ n: 1 }, { ttl: SECOND });
-    using _ = store;
-    await store.set("b", sessionOf());
-    const others: unknown[] = [];
-    const later: (SessionData & Data)[] = [];
-    for (let i = 0; i < 3; i++) {
-      for (let j = 0; j < 1_500; j++) others.push(await store.get("b"));
-      later.push(await load());
-    }
-    clock.tick(SECOND);
-    await store.purge();
-    await store.destroy("a");
-    for (const request of [one, ...later]) await store.set("a", request);
-    assertEquals(await kept(store), undefined);
-    assertEquals(store.stats().lateWrites, 4);
-    assertEquals(others.length, 4_500);
-  });
+  // So many loads take longer than the session lives: Redis looks at a clock of its own.
+  test(
+    "sticks for requests that loaded it thousands of loads apart, after it had expired",
+    async () => {
+      using clock = new HeldClock();
+      const { store, one, load } = await twoRequests({ n: 1 }, { ttl: SECOND });
+      using _ = store;
+      await store.set("b", sessionOf());
+      const others: unknown[] = [];
+      const later: (SessionData & Data)[] = [];
+      for (let i = 0; i < 3; i++) {
+        for (let j = 0; j < 1_500; j++) others.push(await store.get("b"));
+        later.push(await load());
+      }
+      clock.tick(SECOND);
+      await store.purge();
+      await store.destroy("a");
+      for (const request of [one, ...later]) await store.set("a", request);
+      assertEquals(await kept(store), undefined);
+      assertEquals(store.stats().lateWrites, 4);
+      assertEquals(others.length, 4_500);
+    },
+  );
 
   for (const how of isOnRedis ? ["expired"] as const : ["evicted", "expired"] as const) {
     const leave = async (store: InstanceType<typeof Lembro>, clock: HeldClock) => {

@@ -1,109 +1,123 @@
 /**
- * What this store promises, asked of it and of its peers in a full store of
- * 4 MB, as a table that can be read at a glance.
+ * What this store promises, asked of it and of its peers, as a table that can be
+ * read at a glance.
  *
- *     deno task compare [--write | --addresses]
+ *     deno task compare [--write]
  *
- * `--write` puts the table into the README. `--addresses` prints another one:
- * how many client addresses a crawler needs to push out a login form that
- * somebody has open.
+ * `--write` puts the table into the README.
  *
  * @module
  */
-import { addressTable } from "./addresses.ts";
-import { readOptions } from "./command_line.ts";
-import { CRAWLED, FullStore, type Left, LIMIT, LIMIT_AS_SESSIONS, USERS } from "./full_store.ts";
-import { type Overlaps, overlapsOf, WRITERS } from "./overlaps.ts";
-import { type BenchStore, OURS, peers, REDIS } from "./peers.ts";
-import { README, writeTable } from "./readme.ts";
 import { startRedis } from "../support/redis_server.ts";
+import { Browser } from "./browser.ts";
+import { CRAWLED, type Left, LIMIT } from "./crowd.ts";
+import { type Child, inDeno } from "./processes.ts";
+import { writeTable } from "./readme.ts";
+import { IN_MEMORY, OURS, OURS_ON_REDIS } from "./stores.ts";
 
-/** The stores by the names of peers.ts, and as the table calls them. */
-const STORES: Record<string, string> = {
+/** The stores as the table calls them, in its order. */
+const TITLES: Record<string, string> = {
   "MemoryStore": "MemoryStore",
   "memorystore": "memorystore 1.6.8",
   "express-lembro 1": "express-lembro 1.1.0",
-  [REDIS]: "connect-redis 9",
+  "connect-redis": "connect-redis 9",
   [OURS]: "**express-lembro 2**",
+  [OURS_ON_REDIS]: "**express-lembro on Redis, two processes**",
 };
+
+/** How many requests write at a time. */
+const WRITERS = 20;
+
+/** What overlapping requests of one user do to each other, and who is left of a crowd. */
+interface Found {
+  crowd: number;
+  crawler: Left;
+  fat: Left;
+  /** Whether a session stays destroyed when a slow request saves it afterwards. */
+  logoutSticks: boolean;
+  /** How many of the keys are kept that as many requests wrote at a time. */
+  keys: number;
+  /** Whether a sign-out everywhere ends a sign-in under way, but not the device that asks for it. */
+  signOutSticks: boolean;
+}
 
 const number = (value: number) => value.toLocaleString("en-US");
 const yesOrNo = (value: boolean) => value ? "yes" : "no";
-const ofWriters = (kept: number) => kept === WRITERS ? `all ${WRITERS}` : number(kept);
 
 /** How many of the users are left, and what the sessions take if that is more than the limit. */
-function usersLeft({ users, bytes }: Left): string {
-  const left = users === USERS ? "all" : users === 0 ? "none" : number(users);
-  return bytes > LIMIT ? `${left}, in ${(bytes / 1024 ** 2).toFixed(1)} MB` : left;
+function usersLeft({ users, bytes }: Left, { crowd }: Found): string {
+  const count = users === crowd ? "all" : users === 0 ? "none" : number(users);
+  if (bytes === undefined) return users === crowd ? "no limit" : count;
+  return bytes > LIMIT ? `${count}, in ${(bytes / 1024 ** 2).toFixed(1)} MB` : count;
 }
-
-/** What is done to a full store, by name. */
-const deeds: Record<string, (full: FullStore) => Promise<void>> = {
-  crawler: (full) => full.crawl(CRAWLED, 1),
-  fat: (full) => full.saveFat(),
-};
-
-/** What was found of one store. */
-interface Found {
-  /** Who is left after each of the deeds; not of a store whose limit is set elsewhere. */
-  left?: Record<string, Left>;
-  overlaps: Overlaps;
-}
-
-const ofLeft = (deed: string, cell: (left: Left) => string) => ({ left }: Found) =>
-  left ? cell(left[deed]) : "–";
-
-const ofOverlaps = (cell: (overlaps: Overlaps) => string) => ({ overlaps }: Found) =>
-  cell(overlaps);
 
 /** The rows of the table. */
 const ROWS: [title: string, cell: (found: Found) => string][] = [
-  [`a crawler makes ${number(CRAWLED)} sessions: users left`, ofLeft("crawler", usersLeft)],
-  [
-    "… a login form opened before still works",
-    ofLeft("crawler", ({ form }) => yesOrNo(form)),
-  ],
-  ["one session of 2.8 MB: users left", ofLeft("fat", usersLeft)],
+  [`a crawler makes ${number(CRAWLED)} sessions: users left`, (f) => usersLeft(f.crawler, f)],
+  ["… an open login form still works", ({ crawler }) => yesOrNo(crawler.form)],
+  ["one session of 2.8 MB: users left", (found) => usersLeft(found.fat, found)],
   [
     "a slow request saves after the logout: still signed out",
-    ofOverlaps(({ logoutSticks }) => yesOrNo(logoutSticks)),
+    ({ logoutSticks }) => yesOrNo(logoutSticks),
   ],
   [
-    `${WRITERS} requests at a time write ${WRITERS} keys: keys kept`,
-    ofOverlaps(({ keys }) => ofWriters(keys)),
+    `${WRITERS} requests at once write ${WRITERS} keys: kept`,
+    ({ keys }) => keys === WRITERS ? `all ${WRITERS}` : number(keys),
   ],
   [
-    "sign-out everywhere ends a sign-in under way, too",
-    ofOverlaps(({ signIn, asker }) => yesOrNo(signIn && asker)),
+    "sign-out everywhere ends a sign-in under way",
+    ({ signOutSticks }) => yesOrNo(signOutSticks),
   ],
 ];
 
-/** Does `work` with a new store of that name, which has the limit if it can have one. */
-async function withStore<Result>(
-  name: string,
-  work: (store: BenchStore) => Promise<Result>,
-  redisPort?: number,
-): Promise<Result> {
-  const store = await peers[name]({ maxSize: LIMIT, sessions: LIMIT_AS_SESSIONS, redisPort });
-  try {
-    return await work(store);
-  } finally {
-    store.close?.();
-  }
+/** Tries the overlaps in an app that has these processes. */
+async function overlapsOf(processes: Child[]) {
+  const ports = await Promise.all(processes.map((one) => one.ask("serve")));
+  /** Requests that have all loaded their session before the first of them saves it. */
+  const overlap = async (browser: Browser, paths: string[], meanwhile?: () => Promise<unknown>) => {
+    const answers = paths.map((path) => browser.ask(`${path}?wait`));
+    const gate = new Browser(ports);
+    await gate.untilWaiting(paths.length);
+    await meanwhile?.();
+    await gate.open();
+    await Promise.all(answers);
+  };
+  const isSignedIn = async (one: Browser) => "passport" in await one.ask<object>("/data");
+  const [writer, asker, form] = Array.from({ length: 3 }, () => new Browser(ports));
+  await writer.ask("/sign-in/1");
+  const keys = Array.from({ length: WRITERS }, (_, i) => `key${i}`);
+  await overlap(writer, keys.map((key) => `/write/${key}`));
+  const written = await writer.ask<object>("/data");
+  const { cookie } = writer;
+  await overlap(writer, ["/write/late"], () => writer.ask("/sign-out"));
+  writer.cookie = cookie;
+  const logoutSticks = !await isSignedIn(writer);
+  await asker.ask("/sign-in/2");
+  await form.ask("/write/csrfToken");
+  await overlap(form, ["/sign-in/2"], () => asker.ask("/sign-out-everywhere"));
+  return {
+    logoutSticks,
+    keys: keys.filter((key) => key in written).length,
+    signOutSticks: !await isSignedIn(form) && await isSignedIn(asker),
+  };
 }
 
-async function ask(name: string, redisPort?: number): Promise<Found> {
-  const overlaps = await withStore(name, overlapsOf, redisPort);
-  if (name === REDIS) return { overlaps };
-  const left: Record<string, Left> = {};
-  for (const [deed, work] of Object.entries(deeds)) {
-    left[deed] = await withStore(name, async (store) => {
-      const full = await FullStore.of(store);
-      await work(full);
-      return await full.left();
-    });
-  }
-  return { left, overlaps };
+/** Tries all of it with a store that has the limit if it can have one. */
+async function ask(processes: Child[], store: string, redisPort?: number): Promise<Found> {
+  const open = () =>
+    Promise.all(processes.map((one) => one.ask("open", { store, maxSize: LIMIT, redisPort })));
+  await open();
+  const overlaps = await overlapsOf(processes);
+  let crowd = 0;
+  const leftAfter = async (name: "crawler" | "fat") => {
+    await open();
+    const users = await processes[0].ask("gather");
+    crowd = users.length;
+    await processes.at(-1)!.ask("need", name);
+    return await processes[0].ask("left", users);
+  };
+  const [crawler, fat] = [await leftAfter("crawler"), await leftAfter("fat")];
+  return { crowd, crawler, fat, ...overlaps };
 }
 
 /** A row of a Markdown table. */
@@ -111,38 +125,32 @@ const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
 
 async function compare(): Promise<string> {
   await using redis = await startRedis();
-  if (!redis) {
-    console.error("There is no redis-server on this machine: connect-redis is left out");
+  if (!redis) console.error("Skipped the stores on Redis: there is no redis-server on the PATH.");
+  const stores = Object.keys(TITLES).filter((store) => redis || IN_MEMORY.includes(store));
+  await using first = inDeno().start();
+  await using second = inDeno().start();
+  const found: Found[] = [];
+  for (const store of stores) {
+    const processes = store === OURS_ON_REDIS ? [first, second] : [first];
+    found.push(await ask(processes, store, redis?.port));
   }
-  const names = Object.keys(STORES).filter((name) => name !== REDIS || redis);
-  const found: Record<string, Found> = {};
-  for (const name of names) found[name] = await ask(name, redis?.port);
-  const bold = (name: string, cell: string) => name === OURS ? `**${cell}**` : cell;
+  const cellOf = (i: number, cell: string) =>
+    TITLES[stores[i]].startsWith("**") ? `**${cell}**` : cell;
   return [
     row([
-      `4 MB, of which ${number(USERS)} signed-in users hold 80 %`,
-      ...names.map((name) => STORES[name]),
+      `${number(found[0].crowd)} users hold 80 % of 4 MB`,
+      ...stores.map((store) => TITLES[store]),
     ]),
-    row(["---", ...names.map(() => "---")]),
-    ...ROWS.map(([title, cell]) =>
-      row([title, ...names.map((name) => bold(name, cell(found[name])))])
-    ),
+    row(["---", ...stores.map(() => "---")]),
+    ...ROWS.map(([title, cell]) => row([title, ...found.map((one, i) => cellOf(i, cell(one)))])),
   ].join("\n");
 }
 
-const options = readOptions("compare", "--write and --addresses", {
-  write: { type: "boolean" },
-  addresses: { type: "boolean" },
-});
-if (options.addresses) {
-  console.log(await addressTable());
-} else {
-  const table = await compare();
-  console.log(table);
-  if (options.write) {
-    await writeTable("deno task compare", table);
-    await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", README] }).output();
-  }
+const [option, ...more] = Deno.args;
+if (more.length > 0 || option !== undefined && option !== "--write") {
+  console.error(`Cannot compare: the only option is --write: received ${Deno.args.join(" ")}`);
+  Deno.exit(2);
 }
-// The timers of the peers would keep the process.
-Deno.exit();
+const table = await compare();
+console.log(table);
+if (option) await writeTable("compare", table);

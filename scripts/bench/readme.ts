@@ -1,33 +1,31 @@
 /**
- * The tables of the README that a command of the bench writes: each between
- * two comments that name the command.
+ * What the commands of the bench write: `results.md`, and the tables of the
+ * README, each between two comments with the name of the task.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 
-/** Where the README is. */
+/** The pages. */
 export const README = fileURLToPath(new URL("../../README.md", import.meta.url));
+export const RESULTS = fileURLToPath(new URL("results.md", import.meta.url));
 
-/** Where the table of `command` begins and ends in `text`. */
-function placeOf(text: string, command: string): [from: number, to: number] {
-  const [start, end] = [`<!-- ${command} -->`, `<!-- /${command} -->`];
-  const [from, to] = [text.indexOf(start), text.indexOf(end)];
-  if (from < 0 || to < from) {
-    throw new Error(`Cannot find the table: README.md must have ${start} and ${end}`);
-  }
-  return [from + start.length, to];
+/** Where the table of `task` stands. */
+const placeOf = (task: string) => new RegExp(`(?<=<!-- ${task} -->\\n)[^]*(?=<!-- /${task} -->)`);
+
+/** The table of `task` in the README. */
+export async function readTable(task: string): Promise<string> {
+  return placeOf(task).exec(await Deno.readTextFile(README))![0];
 }
 
-/** The table of `command` in the README. */
-export async function readTable(command: string): Promise<string> {
+/** Puts the table of `task` into the README. */
+export async function writeTable(task: string, table: string): Promise<void> {
   const text = await Deno.readTextFile(README);
-  return text.slice(...placeOf(text, command)).trim();
+  await Deno.writeTextFile(README, text.replace(placeOf(task), () => `\n${table}\n\n`));
+  await format(README);
 }
 
-/** Puts the table of `command` into the README. */
-export async function writeTable(command: string, table: string): Promise<void> {
-  const text = await Deno.readTextFile(README);
-  const [from, to] = placeOf(text, command);
-  await Deno.writeTextFile(README, `${text.slice(0, from)}\n\n${table}\n\n${text.slice(to)}`);
+/** Formats a page. */
+export async function format(path: string): Promise<void> {
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
 }

@@ -1,7 +1,7 @@
 /**
  * The figures of a store for Prometheus: an example to copy.
  *
- * ```ts
+ * ```ts ignore
  * app.get("/metrics", requireAdmin, async (_request, response) => {
  *   response.type(metrics.contentType).send(await metrics.metrics());
  * });

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { type Browser, Processes } from "../support/processes.ts";
 import { type Redis, startRedis, startRedisCluster } from "../support/redis_server.ts";
 
 /** What was found. */
@@ -42,7 +43,7 @@ export async function race(
   rounds: number,
   processes: number,
 ): Promise<Found> {
-  await using site = await Site.start(engine, redisPorts, processes);
+  await using site = await Processes.start(WORKER, [engine, ...redisPorts.map(String)], processes);
   const [keptKeys, keptItems, keptNested] = [
     await gated(site, "key"),
     await gated(site, "item"),
@@ -66,14 +67,14 @@ export async function race(
 }
 
 /** As many requests of one browser load its session before any of them saves it. */
-async function gated(site: Site, what: "key" | "item" | "nested"): Promise<number> {
+async function gated(site: Processes, what: "key" | "item" | "nested"): Promise<number> {
   const browser = site.browser();
   await browser.get(`/sign-in?user=gated`);
   const requests = Array.from(
     { length: PARALLEL },
     (_, n) => browser.get(`/write?gate=${what}&${what}=${what}${n}`, n),
   );
-  await site.untilWaiting(what, PARALLEL);
+  await untilWaiting(site, what, PARALLEL);
   await site.all(`/open?gate=${what}`);
   await Promise.all(requests);
   const kept = await browser.get<Record<string, unknown>>("/read");
@@ -84,10 +85,19 @@ async function gated(site: Site, what: "key" | "item" | "nested"): Promise<numbe
     : Object.keys(kept.nested as object).length;
 }
 
+/** Waits until so many requests wait at a gate. */
+async function untilWaiting(site: Processes, gate: string, count: number): Promise<void> {
+  const sum = async () => {
+    const waiting = await site.all<number>(`/waiting?gate=${gate}`);
+    return waiting.reduce((total, one) => total + one, 0);
+  };
+  while (await sum() < count) await pause(5);
+}
+
 const random = (most: number) => Math.random() * most;
 
 /** Five requests write a key each, at random moments. Returns how many, and how many keys are lost. */
-async function parallelWrites(site: Site, round: number): Promise<[number, number]> {
+async function parallelWrites(site: Processes, round: number): Promise<[number, number]> {
   const browser = site.browser();
   await browser.get(`/sign-in?user=writer${round}`);
   const keys = ["a", "b", "c", "d", "e"];
@@ -97,7 +107,7 @@ async function parallelWrites(site: Site, round: number): Promise<[number, numbe
 }
 
 /** While others write, one request signs out. Returns whether the user is signed in afterwards. */
-async function signOutIsUndone(site: Site, round: number): Promise<boolean> {
+async function signOutIsUndone(site: Processes, round: number): Promise<boolean> {
   const browser = site.browser();
   await browser.get(`/sign-in?user=leaver${round}`);
   const { cookie } = browser;
@@ -111,7 +121,7 @@ async function signOutIsUndone(site: Site, round: number): Promise<boolean> {
 
 /** A user signs in on several devices, and signs out everywhere meanwhile. */
 async function signInsAround(
-  site: Site,
+  site: Processes,
   round: number,
 ): Promise<{ isUnderWay: boolean; isThere: boolean }[]> {
   const user = `traveller${round}`;
@@ -141,80 +151,6 @@ async function signInsAround(
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** The processes of one app. */
-class Site implements AsyncDisposable {
-  readonly #children: Deno.ChildProcess[];
-  readonly urls: string[];
-
-  private constructor(children: Deno.ChildProcess[], urls: string[]) {
-    this.#children = children;
-    this.urls = urls;
-  }
-
-  static async start(engine: string, redisPorts: number[], processes: number): Promise<Site> {
-    const children = Array.from({ length: processes }, () =>
-      new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", WORKER.href, engine, ...redisPorts.map(String)],
-        stdout: "piped",
-      }).spawn());
-    const urls = await Promise.all(children.map(async ({ stdout }) => {
-      for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
-        return `http://127.0.0.1:${text.trim()}`;
-      }
-      throw new Error("Cannot start a process of the app");
-    }));
-    return new Site(children, urls);
-  }
-
-  browser(): Browser {
-    return new Browser(this);
-  }
-
-  /** Sends a request to each process. */
-  async all<Result>(path: string): Promise<Result[]> {
-    return await Promise.all(this.urls.map(async (url) => (await fetch(url + path)).json()));
-  }
-
-  /** Waits until so many requests wait at a gate. */
-  async untilWaiting(gate: string, count: number): Promise<void> {
-    const sum = async () => {
-      const waiting = await this.all<number>(`/waiting?gate=${gate}`);
-      return waiting.reduce((total, one) => total + one, 0);
-    };
-    while (await sum() < count) await pause(5);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) child.kill("SIGKILL");
-    await Promise.all(this.#children.map((child) => child.status));
-  }
-}
-
-/** A browser, whose requests come to any of the processes. */
-class Browser {
-  readonly #site: Site;
-  cookie = "";
-
-  constructor(site: Site) {
-    this.#site = site;
-  }
-
-  /** Gets a page as JSON, of the process number `n` or of any. */
-  async get<Result>(path: string, n?: number): Promise<Result> {
-    const { urls } = this.#site;
-    const url = urls[(n ?? Math.floor(random(urls.length))) % urls.length];
-    const response = await fetch(url + path, {
-      headers: { cookie: this.cookie },
-      signal: AbortSignal.timeout(30_000),
-    });
-    const [set] = response.headers.getSetCookie();
-    if (set) this.cookie = set.split(";")[0];
-    const result = await response.json();
-    if (!response.ok) throw new Error(`${path}: ${result}`);
-    return result;
-  }
 }
 
 /** Whether a store has kept every promise. */

@@ -110,7 +110,7 @@ export class Restoration implements Observer {
    * @param at Where its row is, for the errors: a small number.
    */
   put(row: Row, stays: boolean, at: number): void {
-    const record = this.#made(() => this.#sessions.restored(row));
+    const record = this.#made(() => this.#sessions.drafts.restored(row));
     if (!record || this.#isCleared) return this.#omit(row.sid);
     this.#omitted.delete(row.sid);
     const before = this.#staged.get(row.sid);
@@ -135,7 +135,9 @@ export class Restoration implements Observer {
     const entry = this.#staged.get(row.sid);
     // The store has no room for it.
     if (!entry) return;
-    const record = this.#made(() => this.#sessions.retouched(entry, row.cookie, row.expires));
+    const record = this.#made(() =>
+      this.#sessions.drafts.retouched(entry, row.cookie, row.expires)
+    );
     if (!record) return this.#omit(row.sid);
     rewrite(entry, record, row.lastUsed);
     if (stays && entry.rank === row.rank) return;

@@ -17,9 +17,8 @@ import {
 } from "./overlaps/base_version.ts";
 import { Endings } from "./overlaps/endings.ts";
 import { type Overlay, overlay, overlayCookie, type Version } from "./overlaps/overlay.ts";
-import type { CookieData } from "./record/cookie_template.ts";
 import { cookieOf, sessionOf } from "./record/record.ts";
-import type { Entry, Rank, Reason, Row, SessionInfo, SessionRecord } from "./vault/entry.ts";
+import type { Entry, Rank, Reason, SessionInfo } from "./vault/entry.ts";
 import { type Draft, Vault } from "./vault/vault.ts";
 
 /** How long a store that is over its limit waits at least before it looks for expired sessions again, in milliseconds. */
@@ -65,7 +64,7 @@ type Steps<Result> = Generator<void, Result, undefined>;
 export class Sessions {
   readonly options: ResolvedOptions;
   readonly vault: Vault;
-  readonly #drafts: Drafts;
+  readonly drafts: Drafts;
   readonly #endings: Endings;
   readonly #bases: BaseVersions;
   readonly #surroundings: Surroundings;
@@ -89,7 +88,7 @@ export class Sessions {
   constructor(options: ResolvedOptions, surroundings: Surroundings) {
     this.options = options;
     this.#surroundings = surroundings;
-    this.#drafts = new Drafts(options);
+    this.drafts = new Drafts(options);
     this.#endings = new Endings(surroundings.monotonicClock);
     this.#bases = new BaseVersions(this.#endings);
     this.vault = new Vault(
@@ -115,11 +114,7 @@ export class Sessions {
 
   /** Saves `session`, unless it comes too late; merges it if another save was faster. */
   save(sid: string, session: SessionData): void {
-    try {
-      this.#save(sid, session);
-    } catch (thrown) {
-      throw this.#rejected(thrown);
-    }
+    this.#counted(() => this.#save(sid, session));
   }
 
   /**
@@ -150,11 +145,7 @@ export class Sessions {
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
   touch(sid: string, session: SessionData): void {
-    try {
-      this.#touch(sid, session);
-    } catch (thrown) {
-      throw this.#rejected(thrown);
-    }
+    this.#counted(() => this.#touch(sid, session));
   }
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
@@ -289,16 +280,6 @@ export class Sessions {
     if (this.options.idleTimeout !== Infinity) this.#extend(made);
   }
 
-  /** Returns what is to be kept of a session that comes from a file. */
-  restored(row: Row): SessionRecord {
-    return this.#drafts.restored(row);
-  }
-
-  /** Returns what is to be kept of a session of a file with another cookie and life. */
-  retouched(entry: Entry, cookie: CookieData, expires: number): SessionRecord {
-    return this.#drafts.retouched(entry, cookie, expires);
-  }
-
   /**
    * Adds a session of a file as the next of its rank to be evicted. Returns
    * `false` if there is no room for it by its rank, if its user has as many
@@ -342,7 +323,7 @@ export class Sessions {
     const now = this.now();
     const entry = this.vault.find(base.identity.sid, now);
     if (!entry || !isActivity(session, this.options)) return;
-    const draft = this.#drafts.ofUse(entry, now);
+    const draft = this.drafts.ofUse(entry, now);
     // One of the app's functions may have ended the session.
     if (draft && entry.isKept) this.vault.put(draft);
   }
@@ -353,20 +334,23 @@ export class Sessions {
     return session;
   }
 
-  #rejected(thrown: unknown): unknown {
-    this.#counters.rejected++;
-    return thrown;
+  /** Counts what fails. */
+  #counted<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (thrown) {
+      this.#counters.rejected++;
+      throw thrown;
+    }
   }
 
   #update(entry: Entry, change: (session: SessionData) => unknown): Entry | undefined {
-    try {
+    return this.#counted(() => {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, true);
       throw invalidResult("update session", "change must not return a promise", result);
-    } catch (thrown) {
-      throw this.#rejected(thrown);
-    }
+    });
   }
 
   /**
@@ -375,18 +359,16 @@ export class Sessions {
    * that, may call the store.
    */
   #save(sid: string, session: SessionData, isUpdate = false): Entry | undefined {
-    if (!isObject(session)) {
-      throw invalid(TypeError, "save session", "session must be an object", session);
-    }
+    checkSession("save session", session);
     const base = this.#bases.of(session, sid);
-    if (base && this.#endings.isOver(base.identity)) return this.#late(sid);
+    if (this.#endings.isOver(base?.identity)) return this.#late(sid);
     const isPassive = !isUpdate && !isActivity(session, this.options);
     const now = this.now();
     const kept = this.vault.find(sid, now);
     const isOvertaken = base && kept && base.revision !== kept.revision;
     const mine = this.#overlay(session, base, kept, isPassive);
     const save = { sid, session, base, kept, mine, isUpdate, isPassive };
-    const draft = this.#drafts.ofSave(save, now);
+    const draft = this.drafts.ofSave(save, now);
     if (draft === "nothing") return undefined;
     if (draft === "destroy") return void this.destroy(sid);
 
@@ -428,12 +410,12 @@ export class Sessions {
     base: BaseVersion | undefined,
     now: number,
   ): boolean {
-    const kept = this.vault.find(sid, now);
-    if (base && this.#endings.isOver(base.identity)) return true;
-    if (user === undefined || user === kept?.user) return false;
+    if (this.#endings.isOver(base?.identity)) return true;
+    if (user === undefined) return false;
     // What was loaded under another id began when it was loaded.
     const loaded = base ?? this.#bases.find(session);
-    return this.#endings.isStale(user, sid, requestOf(session), loaded?.epoch);
+    return this.#endings.isStale(user, sid, requestOf(session), loaded?.epoch) &&
+      this.vault.find(sid, now)?.user !== user;
   }
 
   /** Counts and announces a new session that has expired, like any other. What others had loaded is over. */
@@ -446,18 +428,16 @@ export class Sessions {
   }
 
   #touch(sid: string, session: SessionData): void {
-    if (!isObject(session)) {
-      throw invalid(TypeError, "touch session", "session must be an object", session);
-    }
+    checkSession("touch session", session);
     const now = this.now();
     const entry = this.vault.find(sid, now);
     if (!entry) return;
     const base = this.#bases.of(session, sid);
-    if (base && this.#endings.isOver(base.identity) || !isActivity(session, this.options)) return;
+    if (this.#endings.isOver(base?.identity) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
     const mine = this.#overlayCookie(session.cookie, base, entry);
-    const draft = this.#drafts.ofTouch(entry, session, base, mine ?? session.cookie, now);
+    const draft = this.drafts.ofTouch(entry, session, base, mine ?? session.cookie, now);
     if (draft === "destroy") return this.destroy(sid);
     // One of the app's functions saved or destroyed the session itself: that is newer.
     if (!entry.isKept || entry.revision !== revision) return;
@@ -616,6 +596,10 @@ export class Sessions {
       }
     };
   }
+}
+
+function checkSession(cannot: string, session: unknown): void {
+  if (!isObject(session)) throw invalid(TypeError, cannot, "session must be an object", session);
 }
 
 function keptVersionOf(kept: Entry): Version {

@@ -22,20 +22,18 @@
  *
  * @module
  */
-import process from "node:process";
-import type { Port } from "../core/port.ts";
 import type { LembroMethods } from "../types.ts";
 import { readSignal } from "../util/abort.ts";
-import { asyncDispose } from "../util/dispose.ts";
 import { checkOptions, failure, invalidOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { explained } from "./file_errors.ts";
-import { type JournalSettings, type JournalStats, JournalWriter } from "./journal_writer.ts";
+import type { Journal, JournalStats } from "./journal_types.ts";
+import { type JournalSettings, OpenJournal } from "./open_journal.ts";
 import { readSecrets } from "./encryption.ts";
 import { shared } from "./shared.ts";
 
-export type { JournalStats };
+export type { Journal, JournalStats };
 
 const OPEN = "open journal";
 
@@ -93,92 +91,6 @@ export interface JournalOptions {
    * store, and after that, the signal does nothing.
    */
   signal?: AbortSignal | undefined;
-}
-
-/**
- * An open journal: what {@linkcode openJournal} returns.
- *
- * ```ts
- * import assert from "node:assert/strict";
- * import session from "express-session";
- * import lembro from "express-lembro";
- * import { type Journal, openJournal } from "express-lembro/journal";
- *
- * const path = `${await Deno.makeTempDir()}/sessions.journal`;
- * using store = new (lembro(session))();
- * const journal: Journal = await openJournal(store, path);
- * await store.set("a", { cookie: new session.Cookie() });
- * await journal.close();
- * assert((await Deno.stat(path)).size > 0);
- * ```
- */
-export interface Journal {
-  /**
-   * Writes what has changed, without waiting for the interval, and waits until
-   * it is on the disk.
-   *
-   * @throws What the file system says, or an error with the code `ERR_LEMBRO_JOURNAL_WRITE` if the
-   * disk does not answer for 3 seconds. The changes are kept, and writing is tried again.
-   */
-  flush(): Promise<void>;
-  /**
-   * Writes what has changed, closes the file and releases its lock. The store
-   * stays usable; what changes in it later is not written. May be called twice.
-   *
-   * @throws What the file system says. The file is closed nevertheless. If the disk does not answer
-   * for 3 seconds, an error with the code `ERR_LEMBRO_JOURNAL_WRITE`; then it is closed, and its lock
-   * released, when it answers.
-   */
-  close(): Promise<void>;
-  /** Returns how the journal is. */
-  stats(): JournalStats;
-  /** Closes the journal at the end of an `await using` block. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** The open journals, for the end of the process. */
-const open = new Set<JournalWriter>();
-
-/** A timer does not keep the process alive, so it may end with changes that are not written yet. */
-function finish(): void {
-  for (const writer of open) void writer.finish();
-}
-
-class OpenJournal implements Journal {
-  readonly #writer: JournalWriter;
-  readonly #port: Port;
-
-  constructor(writer: JournalWriter, port: Port) {
-    this.#writer = writer;
-    this.#port = port;
-    port.closeWith(() => this.close());
-    if (open.size === 0) process.on("beforeExit", finish);
-    open.add(writer);
-  }
-
-  flush(): Promise<void> {
-    return this.#writer.flush();
-  }
-
-  async close(): Promise<void> {
-    try {
-      await this.#writer.close();
-    } finally {
-      if (open.delete(this.#writer)) {
-        if (open.size === 0) process.off("beforeExit", finish);
-        this.#port.closeWith(undefined);
-        shared().journaled.delete(this.#port);
-      }
-    }
-  }
-
-  stats(): JournalStats {
-    return this.#writer.stats();
-  }
-
-  [asyncDispose](): Promise<void> {
-    return this.close();
-  }
 }
 
 /**
@@ -253,8 +165,7 @@ export async function openJournal(
   }
   journaled.add(port);
   try {
-    const writer = await JournalWriter.open(nodeDisk, port, where, settings);
-    return new OpenJournal(writer, port);
+    return await OpenJournal.open(nodeDisk, port, where, settings);
   } catch (error) {
     journaled.delete(port);
     throw explained(OPEN, where, error);

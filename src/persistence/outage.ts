@@ -12,6 +12,9 @@ import type { Disk, DiskFile } from "./disk.ts";
 /** The code of the event when the journal cannot be written. */
 export const UNWRITTEN = "ERR_LEMBRO_JOURNAL_WRITE";
 
+/** The code of the event when somebody else has taken the lock: nothing is written any more. */
+const LOCK_LOST = "ERR_LEMBRO_JOURNAL_LOST";
+
 /** How long a disk may take for an answer before it counts as failing, in milliseconds. */
 export const PATIENCE = 3_000;
 
@@ -23,6 +26,18 @@ export function unanswered(): Error {
 /** The error for a disk that is too slow for what was to be done, as a file system would throw it. */
 export function tooSlow(message: string): Error {
   return Object.assign(new Error(`ETIMEDOUT: ${message}`), { code: "ETIMEDOUT" });
+}
+
+/** The error for a journal whose lock somebody has taken: what is at its path now is theirs. */
+export function lockLost(path: string): Error {
+  const rule = `its lock must stay where it is: received ${path} without it: nothing is written ` +
+    "to it any more; restart the app";
+  return failure(Error, LOCK_LOST, `Cannot write journal: ${rule}`);
+}
+
+/** Whether an error says that. */
+export function isLockLost(error: unknown): boolean {
+  return (error as { code?: string }).code === LOCK_LOST;
 }
 
 /** What of a journal may fail. Each is over by itself. */
@@ -59,7 +74,12 @@ export class Outage {
     if (isOn) return;
     this.#since = monotonicNow();
     const message = `Cannot ${part === "compact" ? part : "write"} journal: ${error.message}`;
-    this.#port.announce("error", failure(Error, UNWRITTEN, message, { cause: error }));
+    this.announce(failure(Error, UNWRITTEN, message, { cause: error }));
+  }
+
+  /** Says what will never be over. */
+  announce(error: Error): void {
+    this.#port.announce("error", error);
   }
 
   end(part: Part): void {

@@ -28,6 +28,8 @@ interface AnyClient {
     keyPrefix?: string;
     disableOfflineQueue?: boolean;
     enableOfflineQueue?: boolean;
+    maxRetriesPerRequest?: number | null;
+    retryDelayOnFailover?: number;
     defaults?: { disableOfflineQueue?: boolean };
     redisOptions?: { keyPrefix?: string };
   };
@@ -173,10 +175,11 @@ export class Connection {
   async warn(): Promise<void> {
     if (warned.has(this.#client)) return;
     warned.add(this.#client);
-    if (this.#queues()) {
+    const settings = this.#settingsToFail();
+    if (settings) {
       advise(
-        "While Redis is down, this client makes requests wait: create it with " +
-          "disableOfflineQueue: true (redis) or enableOfflineQueue: false (ioredis)",
+        "While Redis is down, this client makes requests wait, or sends them again: " +
+          `create it with ${settings}`,
         "LEMBRO_REDIS_QUEUE",
       );
     }
@@ -192,13 +195,17 @@ export class Connection {
     }
   }
 
-  /** Whether commands wait while there is no connection. */
-  #queues(): boolean {
+  /** The settings with which commands fail at once while there is no connection, if it has others. */
+  #settingsToFail(): string | undefined {
     const options = optionsOf(this.#client);
-    if (isFunction(this.#client.call) && !this.#client.withTypeMapping) {
-      return options?.enableOfflineQueue !== false;
+    if (this.#client.withTypeMapping) {
+      const isSet = options?.disableOfflineQueue ?? options?.defaults?.disableOfflineQueue;
+      return isSet ? undefined : "disableOfflineQueue: true";
     }
-    return options?.disableOfflineQueue !== true && options?.defaults?.disableOfflineQueue !== true;
+    // What was sent already would be sent again, and might be done twice.
+    const retries = this.#isCluster ? "retryDelayOnFailover" : "maxRetriesPerRequest";
+    if (options?.enableOfflineQueue === false && options[retries] === 0) return undefined;
+    return `enableOfflineQueue: false and ${retries}: 0`;
   }
 
   async #servers(): Promise<[name: string, send: Send][]> {
@@ -235,18 +242,26 @@ export class Subscription {
       const rule = "subscriber must be a client of redis or ioredis, such as client.duplicate()";
       throw invalidOption(TypeError, CREATE, rule, subscriber);
     }
-    let isReady = client.isReady ?? client.status === "ready";
-    const ready = () => {
-      if (isReady) gap();
-      isReady = true;
-    };
-    client.on("ready", ready);
     const isNodeRedis = Boolean(client.withTypeMapping);
     const listener = (on: string, message: string) => {
       if (on === channel) heard(message);
     };
     if (!isNodeRedis) client.on("message", listener);
-    client.subscribe(channel, isNodeRedis ? heard : undefined).catch(failed);
+    let isUnderWay = false;
+    const subscribe = async () => {
+      isUnderWay = true;
+      try {
+        await client.subscribe!(channel, isNodeRedis ? heard : undefined);
+      } finally {
+        isUnderWay = false;
+      }
+    };
+    // The clients subscribe again themselves, but only to what they were subscribed to before.
+    const ready = () => {
+      if (!isUnderWay) subscribe().then(gap).catch(failed);
+    };
+    client.on("ready", ready);
+    subscribe().catch(failed);
     this.#stop = () => {
       client.off?.("ready", ready);
       if (!isNodeRedis) client.off?.("message", listener);

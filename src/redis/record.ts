@@ -9,9 +9,11 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { randomFillSync } from "node:crypto";
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
+import type { CookieData } from "../core/record/cookie_template.ts";
 import type { Rank } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
 import { isObject } from "../util/errors.ts";
@@ -22,16 +24,16 @@ export const INSIDE = '{"cookie":{"lembro":"1';
 /** How any other marked session begins, as long as {@linkcode INSIDE}: its text follows the mark. */
 export const OUTSIDE = 'express-lembro:mark:"1';
 
-/** Where the parts of a mark begin: two random ids, four times of ten digits, the rank and the user. */
+/** Where the parts of a mark begin: two random ids, four times of thirteen digits, the rank and the user. */
 export const AT = {
   identity: 22,
   revision: 30,
   created: 38,
-  rank: 48,
-  lastUsed: 49,
-  expires: 59,
-  indexed: 69,
-  user: 79,
+  rank: 51,
+  lastUsed: 52,
+  expires: 65,
+  indexed: 78,
+  user: 91,
 } as const;
 
 const COOKIE_FIRST = '{"cookie":{';
@@ -56,6 +58,9 @@ export interface StoredSession {
   readonly raw: string;
 }
 
+/** What a touch changes. */
+export type Life = Pick<StoredSession, "rank" | "lastUsed" | "expires" | "indexed">;
+
 /** Reads what Redis keeps. `now` counts as the creation of what another store has written. */
 export function read(raw: string, now: number): StoredSession {
   const isInside = raw.startsWith(INSIDE);
@@ -77,7 +82,10 @@ export function read(raw: string, now: number): StoredSession {
   return {
     identity: raw.slice(AT.identity, AT.revision),
     revision: raw.slice(AT.revision, AT.created),
-    ...readHead(raw),
+    created: readTime(raw, AT.created),
+    rank: RANK_OF[raw[AT.rank]],
+    lastUsed: readTime(raw, AT.lastUsed),
+    expires: readTime(raw, AT.expires),
     indexed: readTime(raw, AT.indexed),
     user: end === AT.user ? undefined : decodeURIComponent(raw.slice(AT.user + 1, end)),
     text: isInside
@@ -116,13 +124,15 @@ export function stored(session: Omit<StoredSession, "raw">): StoredSession {
 }
 
 /** The part of a mark that a touch changes: from the rank to the user. */
-export function lifeText(
-  { rank, lastUsed, expires, indexed }: Pick<
-    StoredSession,
-    "rank" | "lastUsed" | "expires" | "indexed"
-  >,
-): string {
+export function lifeText(life: Life): string {
+  const { rank, lastUsed, expires, indexed } = life;
   return rank[0] + timeText(lastUsed) + timeText(expires) + timeText(indexed);
+}
+
+/** The same session with another life. */
+export function withLife(kept: StoredSession, life: Life): StoredSession {
+  const raw = kept.raw.slice(0, AT.rank) + lifeText(life) + kept.raw.slice(AT.user);
+  return { ...kept, ...life, raw };
 }
 
 /** A user as a mark has it. */
@@ -142,24 +152,45 @@ export function cookieFirst(text: string, serializer: Serializer): string {
   return `{"cookie":${JSON.stringify(cookie)}${others === "}" ? "" : ","}${others}`;
 }
 
+/** The cookie of a session, if its text is JSON with a flat cookie in front; the rest is not read. */
+export function flatCookieOf(text: string): CookieData | undefined {
+  if (!text.startsWith(COOKIE_FIRST)) return undefined;
+  try {
+    return JSON.parse(text.slice(COOKIE_FIRST.length - 1, text.indexOf("}") + 1));
+  } catch {
+    // There are braces inside.
+    return undefined;
+  }
+}
+
+const ID_BYTES = 6;
+
+/** Random bytes for the next ids: asking for a few at a time takes longer than the rest of a save. */
+const randomBytes = Buffer.alloc(512 * ID_BYTES);
+let randomAt = randomBytes.length;
+
 /** A random text of eight characters. */
 export function randomId(): string {
-  return randomBytes(6).toString("base64url");
+  if (randomAt === randomBytes.length) {
+    randomFillSync(randomBytes);
+    randomAt = 0;
+  }
+  return randomBytes.toString("base64url", randomAt, randomAt += ID_BYTES);
 }
 
 const RANK_OF: Record<string, Rank> = { n: "newcomers", r: "returning", p: "protected" };
 
-const DIGITS = 10;
-const NEVER = "z".repeat(DIGITS);
-const LAST = parseInt(NEVER, 36) - 1;
+const DIGITS = 13;
+const NEVER = "9".repeat(DIGITS);
+const LAST = Number(NEVER) - 1;
 
 /** Writes a time so that all are as long. */
 export function timeText(time: number): string {
   if (time > LAST) return NEVER;
-  return Math.max(0, Math.floor(time)).toString(36).padStart(DIGITS, "0");
+  return String(Math.max(0, Math.floor(time))).padStart(DIGITS, "0");
 }
 
 function readTime(raw: string, at: number): number {
   const text = raw.slice(at, at + DIGITS);
-  return text === NEVER ? Infinity : parseInt(text, 36);
+  return text === NEVER ? Infinity : Number(text);
 }

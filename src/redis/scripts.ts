@@ -18,9 +18,11 @@ function script(text: string): Script {
 }
 
 /** The time, in microseconds since the epoch. */
-const NOW = `
-local time = redis.call('TIME')
-local now = time[1] .. string.format('%06d', time[2])`;
+const CLOCK = `
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] .. string.format('%06d', time[2])
+end`;
 
 /** Whether a text has a mark of this package. */
 const IS_MARKED = `
@@ -52,43 +54,52 @@ return 1`);
  *
  * KEYS session, ended
  * ARGV mode, guard, text, life in ms | '' | 'keep', since | '', when enrolled | '',
- *   longest time since then in microseconds, expiry of a newcomer | '', its life in ms
+ *   longest time since then in microseconds, life in the mark if there is a session already | '',
+ *   its life in ms
  *
  * Modes: 'marked', the start of the mark is as the guard says; 'unmarked', its
  * SHA-1 is; 'absent', there is none; 'any', there may be one, which this one
  * continues.
- * @returns 1; for 'any', identity and creation; 0 if the session has ended since; -1 if it was
- * enrolled too long ago; or what is kept instead, if anything.
+ * @returns 1; identity and creation of the one that was continued; 0 if the session has ended since;
+ * -1 if it was enrolled too long ago; or what is kept instead, if anything.
  */
-export const SAVE = script(`${NOW}${IS_MARKED}
+export const SAVE = script(`${CLOCK}${IS_MARKED}
 local key, mode, guard, text, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-if ARGV[6] ~= '' and tonumber(now) - tonumber(ARGV[6]) > tonumber(ARGV[7]) then return -1 end
+if ARGV[6] ~= '' and tonumber(clock()) - tonumber(ARGV[6]) > tonumber(ARGV[7]) then return -1 end
 if ARGV[5] ~= '' then
   local ended = redis.call('GET', KEYS[2])
   if ended and tonumber(ended) >= tonumber(ARGV[5]) then return 0 end
 end
-local current = redis.call('GET', key)
+local continued
 if mode == 'marked' then
-  if not current or string.sub(current, ${AT.identity} + 1, ${AT.identity} + #guard) ~= guard then return current end
+  if redis.call('GETRANGE', key, ${AT.identity}, ${AT.identity} + #guard - 1) ~= guard then
+    return redis.call('GET', key)
+  end
 elseif mode == 'unmarked' then
+  local current = redis.call('GET', key)
   if not current or redis.sha1hex(current) ~= guard then return current end
-elseif mode == 'absent' then
-  if current then return current end
-elseif current and isMarked(current) then
-  text = string.sub(text, 1, ${AT.identity}) .. string.sub(current, ${AT.identity} + 1, ${AT.revision})
-    .. string.sub(text, ${AT.revision} + 1, ${AT.created})
-    .. string.sub(current, ${AT.created} + 1, ${AT.rank}) .. string.sub(text, ${AT.rank} + 1)
-end
-if not current and ARGV[8] ~= '' then
-  life = ARGV[9]
-  text = string.sub(text, 1, ${AT.rank}) .. 'n' .. string.sub(text, ${AT.lastUsed} + 1, ${AT.expires})
-    .. ARGV[8] .. string.sub(text, ${AT.indexed} + 1)
+else
+  local isNew
+  if life == '' then isNew = redis.call('SET', key, text, 'NX')
+  else isNew = redis.call('SET', key, text, 'NX', 'PX', life) end
+  if isNew then return 1 end
+  if mode == 'absent' then return redis.call('GET', key) end
+  if ARGV[8] ~= '' then
+    text = string.sub(text, 1, ${AT.rank}) .. ARGV[8] .. string.sub(text, ${AT.user} + 1)
+    life = ARGV[9]
+  end
+  local head = redis.call('GETRANGE', key, 0, ${AT.rank} - 1)
+  if isMarked(head) then
+    text = string.sub(text, 1, ${AT.identity}) .. string.sub(head, ${AT.identity} + 1, ${AT.revision})
+      .. string.sub(text, ${AT.revision} + 1, ${AT.created})
+      .. string.sub(head, ${AT.created} + 1) .. string.sub(text, ${AT.rank} + 1)
+  end
+  continued = string.sub(text, ${AT.identity} + 1, ${AT.indexed})
 end
 if life == 'keep' then redis.call('SET', key, text, 'KEEPTTL')
 elseif life == '' then redis.call('SET', key, text)
 else redis.call('SET', key, text, 'PX', life) end
-if mode == 'any' then return string.sub(text, ${AT.identity} + 1, ${AT.expires + 10}) end
-return 1`);
+return continued or 1`);
 
 /**
  * Extends the life of a session whose version has not changed.
@@ -116,14 +127,15 @@ return 1`);
  * @returns The time and the session that was ended; or '' and one that has no mark, if a user's
  * was to be ended.
  */
-export const END = script(`${NOW}${IS_MARKED}
+export const END = script(`${CLOCK}${IS_MARKED}
+local now = clock()
 local which = ARGV[1]
-local text = redis.call('GET', KEYS[1])
 local ended = ARGV[2] == '' and now or ARGV[2]
 local before = redis.call('GET', KEYS[2])
 if not before or tonumber(before) < tonumber(ended) then
   redis.call('SET', KEYS[2], ended, 'PX', ARGV[3])
 end
+local text = redis.call('GET', KEYS[1])
 if not text then return {now} end
 local kind = string.sub(which, 1, 1)
 if kind == '=' and not isMarked(text) then return {now, '', text} end
@@ -141,7 +153,8 @@ return {now, text}`);
  *   of a user, life of the index in ms | '', '1' if another store wrote the session
  * @returns The time, and 'stale', 'many' or 'ok'.
  */
-export const ENROL = script(`${NOW}
+export const ENROL = script(`${CLOCK}
+local now = clock()
 if ARGV[2] ~= '' then
   for _, one in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
     local at, sid, request = string.match(one, '^(%S+) (%S+) (%S+)$')
@@ -167,7 +180,8 @@ return {now, count > tonumber(ARGV[4]) and 'many' or 'ok'}`);
  *   revocations
  * @returns The time and the ids in the index.
  */
-export const REVOKE = script(`${NOW}
+export const REVOKE = script(`${CLOCK}
+local now = clock()
 redis.call('RPUSH', KEYS[2], now .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
 if redis.call('LLEN', KEYS[2]) > tonumber(ARGV[4]) then
   redis.call('LPOP', KEYS[2])
@@ -199,7 +213,8 @@ return 1`);
  * ARGV how long it is remembered in ms, channel
  * @returns The time.
  */
-export const CLEAR = script(`${NOW}
+export const CLEAR = script(`${CLOCK}
+local now = clock()
 redis.call('SET', KEYS[1], now, 'PX', ARGV[1])
 return now`);
 

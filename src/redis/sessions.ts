@@ -5,9 +5,16 @@ import { isActivity, isProtected, KEEP, userOf } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import type { Arrival, Outcome, Restore } from "../core/port.ts";
 import { isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
-import { cookieIn, type Overlay, overlay, overlayCookie } from "../core/overlaps/overlay.ts";
-import { type CookieData, plain } from "../core/record/cookie_template.ts";
+import { type Overlay, overlay, overlayCookie } from "../core/overlaps/overlay.ts";
+import {
+  type CookieData,
+  dataOf,
+  isoOf,
+  plain,
+  YEAR_10000,
+} from "../core/record/cookie_template.ts";
 import { asksSession, dateOf, earlierOf, endOf, expiryOf } from "../core/record/expiry.ts";
+import { readBackFor } from "../core/record/read_back.ts";
 import { parse, serialize } from "../core/record/record.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import type { Serializer } from "../options.ts";
@@ -15,6 +22,7 @@ import { failure, invalid, invalidResult, isObject, isThenable } from "../util/e
 import { getSize } from "../util/sizes.ts";
 import { now, realMonotonicNow } from "../util/time.ts";
 import { type BaseVersion, BaseVersions, versionOf } from "./base_version.ts";
+import { Draft } from "./draft.ts";
 import type { Connection, Duplicate } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
 import type { Keys } from "./keys.ts";
@@ -22,7 +30,7 @@ import type { ResolvedRedisOptions } from "./options.ts";
 import {
   AT,
   cookieFirst,
-  INSIDE,
+  flatCookieOf,
   isMarked,
   lifeText,
   randomId,
@@ -30,8 +38,8 @@ import {
   readHead,
   stored,
   type StoredSession,
-  timeText,
   userText,
+  withLife,
 } from "./record.ts";
 import { CLEAR, END, SAVE, type Script, TOUCH, UPDATE } from "./scripts.ts";
 import type { LembroRedisEvents } from "./types.ts";
@@ -60,22 +68,6 @@ export interface Surroundings {
   readonly hearsItself: boolean;
 }
 
-/** A save, as it was when it was called. */
-interface Draft {
-  readonly sid: string;
-  readonly live: SessionData;
-  /** What will be read back of it. */
-  readonly session: SessionData;
-  readonly text: string;
-  readonly base: BaseVersion | undefined;
-  /** When its request began. */
-  readonly begin: number;
-  /** Whether its request is no activity: it leaves life, rank and last use as they are. */
-  readonly isPassive: boolean;
-  /** Whether it is an update, which leaves them as well. */
-  readonly isUpdate: boolean;
-}
-
 /** Which version a save expects to find. */
 type Mode = "marked" | "unmarked" | "absent" | "any";
 
@@ -96,6 +88,8 @@ export class RedisSessions {
   readonly #users: Users;
   readonly #bases = new BaseVersions();
   readonly #asksSession: boolean;
+  /** Returns what the functions among the options are asked about. */
+  readonly #readBack: (session: SessionData) => SessionData;
   /**
    * Whether this process has looked for sessions of another store. What Redis says
    * may be of a time before: the app may have gone back to that store since.
@@ -129,6 +123,7 @@ export class RedisSessions {
     this.#users = new Users(connection, keys, this.#clock);
     if (options.replicas > 0) this.#confirmed = connection.duplicate();
     this.#asksSession = asksSession(options);
+    this.#readBack = readBackFor(options);
   }
 
   /** Asks Redis for its time, some times: the fastest answer counts. */
@@ -141,34 +136,41 @@ export class RedisSessions {
   /** Returns a fresh copy of the session of `sid`, and notes that it was asked for. */
   async get(sid: string): Promise<SessionData | undefined> {
     const begin = realMonotonicNow();
-    const kept = await this.#read(sid);
+    const key = this.#keys.session(sid);
+    const kept = this.#received(await this.#connection.send(key, ["GET", key]));
     if (!kept) {
       this.#counters.misses++;
       return undefined;
     }
     this.#counters.hits++;
     const session = this.#parse(kept);
-    this.#bases.loaded(session, sid, await this.#returned(sid, kept, session), begin);
+    this.#bases.loaded(session, sid, this.#returned(sid, kept, session), begin);
     return session;
   }
 
   /** Saves `session`, unless it comes too late; merges it if another save was faster. */
-  save(sid: string, session: SessionData): Promise<void> {
-    return this.#counted(async () => {
+  async save(sid: string, session: SessionData): Promise<void> {
+    try {
       const draft = this.#draft(sid, session, false);
-      await this.#inTurn(sid, () => this.#save(draft));
-    });
+      const saved = this.#inTurn(sid, () => this.#save(draft));
+      draft.leaveLive();
+      await saved;
+    } catch (error) {
+      throw this.#rejected(error);
+    }
   }
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
-  touch(sid: string, session: SessionData): Promise<void> {
-    return this.#counted(async () => {
+  async touch(sid: string, session: SessionData): Promise<void> {
+    try {
       if (!isObject(session)) throw invalid(TypeError, KEEP, "session must be an object", session);
       if (!isActivity(session, this.options)) return;
       const base = this.#bases.of(session, sid);
       if (base?.isOver) return;
       await this.#inTurn(sid, () => this.#touch(sid, session, base));
-    });
+    } catch (error) {
+      throw this.#rejected(error);
+    }
   }
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
@@ -379,9 +381,13 @@ export class RedisSessions {
     try {
       return await work();
     } catch (error) {
-      this.#counters.rejected++;
-      throw error;
+      throw this.#rejected(error);
     }
+  }
+
+  #rejected(error: unknown): unknown {
+    this.#counters.rejected++;
+    return error;
   }
 
   /** Writes of one id wait for each other: what overtakes a save comes from another process. */
@@ -397,8 +403,8 @@ export class RedisSessions {
   }
 
   #run(script: Script, sid: string, args: string[]): Promise<unknown> {
-    const keys = this.#keys.ofSession(sid);
-    return this.#connection.run(script, script === SAVE ? keys : [keys[0]], args);
+    const keys = script === SAVE ? this.#keys.ofSession(sid) : [this.#keys.session(sid)];
+    return this.#connection.run(script, keys, args);
   }
 
   /** Returns the connection for what ends sessions. */
@@ -416,11 +422,15 @@ export class RedisSessions {
   /** Returns what is kept under an id, if it is alive. */
   async #read(sid: string): Promise<StoredSession | undefined> {
     const key = this.#keys.session(sid);
-    const raw = await this.#connection.send(key, ["GET", key]);
+    return this.#received(await this.#connection.send(key, ["GET", key]));
+  }
+
+  #received(raw: unknown): StoredSession | undefined {
     if (typeof raw !== "string") return undefined;
-    const kept = read(raw, now());
+    const time = now();
+    const kept = read(raw, time);
     if (!kept.identity) this.#metUnmarked();
-    return kept.expires > now() ? kept : undefined;
+    return kept.expires > time ? kept : undefined;
   }
 
   #parse(kept: StoredSession): SessionData {
@@ -443,12 +453,12 @@ export class RedisSessions {
     }
     const left = expires - now();
     if (left <= 0) return kept;
-    const next: StoredSession = { ...kept, rank: "returning", expires };
+    const next = withLife(kept, { ...kept, rank: "returning", expires });
     // If somebody has used it in the meantime, it is no newcomer any more.
     const life = expires > kept.expires ? lifeArgument(left) : "keep";
     const args = [startOf(kept, AT.indexed), lifeText(next), life];
     this.#run(TOUCH, sid, args).catch(() => {});
-    return { ...next, raw: withLifeText(kept, next) };
+    return next;
   }
 
   /**
@@ -468,8 +478,8 @@ export class RedisSessions {
     const indexed = kept.user !== undefined && expires > kept.indexed
       ? expires + life
       : kept.indexed;
-    const next = { ...kept, expires, indexed };
-    base.kept = { ...next, raw: withLifeText(kept, next) };
+    const next = withLife(kept, { ...kept, expires, indexed });
+    base.kept = next;
     if (indexed !== kept.indexed) {
       await this.#enrol({ sid, live: made, begin: base.begin }, kept.user!, life, false, false);
     }
@@ -480,17 +490,17 @@ export class RedisSessions {
   #draft(sid: string, live: SessionData, isUpdate: boolean): Draft {
     if (!isObject(live)) throw invalid(TypeError, KEEP, "session must be an object", live);
     const { serializer } = this.options;
-    const text = cookieFirst(serialize(live, serializer), serializer);
-    return {
+    return new Draft(
       sid,
       live,
-      session: parse(text, serializer),
-      text,
-      base: this.#bases.of(live, sid),
-      begin: this.#beginOf(live),
-      isPassive: !isUpdate && !isActivity(live, this.options),
+      cookieFirst(serialize(live, serializer), serializer),
+      serializer,
+      this.#readBack(live),
+      this.#bases.of(live, sid),
+      this.#beginOf(live),
+      !isUpdate && !isActivity(live, this.options),
       isUpdate,
-    };
+    );
   }
 
   /**
@@ -536,9 +546,17 @@ export class RedisSessions {
         if (enrolment.isStale) return this.#late(sid);
         if (isSignIn) entered = { user: user!, ...enrolment };
       }
-      const reply = await this.#write(draft, plan, kept, mode, isSignIn ? entered?.at : undefined);
+      let reply: unknown;
+      try {
+        reply = await this.#write(draft, plan, kept, mode, isSignIn ? entered?.at : undefined);
+      } catch (error) {
+        const { mine } = plan;
+        const sent = { text: mine?.text ?? draft.text, isBehind: mine !== undefined };
+        base?.unconfirmed.push({ revision: next.revision, ...sent });
+        throw error;
+      }
       if (reply === 1 || mode === "any" && typeof reply === "string") {
-        const saved = reply === 1 ? next : continued(next, reply as string);
+        const saved = reply === 1 ? plan.first ?? next : continued(next, reply as string);
         this.#saved(draft, saved, plan.mine, kept);
         if (entered?.isFull) await this.#limitUser(entered.user, sid);
         return saved;
@@ -595,12 +613,12 @@ export class RedisSessions {
     if (isPassive && base && !isInPlace) return "nothing";
     const isChanged = base && kept && (!isSame(base, kept) || base.isBehind || base.ownCookie);
     const mine = kept && mode !== "absent" && (isChanged || isPassive)
-      ? overlay(draft.session, versionOf(base), kept, serializer, isPassive)
+      ? overlay(draft.parsed, versionOf(base), kept, serializer, isPassive)
       : undefined;
     const session = mine?.session ?? draft.session;
-    const date = dateOf(session.cookie);
+    const date = mine ? dateOf(session.cookie) : draft.date;
     // A date that the request did not set itself ends nothing: it may have moved on meanwhile.
-    const isDateLeft = base !== undefined && dateOf(draft.session.cookie) === base.date;
+    const isDateLeft = base !== undefined && draft.date === base.date;
     const hasPassed = date !== undefined && date <= time;
     if (hasPassed && isDateLeft && !isFresh) return "look again";
     if (hasPassed && isDateLeft && !kept) return "nothing";
@@ -629,20 +647,24 @@ export class RedisSessions {
       text,
     });
     const isNewcomer = rank !== "protected" && !base && (!kept || mode === "absent");
+    const { lastUsed, indexed } = next;
+    const newcomer = { rank: "newcomers", lastUsed, indexed } as const;
     return {
       next,
       life,
       mine,
-      newcomerExpires: isNewcomer ? time + Math.min(life, options.newcomerTtl) : undefined,
+      first: isNewcomer
+        ? withLife(next, { ...newcomer, expires: time + Math.min(life, options.newcomerTtl) })
+        : undefined,
       isInPlace,
       mustFindTimes: isInPlace || isDateLeft && date !== undefined,
     };
   }
 
   /** Sends what is to be written. Returns the script's answer. */
-  async #write(
-    { sid, base, text }: Draft,
-    { next, life, mine, newcomerExpires, isInPlace, mustFindTimes }: Plan,
+  #write(
+    { sid, base }: Draft,
+    { next, life, first, isInPlace, mustFindTimes }: Plan,
     kept: StoredSession | undefined,
     mode: Mode,
     enteredAt: string | undefined,
@@ -652,33 +674,24 @@ export class RedisSessions {
       : mode === "unmarked"
       ? sha1(kept!.raw)
       : "";
-    const args = [guard, next.raw, isInPlace && kept?.identity ? "keep" : lifeArgument(life)];
-    try {
-      if (mode === "marked" && enteredAt === undefined) return await this.#run(UPDATE, sid, args);
-      const since = mode === "absent" && base
-        ? String(this.#clock.at(base.begin))
-        : enteredAt ?? "";
-      const newcomer = newcomerExpires === undefined
-        ? ["", ""]
-        : [timeText(newcomerExpires), lifeArgument(newcomerExpires - next.lastUsed)];
-      return await this.#run(SAVE, sid, [
-        mode,
-        ...args,
-        since,
-        enteredAt ?? "",
-        String(MAX_SAVE_MS * 1000),
-        ...newcomer,
-      ]);
-    } catch (error) {
-      const { revision } = next;
-      base?.unconfirmed.push({ revision, text: mine?.text ?? text, isBehind: mine !== undefined });
-      throw error;
+    const left = isInPlace && kept?.identity ? "keep" : lifeArgument(life);
+    if (mode === "marked" && enteredAt === undefined) {
+      return this.#run(UPDATE, sid, [guard, next.raw, left]);
     }
+    const since = mode === "absent" && base ? String(this.#clock.at(base.begin)) : enteredAt ?? "";
+    const ifNew = first
+      ? [first.raw, lifeArgument(first.expires - first.lastUsed)]
+      : [next.raw, left];
+    const ifThere = first ? [lifeText(next), left] : ["", ""];
+    return this.#run(SAVE, sid, [
+      ...[mode, guard, ...ifNew, since, enteredAt ?? "", String(MAX_SAVE_MS * 1000)],
+      ...ifThere,
+    ]);
   }
 
   /** Counts a save, and notes what its session was then. */
   #saved(
-    { sid, live, session, text, base, begin }: Draft,
+    { sid, live, date, text, base, begin }: Draft,
     saved: StoredSession,
     mine: Overlay | undefined,
     kept: StoredSession | undefined,
@@ -694,7 +707,7 @@ export class RedisSessions {
       text: mine?.text ?? text,
       isBehind: mine !== undefined,
       ownCookie: mine?.ownCookie,
-      date: dateOf(session.cookie),
+      date,
       begin: base?.begin ?? begin,
     });
   }
@@ -714,7 +727,10 @@ export class RedisSessions {
       if (isThenable(result)) {
         throw invalidResult("update session", "change must not return a promise", result);
       }
-      const saved = await this.#save(this.#draft(sid, session, true));
+      const draft = this.#draft(sid, session, true);
+      const saving = this.#save(draft);
+      draft.leaveLive();
+      const saved = await saving;
       if (saved === "overtaken") continue;
       if (!saved) return undefined;
       const updated = this.#parse(saved);
@@ -778,11 +794,13 @@ export class RedisSessions {
   ): TouchPlan | "nothing" | "destroy" {
     const { options } = this;
     const { serializer } = options;
-    const merged = base && overlayCookie(session.cookie, versionOf(base), kept, serializer, false);
+    const isUnchanged = base?.text === kept.text && !base.ownCookie;
+    const merged = base && !isUnchanged
+      ? overlayCookie(session.cookie, versionOf(base), kept, serializer, false)
+      : undefined;
     const cookie = (merged ?? session.cookie) as SessionData["cookie"];
     const date = dateOf(cookie);
-    const asked = this.#asksSession ? this.#parse(kept) : { ...session };
-    asked.cookie = cookie;
+    const asked = this.#asksSession ? Object.assign(this.#parse(kept), { cookie }) : { cookie };
     const isDateLeft = base !== undefined && dateOf(session.cookie) === base.date;
     const expires = isDateLeft && date !== undefined && date <= time
       ? kept.expires
@@ -799,11 +817,18 @@ export class RedisSessions {
     const dates = kept.identity ? dateInCookie(kept, cookie, date, serializer) : undefined;
     if (dates) {
       // Nothing but times has changed: they are written into the text that is there.
-      const { at, text: iso } = dates;
-      const raw = kept.raw.slice(0, AT.rank) + lifeText(life) + kept.raw.slice(AT.user, at) + iso +
-        kept.raw.slice(at + iso.length);
-      const next = read(raw, time);
-      const patch = raw.slice(AT.rank, iso ? at + iso.length : AT.user);
+      const { raw, text } = kept;
+      const { at, iso } = dates;
+      const end = at + iso.length;
+      const patch = lifeText(life) + raw.slice(AT.user, at) + iso;
+      // The mark stands before the date.
+      const inText = at - (raw.length - text.length);
+      const next = {
+        ...kept,
+        ...life,
+        text: iso ? text.slice(0, inText) + iso + text.slice(inText + iso.length) : text,
+        raw: raw.slice(0, AT.rank) + patch + raw.slice(end),
+      };
       return { next, patch, isMerged: merged !== undefined };
     }
     const whole = this.#parse(kept);
@@ -1077,8 +1102,8 @@ interface Plan {
   readonly life: number;
   /** What was made of the draft, if another save was faster. */
   readonly mine: Overlay | undefined;
-  /** When it expires if there is none yet: nobody has asked for it then. */
-  readonly newcomerExpires: number | undefined;
+  /** What to write instead if there is none yet: nobody has asked for it then. */
+  readonly first: StoredSession | undefined;
   readonly isInPlace: boolean;
   /** Whether its times must be as they were, too: another request may have moved them on. */
   readonly mustFindTimes: boolean;
@@ -1140,11 +1165,6 @@ function continued(next: StoredSession, start: string): StoredSession {
   return { ...next, ...readHead(raw), identity: raw.slice(AT.identity, AT.revision), raw };
 }
 
-/** The raw text of `kept` with the times of `next`. */
-function withLifeText({ raw }: StoredSession, next: Parameters<typeof lifeText>[0]): string {
-  return raw.slice(0, AT.rank) + lifeText(next) + raw.slice(AT.user);
-}
-
 /** The beginning of a mark, without what is the same in all. */
 function startOf({ raw }: StoredSession, end: number): string {
   return raw.slice(AT.identity, end);
@@ -1156,30 +1176,31 @@ function startOf({ raw }: StoredSession, end: number): string {
  * nothing to write.
  */
 function dateInCookie(
-  kept: StoredSession,
+  { raw, text }: StoredSession,
   cookie: unknown,
   date: number | undefined,
   serializer: Serializer,
-): { at: number; text: string } | undefined {
-  const mine = plain(cookie);
-  if (!mine || serializer !== JSON || !kept.raw.startsWith(INSIDE)) return undefined;
-  const theirs = cookieIn(kept, serializer);
-  if (!theirs || isOtherLifetime(theirs, mine) || !hasSameFields(theirs, mine)) return undefined;
-  if (date === undefined) return { at: AT.user, text: "" };
-  const text = new Date(date).toISOString();
+): { at: number; iso: string } | undefined {
+  const mine = dataOf(cookie);
+  const theirs = serializer === JSON ? flatCookieOf(text) : undefined;
+  if (!mine || !theirs || isOtherLifetime(theirs, mine) || !hasSameFields(theirs, mine)) {
+    return undefined;
+  }
+  if (date === undefined) return { at: AT.user, iso: "" };
+  // Of others there is no text, or it is longer.
+  if (!(date >= 0 && date < YEAR_10000)) return undefined;
+  const iso = isoOf(date);
   const before = theirs.expires;
-  if (typeof before !== "string" || before.length !== text.length) return undefined;
-  const at = kept.raw.indexOf(`"expires":"${before}"`, AT.user) + '"expires":"'.length;
-  return at < AT.user || at > kept.raw.indexOf("}", AT.user) ? undefined : { at, text };
+  if (typeof before !== "string" || before.length !== iso.length) return undefined;
+  const at = raw.indexOf(`"expires":"${before}"`, AT.user) + '"expires":"'.length;
+  return at < AT.user || at > raw.indexOf("}", AT.user) ? undefined : { at, iso };
 }
 
-/** Whether two cookies have the same fields, whatever their lifetimes are. */
-function hasSameFields(one: CookieData, other: CookieData): boolean {
-  const { originalMaxAge: _, expires: _one, ...rest } = one;
-  const { originalMaxAge: __, expires: _other, ...others } = other;
-  const names = Object.keys(rest);
-  return names.length === Object.keys(others).length &&
-    names.every((name) => JSON.stringify(rest[name]) === JSON.stringify(others[name]));
+/** Whether a cookie has the same fields as one that was read, whatever their lifetimes are. */
+function hasSameFields(theirs: CookieData, mine: CookieData): boolean {
+  const isSame = (name: string) =>
+    name === "originalMaxAge" || name === "expires" || theirs[name] === mine[name];
+  return Object.keys(theirs).every(isSame) && Object.keys(mine).every(isSame);
 }
 
 /** Returns a text without halves of characters, as Redis keeps it. */

@@ -99,19 +99,19 @@ export function lembroRedis<Base extends object>(
     }
 
     get(sid: string, callback?: Callback<SessionData | undefined>): Answered {
-      return answerLater(callback, async () => await this.#sessions.get(sidOf(sid)));
+      return answerLater(callback, () => this.#sessions.get(sidOf(sid)));
     }
 
     set(sid: string, session: SessionData, callback?: Callback): Answered {
-      return answerLater(callback, async () => await this.#sessions.save(sidOf(sid), session));
+      return answerLater(callback, () => this.#sessions.save(sidOf(sid), session));
     }
 
     touch(sid: string, session: SessionData, callback?: Callback): Answered {
-      return answerLater(callback, async () => await this.#sessions.touch(sidOf(sid), session));
+      return answerLater(callback, () => this.#sessions.touch(sidOf(sid), session));
     }
 
     destroy(sid: string, callback?: Callback): Answered {
-      return answerLater(callback, async () => await this.#sessions.destroy(sidOf(sid)));
+      return answerLater(callback, () => this.#sessions.destroy(sidOf(sid)));
     }
 
     update(
@@ -121,16 +121,16 @@ export function lembroRedis<Base extends object>(
     ): Answered {
       return answerLater(
         callback,
-        async () => await this.#sessions.update(sidOf(sid), changeOf(change)),
+        () => this.#sessions.update(sidOf(sid), changeOf(change)),
       );
     }
 
     info(sid: string, callback?: Callback<SessionInfo | undefined>): Answered {
-      return answerLater(callback, async () => await this.#sessions.info(sidOf(sid)));
+      return answerLater(callback, () => this.#sessions.info(sidOf(sid)));
     }
 
     sessionsOfUser(user: string, callback?: Callback<SessionInfo[]>): Answered {
-      return answerLater(callback, async () => await this.#sessions.sessionsOfUser(nameOf(user)));
+      return answerLater(callback, () => this.#sessions.sessionsOfUser(nameOf(user)));
     }
 
     updateUser(
@@ -140,7 +140,7 @@ export function lembroRedis<Base extends object>(
     ): Answered {
       return answerLater(
         callback,
-        async () => await this.#sessions.updateUser(nameOf(user), changeOf(change)),
+        () => this.#sessions.updateUser(nameOf(user), changeOf(change)),
       );
     }
 
@@ -150,10 +150,10 @@ export function lembroRedis<Base extends object>(
       callback?: Callback<number>,
     ): Answered {
       if (isFunction(options)) [options, callback] = [undefined, options];
-      return answerLater(callback, async () => {
+      return answerLater(callback, () => {
         const { sid, request } = spared(options as RevokeOptions | null | undefined);
         const kept = sid === undefined ? undefined : wellFormed(sid);
-        return await this.#sessions.revokeUser(nameOf(user), kept, request);
+        return this.#sessions.revokeUser(nameOf(user), kept, request);
       });
     }
 
@@ -182,11 +182,11 @@ export function lembroRedis<Base extends object>(
     }
 
     clear(callback?: Callback): Answered {
-      return answerLater(callback, async () => await this.#sessions.clear());
+      return answerLater(callback, () => this.#sessions.clear());
     }
 
     adopt(callback?: Callback<number>): Answered {
-      return answerLater(callback, async () => await this.#sessions.adopt());
+      return answerLater(callback, () => this.#sessions.adopt());
     }
 
     /** Redis forgets expired sessions by itself. */

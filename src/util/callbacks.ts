@@ -74,7 +74,7 @@ export function answerLater<Result>(
   callback: Callback<Result> | undefined,
   work: () => Promise<Result>,
 ): Promise<Result> | void {
-  const promise = work();
+  const promise = attempt(work);
   if (!isFunction(callback)) {
     // A failure that nobody looks at must not end the process, as it does not with a callback.
     promise.catch(() => {});
@@ -91,6 +91,14 @@ export function answerLater<Result>(
     }
   };
   promise.then((result) => settle(null, result), (thrown) => settle(truthy(thrown)));
+}
+
+function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return work();
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
 }
 
 /**

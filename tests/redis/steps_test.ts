@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { lembroRedis, type LembroRedisOptions } from "express-lembro/redis";
+import { Redis as IoRedis } from "ioredis";
 import process from "node:process";
 import { createClient } from "redis";
 import { type Redis, startRedis } from "../../scripts/support/redis_server.ts";
@@ -153,26 +154,63 @@ if (hasRedis()) {
     });
 
     describe("a warning", () => {
+      /** Collects the warnings that come while `work` runs, `count` of them. */
+      async function warnings(count: number, work: () => Promise<void>) {
+        const heard: (Error & { code?: string })[] = [];
+        const listener = (warning: Error) => heard.push(warning);
+        process.on("warning", listener);
+        await work();
+        for (const end = Date.now() + 5_000; heard.length < count && Date.now() < end;) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        process.off("warning", listener);
+        return heard;
+      }
+
       it("comes once for a client that queues, and for a Redis that evicts", async () => {
         const own =
           (await startRedis(["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]))!;
         const queueing = createClient({ url: `redis://127.0.0.1:${own.port}` });
         await queueing.on("error", () => {}).connect();
-        const codes: string[] = [];
-        const heard = ({ code }: Error & { code?: string }) => codes.push(`${code}`);
-        process.on("warning", heard);
-        for (let n = 0; n < 2; n++) {
-          using store = new Lembro({ client: queueing });
-          await store.length();
-          await store.length();
-        }
-        for (const end = Date.now() + 5_000; codes.length < 2 && Date.now() < end;) {
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-        process.off("warning", heard);
-        assertEquals(codes, ["LEMBRO_REDIS_QUEUE", "LEMBRO_REDIS_EVICTION"]);
+        const heard = await warnings(2, async () => {
+          for (let n = 0; n < 2; n++) {
+            using store = new Lembro({ client: queueing });
+            await store.length();
+            await store.length();
+          }
+        });
+        assertEquals(heard.map(({ code }) => code), [
+          "LEMBRO_REDIS_QUEUE",
+          "LEMBRO_REDIS_EVICTION",
+        ]);
+        assertStringIncludes(heard[0].message, "create it with disableOfflineQueue: true");
         queueing.destroy();
         await own[Symbol.asyncDispose]();
+      });
+
+      it("comes for a client of ioredis that queues, or that would send a save twice", async () => {
+        const heard = await warnings(2, async () => {
+          for (
+            const settings of [
+              { maxRetriesPerRequest: 0 },
+              { enableOfflineQueue: false },
+              { enableOfflineQueue: false, maxRetriesPerRequest: 0 },
+            ]
+          ) {
+            const io = new IoRedis({ port: redis.port, ...settings });
+            await new Promise((resolve) => io.once("ready", resolve));
+            using store = new Lembro({ client: io });
+            await store.length();
+            // By now it has looked at the settings: warnings come a tick later.
+            await new Promise((resolve) => setTimeout(resolve));
+            io.disconnect();
+          }
+        });
+        assertEquals(heard.map(({ code }) => code), ["LEMBRO_REDIS_QUEUE", "LEMBRO_REDIS_QUEUE"]);
+        assertStringIncludes(
+          heard[1].message,
+          "create it with enableOfflineQueue: false and maxRetriesPerRequest: 0",
+        );
       });
     });
   });

@@ -4,46 +4,20 @@ import { RedisStore as ConnectRedis9 } from "connect-redis";
 import { RedisStore as ConnectRedis10 } from "connect-redis-10";
 import { lembroRedis, type LembroRedisOptions } from "express-lembro/redis";
 import { transferSessions } from "express-lembro/transfer";
-import { Redis as IoRedis6 } from "ioredis";
-import { Redis as IoRedis5 } from "ioredis-5";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createClient } from "redis";
-import { createClient as createClient6 } from "redis-6";
 import { type Redis, startRedis } from "../../scripts/support/redis_server.ts";
 import { hasRedis } from "../support/redis.ts";
+import { CLIENTS } from "../support/redis_clients.ts";
 import { Lembro as InMemory, session, type SessionData, sessionOf } from "../support/setup.ts";
 
 const Lembro = lembroRedis(session);
 
-type Client = LembroRedisOptions["client"] & {
-  subscribe: unknown;
-  duplicate(): Client;
-  connect?(): Promise<unknown>;
-};
 type Store = InstanceType<typeof Lembro>;
 type Kept = SessionData & Record<string, unknown>;
 
-/** The clients that a store can be given, connected, and how each of them is closed. */
-const CLIENTS: Record<string, (port: number) => Promise<[client: Client, close: () => void]>> = {
-  "redis 5": async (port) => await node(createClient({ ...at(port), disableOfflineQueue: true })),
-  "redis 6": async (port) => await node(createClient6({ ...at(port), disableOfflineQueue: true })),
-  "ioredis 5": async (port) => await io(new IoRedis5({ port, enableOfflineQueue: false })),
-  "ioredis 6": async (port) => await io(new IoRedis6({ port, enableOfflineQueue: false })),
-};
-
 const at = (port: number) => ({ url: `redis://127.0.0.1:${port}` });
-
-// deno-lint-ignore no-explicit-any -- the types of four packages
-async function node(client: any): Promise<[Client, () => void]> {
-  await client.on("error", () => {}).connect();
-  return [client, () => client.destroy()];
-}
-
-// deno-lint-ignore no-explicit-any -- as above
-async function io(client: any): Promise<[Client, () => void]> {
-  client.on("error", () => {});
-  await new Promise((resolve) => client.once("ready", resolve));
-  return [client, () => client.disconnect()];
-}
 
 /** A session of a user. */
 const by = (user: string, data = {}) => sessionOf({ passport: { user }, ...data }, { path: "/" });
@@ -57,6 +31,62 @@ async function eventually(check: () => void | Promise<void>): Promise<void> {
       if (Date.now() > end) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+}
+
+/** A port that leads to Redis, and can lose the answer of a script: then it breaks the connection. */
+class CuttingLine implements AsyncDisposable {
+  readonly #server = createServer();
+  readonly #ends = new Set<Socket>();
+  #lost = Promise.withResolvers<void>();
+  #isCut = false;
+
+  static async start(port: number): Promise<CuttingLine> {
+    const line = new CuttingLine();
+    line.#server.on("connection", (client) => {
+      if (line.#isCut) return client.destroy();
+      const redis = connect(port, "127.0.0.1");
+      for (const [end, other] of [[client, redis], [redis, client]]) {
+        line.#ends.add(end);
+        end.on("error", () => {}).on("close", () => other.destroy());
+      }
+      let isScript = false;
+      client.on("data", (command) => {
+        isScript ||= command.includes("EVALSHA");
+        redis.write(command);
+      });
+      redis.on("data", (answer) => {
+        if (!line.#isCut || !isScript) {
+          isScript = false;
+          return client.write(answer);
+        }
+        client.destroy();
+        line.#lost.resolve();
+      });
+    });
+    await once(line.#server.listen(0, "127.0.0.1"), "listening");
+    return line;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Loses the answer of the next script, and lets nobody connect until `repair`. */
+  cut(): Promise<void> {
+    this.#isCut = true;
+    this.#lost = Promise.withResolvers();
+    return this.#lost.promise;
+  }
+
+  repair(): void {
+    this.#isCut = false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close();
+    for (const end of this.#ends) end.destroy();
+    await once(this.#server, "close");
   }
 }
 
@@ -79,10 +109,10 @@ if (hasRedis()) {
     const storeOf = (options: Partial<LembroRedisOptions> = {}): Store =>
       new Lembro({ client, prefix: `${count++}:`, ...options });
 
-    for (const [name, connect] of Object.entries(CLIENTS)) {
+    for (const [name, connectTo] of Object.entries(CLIENTS)) {
       describe(`a store on a client of ${name}`, () => {
         it("merges, finds, updates and revokes", async () => {
-          const [own, close] = await connect(redis.port);
+          const [own, close] = await connectTo(redis.port);
           using store = storeOf({ client: own });
           await store.set("a", by("ada", { n: 1 }));
           await store.set("b", by("ada"));
@@ -111,8 +141,8 @@ if (hasRedis()) {
         });
 
         it("tells every process of what has ended, and of a gap", async () => {
-          const [own, close] = await connect(redis.port);
-          const [subscriber, closeSubscriber] = await connect(redis.port);
+          const [own, close] = await connectTo(redis.port);
+          const [subscriber, closeSubscriber] = await connectTo(redis.port);
           const prefix = `events ${name}:`;
           using here = storeOf({ client: own, prefix });
           using there = storeOf({ client: own, subscriber: subscriber as never, prefix });
@@ -134,6 +164,55 @@ if (hasRedis()) {
           await eventually(() => assertEquals(heard.slice(2), ["gap"]));
           closeSubscriber();
           close();
+        });
+
+        it("fails when an answer is lost, and nothing is done twice when the connection is back", async () => {
+          await using line = await CuttingLine.start(redis.port);
+          const [own, close] = await connectTo(line.port);
+          using store = storeOf({ client: own });
+          using other = storeOf({ prefix: store.options.prefix });
+          await store.set("a", by("ada", { list: [], count: 0 }));
+          const loseAnswer = async (write: () => Promise<unknown>) => {
+            const lost = line.cut();
+            const failed = assertRejects(write);
+            await lost;
+            await other.update("a", (session) => void Object.assign(session, { other: 1 }));
+            line.repair();
+            await failed;
+            await eventually(async () => void await store.get("a"));
+          };
+          const count = (session: SessionData) =>
+            void (session as Kept & { count: number }).count++;
+          await loseAnswer(() => store.update("a", count));
+          const kept = await store.get("a") as Kept & { list: string[] };
+          kept.list.push("b");
+          await loseAnswer(() => store.set("a", kept));
+          const { list, count: counted } = await other.get("a") as typeof kept;
+          assertEquals([list, counted], [["b"], 1]);
+          close();
+        });
+
+        it("hears of what has ended though Redis was away when it was made", async () => {
+          let own = (await startRedis())!;
+          const [main, close] = await connectTo(own.port);
+          const [subscriber, closeSubscriber] = await connectTo(own.port);
+          await own[Symbol.asyncDispose]();
+          await eventually(async () => {
+            await assertRejects(() => storeOf({ client: main }).length());
+          });
+          using store = storeOf({ client: main, subscriber: subscriber as never });
+          const heard: unknown[] = [];
+          store.on("error", () => heard.push("error"));
+          store.on("gap", () => heard.push("gap"));
+          store.on("destroy", (sid) => heard.push(sid));
+          await eventually(() => assertEquals(heard, ["error"]));
+          own = (await startRedis([], own.port))!;
+          await eventually(() => assertEquals(heard, ["error", "gap"]));
+          await store.set("a", by("ada"));
+          await store.destroy("a");
+          await eventually(() => assertEquals(heard, ["error", "gap", "a"]));
+          for (const end of [close, closeSubscriber]) end();
+          await own[Symbol.asyncDispose]();
         });
       });
     }

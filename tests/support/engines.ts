@@ -1,7 +1,8 @@
 /**
  * The engines that a store can have. The same tests are put to each: those of
  * Redis with `LEMBRO_ENGINE=redis`, and the port of a server of their own in
- * `REDIS_PORT`. What only a store in memory promises, a test marks with
+ * `REDIS_PORT`, or those of a cluster with commas between. `LEMBRO_CLIENT` names
+ * one of `redis_clients.ts`. What only a store in memory promises, a test marks with
  * {@linkcode inMemory}.
  *
  * @module
@@ -10,9 +11,9 @@
 import session, { type SessionData } from "express-session";
 import type lembro from "express-lembro";
 import { lembroRedis } from "express-lembro/redis";
-import { createClient } from "redis";
 import { read, type StoredSession } from "../../src/redis/record.ts";
 import { getSize } from "../../src/util/sizes.ts";
+import { CLIENTS } from "./redis_clients.ts";
 
 /** Whether the tests are put to a store on Redis. */
 export const isOnRedis = Deno.env.get("LEMBRO_ENGINE") === "redis";
@@ -24,10 +25,8 @@ export function inMemory<It extends { ignore: unknown }>(it: It): It {
 
 /** A class of stores on Redis, each with keys of its own, that can stand for one in memory. */
 export async function redisStores(): Promise<ReturnType<typeof lembro<typeof session.Store>>> {
-  const port = Deno.env.get("REDIS_PORT")!;
-  const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true });
-  await client.on("error", console.error).connect();
-  let count = 0;
+  const ports = Deno.env.get("REDIS_PORT")!.split(",");
+  const [client] = await CLIENTS[Deno.env.get("LEMBRO_CLIENT") ?? "redis 5"](...ports.map(Number));
   const Stores = lembroRedis(session);
 
   class OnRedis extends Stores {
@@ -37,7 +36,7 @@ export async function redisStores(): Promise<ReturnType<typeof lembro<typeof ses
       const { maxSize: _, interval: __, address: ___, ...rest } = {
         ...isCallback ? {} : passed,
       } as Record<string, unknown>;
-      const prefix = `${Deno.pid}-${count++}:`;
+      const prefix = `${crypto.randomUUID()}:`;
       super(
         { newcomerTtl: Infinity, ...rest, client, prefix },
         isCallback ? passed as () => void : callback,
@@ -70,10 +69,12 @@ export async function redisStores(): Promise<ReturnType<typeof lembro<typeof ses
       const { prefix } = this.options;
       const lua = "local all = {} for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do " +
         "all[#all + 1] = key all[#all + 1] = redis.call('GET', key) end return all";
-      const { stdout } = new Deno.Command("redis-cli", {
-        args: ["-p", port, "--json", "EVAL", lua, "0", prefix],
-      }).outputSync();
-      const flat: string[] = JSON.parse(new TextDecoder().decode(stdout));
+      const flat = ports.flatMap((port): string[] => {
+        const { stdout } = new Deno.Command("redis-cli", {
+          args: ["-p", port, "--json", "EVAL", lua, "0", prefix],
+        }).outputSync();
+        return JSON.parse(new TextDecoder().decode(stdout));
+      });
       const now = Date.now();
       return flat.flatMap((key, n): [string, StoredSession][] =>
         n % 2 === 0 ? [[key.slice(prefix.length), read(flat[n + 1], now)]] : []

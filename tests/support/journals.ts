@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JournalWriter } from "../../src/persistence/journal_writer.ts";
+import { OpenJournal } from "../../src/persistence/open_journal.ts";
 import type { Disk } from "../../src/persistence/disk.ts";
 import { portOf, type Store } from "../snapshot/setup.ts";
 
@@ -17,9 +17,9 @@ export async function openOn(
     secrets?: string[];
     signal?: AbortSignal;
   } = {},
-): Promise<JournalWriter> {
+): Promise<OpenJournal> {
   const settings = { interval, secrets, isPlainRead: secrets.length === 0, signal };
-  return await JournalWriter.open(disk, portOf(store), path, settings);
+  return await OpenJournal.open(disk, portOf(store), path, settings);
 }
 
 /** Lock files are named after when, by whom and how they are held. */

@@ -86,9 +86,10 @@ export class Endings {
     this.#sessions = new EndingLog(this.#clock);
   }
 
-  /** Whether what was loaded as `identity` has been destroyed since. */
-  isOver({ isDestroyed, sid, epoch }: Identity): boolean {
-    return isDestroyed || this.hasEnded(sid, epoch);
+  /** Whether the session that something was loaded from, if it was, has been destroyed since. */
+  isOver(identity: Identity | undefined): boolean {
+    if (!identity) return false;
+    return identity.isDestroyed || this.hasEnded(identity.sid, identity.epoch);
   }
 
   /** Whether a session of `sid` that was there at `epoch` has been destroyed since. */

@@ -54,10 +54,14 @@ export function overlayCookie(
   serializer: Serializer,
   keepsLifetime: boolean,
 ): CookieData | undefined {
-  const mine = plain(cookie);
+  const before = base && cookieIn(base, serializer);
   const theirs = cookieIn(kept, serializer) ?? (keepsLifetime ? {} : undefined);
-  if (!mine || !theirs) return undefined;
-  return mergeCookies(base && cookieIn(base, serializer), mine, theirs, keepsLifetime);
+  // Mostly nobody else has changed it.
+  if (before && !keepsLifetime && JSON.stringify(before) === JSON.stringify(theirs)) {
+    return undefined;
+  }
+  const mine = plain(cookie);
+  return mine && theirs && mergeCookies(before, mine, theirs, keepsLifetime);
 }
 
 /** Returns the cookie of a version, if it has one. */

@@ -14,7 +14,7 @@ const NULL_SIZE = getSize("null");
 const DATE = Symbol("date");
 
 /** Dates from here on are no longer written with four digits for the year. */
-const YEAR_10000 = Date.UTC(10_000, 0);
+export const YEAR_10000 = Date.UTC(10_000, 0);
 
 /**
  * What the cookies of an app have in common: they differ in nothing but their
@@ -152,7 +152,7 @@ let day = NaN;
 let dayText = "";
 
 /** Returns a time up to the year 9999 as `Date.toISOString` writes it, in a quarter of its time. */
-function isoOf(time: number): string {
+export function isoOf(time: number): string {
   const itsDay = Math.floor(time / DAY);
   if (itsDay !== day) dayText = new Date(time).toISOString().slice(0, -"00:00:00.000Z".length);
   day = itsDay;

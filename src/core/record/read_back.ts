@@ -9,6 +9,9 @@ import { parse, serialize } from "./record.ts";
 /** What is nested deeper is parsed: whoever looks through it would not come back from a circle. */
 const MAX_DEPTH = 100;
 
+/** The options that say what is asked, and of what. */
+type Answers = Omit<ResolvedOptions, "interval" | "maxSize" | "address">;
+
 const isOwn = Object.prototype.propertyIsEnumerable;
 
 /**
@@ -18,7 +21,7 @@ const isOwn = Object.prototype.propertyIsEnumerable;
  *
  * @throws What the serializer throws.
  */
-export function readBackFor(options: ResolvedOptions): (session: SessionData) => SessionData {
+export function readBackFor(options: Answers): (session: SessionData) => SessionData {
   const { serializer } = options;
   const parsed = (session: SessionData) => parse(serialize(session, serializer), serializer);
   // The options of most apps look at nothing but the user of Passport.

@@ -198,7 +198,7 @@ export class Vault {
    */
   put(draft: Draft): Entry {
     const { as, record, isProtected, user, address, lastUsed } = draft;
-    const entry = this.#entries.get(draft.sid);
+    const entry = this.find(draft.sid, lastUsed);
     if (!entry) return this.#add(draft);
     const { newcomers, returning, protected: guarded } = this.#queues;
     const isUse = as === "save" || as === "touch";

@@ -5,7 +5,7 @@
  */
 const byId = (id) => document.getElementById(id);
 const count = new Intl.NumberFormat("en").format;
-const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 
 /** How many users are asked for at once. */
 const PAGE = 50;

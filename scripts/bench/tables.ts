@@ -1,0 +1,107 @@
+/**
+ * What the bench has found, as tables of Markdown.
+ *
+ * @module
+ */
+import { OURS, OURS_ON_REDIS } from "./stores.ts";
+
+/** What was measured: by row and column, the values of all rounds. */
+export type Found = Record<string, Record<string, number[]>>;
+
+/** Tables by their titles. */
+export type Tables = Record<string, { found: Found; table: string }>;
+
+/** The middle one of the values. */
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(at)] + sorted[Math.ceil(at)]) / 2;
+}
+
+/** A number for people: three digits that count, or all before the point. */
+export function numberOf(value: number): string {
+  const digits = Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0;
+  return (Number(value.toFixed(digits)) + 0).toLocaleString("en-US", {
+    minimumFractionDigits: Number.isInteger(value) ? 0 : digits,
+  });
+}
+
+/** Our value to the best of another store, the median of all rounds. */
+function ratioOf(row: string, values: Found[string], ours: string): string {
+  if (!values[ours]) return "";
+  const sign = row.endsWith("per second") ? -1 : 1;
+  const [best] = Object.keys(values).filter((name) => name !== ours)
+    .sort((a, b) => sign * (median(values[a]) - median(values[b])));
+  if (!best) return "";
+  const ratios = values[ours].map((value, round) => value / values[best][round]);
+  return Number.isFinite(median(ratios)) ? `${median(ratios).toFixed(2)} × ${best}` : "";
+}
+
+const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
+
+/** A table of Markdown with the medians; with `ours` beside the best of the other columns. */
+export function tableOf(found: Found, columns: string[], ours?: string) {
+  const rows = Object.entries(found).map(([name, values]) => [
+    name,
+    ...columns.map((column) => column in values ? numberOf(median(values[column])) : "–"),
+    ...ours ? [ratioOf(name, values, ours)] : [],
+  ]);
+  const heads = ["", ...columns, ...ours ? ["ours to the best other"] : []];
+  const rules = heads.map((_, i) => i === 0 ? "---" : "---:");
+  return { found, table: [heads, rules, ...rows].map(row).join("\n") };
+}
+
+/** The figures of the README: its rows, and which row, column and other column of a table they are. */
+const SUMMARY = [
+  ["a request, µs of CPU", "Express: a request, µs of CPU", OURS, "MemoryStore"],
+  ["a session, bytes", "a session, bytes", OURS, "MemoryStore"],
+  [
+    "a request on Redis",
+    "Express: a request, µs of CPU",
+    OURS_ON_REDIS,
+    "connect-redis",
+  ],
+];
+
+/** The figures of the README, of each runtime by its name. */
+export function summaryOf(found: Record<string, Tables>): string {
+  const rows = SUMMARY.map(([title, name, ours, other]) => [
+    `${title} (${other})`,
+    ...Object.values(found).map((tables) => {
+      const values = Object.values(tables).map((one) => one.found[name])
+        .find((one) => one && ours in one);
+      return values
+        ? `${numberOf(median(values[ours]))} (${numberOf(median(values[other]))})`
+        : "–";
+    }),
+  ]);
+  const heads = ["", ...Object.keys(found).map((name) => name.split(" ")[0])];
+  return [heads, heads.map(() => "---"), ...rows].map(row).join("\n");
+}
+
+/** How it was measured: whoever reads the figures should know. */
+export const METHOD = `## How it was measured
+
+Each store has a process of its own, and all take their turns in every round of one run. Figures are
+medians of the rounds, ratios those of the same round. _µs_ is time on the clock. _Of CPU_ is the
+time for which processors worked for the process, threads that compile or collect garbage included:
+it says more where a machine has other work to do. Less is better, but of requests per second.
+
+- **A call.** A hundred are under way at a time. The sessions are those of signed-in users, of about
+  350 characters. What is saved or touched was loaded before, untimed. \`get\` is of what was touched
+  since the last \`get\`. In a full store each save is one too many; visitors come from ten thousand
+  addresses.
+- **A save.** _Overtaken_ is one of what was loaded before another request saved. It is compared
+  with parsing the session three times: as loaded, as kept and as saved. In the list, both have
+  changed an item.
+- **An app.** Express 5 with 32 visitors, who come from another process. A fifth of their requests
+  changes the session, the others touch it. Where sessions are kept on the disk, all change it.
+- **Longest hold.** For so long nothing else could run, the collector's pauses included: the least
+  of several tries. – is no such method. The purge of express-lembro 1 is its \`all\`, which its timer
+  calls. A purge finds half of the sessions expired. \`updateUser\` and \`revokeUser\` are of 10,000.
+- **On the disk.** Writing to a journal is to save all sessions anew, ten in each turn of the event
+  loop, until the file has been compacted.
+- **On Redis.** Each store has a server of its own on this machine. A session takes what the memory
+  of Redis grows by, the index of users included. The crawler makes 50,000 sessions; \`newcomerTtl\`
+  was 12 seconds instead of an hour.
+`;
