@@ -584,11 +584,14 @@ export class Sessions {
 
   /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
   #lastOf(entry: Entry): () => SessionData | undefined {
-    const last = this.#bases.lastVersion(entry);
+    // What a revocation ends was loaded before it.
+    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
+    // Before it is destroyed: that is known by its identity.
+    this.#bases.identityOf(entry);
     return () => {
       try {
-        const session = sessionOf(last, this.options);
-        this.#bases.handedOut(session, last);
+        const session = sessionOf(entry, this.options);
+        this.#bases.loaded(session, entry, epoch);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.
