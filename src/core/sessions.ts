@@ -354,9 +354,11 @@ export class Sessions {
   }
 
   /**
-   * Saves a session; with `isUpdate`, in its place. Nothing is changed before it
-   * is known what will be kept: the app's own functions, which are asked for
-   * that, may call the store.
+   * Saves a session; with `isUpdate`, in its place. If others have saved since the
+   * request loaded it, what is saved is made of three versions: that one, what the
+   * request made of it, and what is kept now. Nothing is changed before it is known
+   * what will be kept: the app's own functions, which are asked for that, may call
+   * the store.
    */
   #save(sid: string, session: SessionData, isUpdate = false): Entry | undefined {
     checkSession("save session", session);

@@ -121,8 +121,7 @@ export class Labels {
   }
 
   #hashOf(value: unknown, depth: number): number {
-    if (typeof value === "number") return hashOfNumber(value);
-    if (typeof value === "string") return this.#hashOfText(value);
+    if (typeof value === "number" && value === (value | 0)) return mixed(0, value);
     if (!isObject(value)) {
       if (isFunction(value)) throw new TypeError();
       return this.#hashOfText(String(value));
@@ -197,11 +196,6 @@ export class Labels {
 
 function mixed(one: number, other: number): number {
   return Math.imul(Math.imul(one, 31) + other, 0x9e3779b1);
-}
-
-function hashOfNumber(number: number): number {
-  const whole = number | 0;
-  return Math.imul(number === whole ? whole : whole + (number % 1) * 2 ** 31, 0x9e3779b1);
 }
 
 function isIterable(value: object): value is Iterable<unknown> {
