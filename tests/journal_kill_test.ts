@@ -101,7 +101,7 @@ describe("a process that is killed while it uses its journal", () => {
         `lost was ${oldest} ms old; ${compacting} came while a file was compacted`,
     );
     assert(answered > KILLS);
-    assertEquals(folder.names(), ["open", "encrypted"]);
+    assertEquals(folder.names(), ["encrypted", "open"]);
   });
 });
 
