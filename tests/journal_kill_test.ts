@@ -46,7 +46,7 @@ describe("a process that is killed while it uses its journal", () => {
     using folder = new Folder();
     const files = ["", "a secret"].map((secret) => ({
       secret,
-      path: `${folder.path}/${secret ? "sealed" : "open"}`,
+      path: `${folder.path}/${secret ? "encrypted" : "open"}`,
       found: new Map<string, number>(),
     }));
     let first = 0;
@@ -101,7 +101,7 @@ describe("a process that is killed while it uses its journal", () => {
         `lost was ${oldest} ms old; ${compacting} came while a file was compacted`,
     );
     assert(answered > KILLS);
-    assertEquals(folder.names(), ["open", "sealed"]);
+    assertEquals(folder.names(), ["open", "encrypted"]);
   });
 });
 

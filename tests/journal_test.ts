@@ -52,7 +52,7 @@ async function fill(store: Store): Promise<void> {
 }
 
 /** The option `secret`, or none: one that is present and `undefined` is refused. */
-const sealing = (secret: JournalOptions["secret"]): JournalOptions =>
+const secretOption = (secret: JournalOptions["secret"]): JournalOptions =>
   secret === undefined ? {} : { secret };
 
 for (const secret of [undefined, "the secret of the test"]) {
@@ -60,7 +60,7 @@ for (const secret of [undefined, "the secret of the test"]) {
     it("sessions as they were: data, cookie, rank, creation, user, life and order", async () => {
       using folder = new Folder();
       using before = new Lembro({ protect, user });
-      const journal = await openJournal(before, folder.snapshot, sealing(secret));
+      const journal = await openJournal(before, folder.snapshot, secretOption(secret));
       await fill(before);
       await journal.flush();
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -72,7 +72,7 @@ for (const secret of [undefined, "the secret of the test"]) {
       await before.destroy("p2");
       await journal.close();
       using after = new Lembro({ protect, user });
-      await using _journal = await openJournal(after, folder.snapshot, sealing(secret));
+      await using _journal = await openJournal(after, folder.snapshot, secretOption(secret));
       assertSame(after, before);
       assertEquals(after.stats().users, before.stats().users);
       assertEquals((await after.sessionsOfUser("Ada")).map(({ sid }) => sid), ["r1"]);
@@ -81,7 +81,7 @@ for (const secret of [undefined, "the secret of the test"]) {
 
     it("nothing that was destroyed, revoked, cleared or evicted", async () => {
       using folder = new Folder();
-      const options = sealing(secret);
+      const options = secretOption(secret);
       const left = await withJournal(
         folder.snapshot,
         async (store) => {
@@ -115,11 +115,11 @@ for (const secret of [undefined, "the secret of the test"]) {
       const before = await withJournal(folder.snapshot, async (store) => {
         for (const sid of odd) await store.set(sid, sessionOf({ [sid]: sid }));
         return sessionsIn(store);
-      }, sealing(secret));
+      }, secretOption(secret));
       await withJournal(folder.snapshot, (store) => {
         assertEquals(sessionsIn(store), before);
         return Promise.resolve();
-      }, sealing(secret));
+      }, secretOption(secret));
     });
   });
 }
@@ -351,10 +351,10 @@ describe("what was written is on the disk", () => {
   });
 
   for (const secret of [undefined, "the secret of the test"]) {
-    it(`and a touch takes less than 400 bytes, ${secret ? "sealed" : "not sealed"}`, async () => {
+    it(`and a touch takes less than 400 bytes, ${secret ? "encrypted" : "not encrypted"}`, async () => {
       using folder = new Folder();
       using store = new Lembro({ user });
-      const options = { interval: 60_000, ...sealing(secret) };
+      const options = { interval: 60_000, ...secretOption(secret) };
       const journal = await openJournal(store, folder.snapshot, options);
       const sid = "s".repeat(32);
       const cookie = () => Object.assign(new session.Cookie(), { maxAge: 60_000 });
@@ -611,12 +611,13 @@ describe("a secret", () => {
     }
   });
 
-  const sealed = "the file is sealed, and needs its secret";
-  const other = "the file was sealed with another secret, or altered";
-  const open = "the file is not sealed, and a secret was given: plain: true beside it reads it too";
+  const encrypted = "the file is encrypted, and needs its secret";
+  const other = "the file was encrypted with another secret, or altered";
+  const open =
+    "the file is not encrypted, and a secret was given: plain: true beside it reads it too";
   for (
     const [writes, reads, says] of [
-      ["one", undefined, sealed],
+      ["one", undefined, encrypted],
       ["one", "two", other],
       ["one", ["two", "three"], other],
       [undefined, "one", open],
@@ -625,10 +626,10 @@ describe("a secret", () => {
     it(`that is wrong is refused, by both modules: ${writes} and ${reads}`, async () => {
       using folder = new Folder();
       const save = (store: Store) => store.set("a", sessionOf());
-      await withJournal(folder.snapshot, save, sealing(writes));
+      await withJournal(folder.snapshot, save, secretOption(writes));
       const before = await Deno.readFile(folder.snapshot);
       using store = new Lembro();
-      const error = await errorOf(openJournal(store, folder.snapshot, sealing(reads)));
+      const error = await errorOf(openJournal(store, folder.snapshot, secretOption(reads)));
       assertEquals(error.code, "ERR_LEMBRO_JOURNAL");
       assertMatch(
         error.message,
@@ -639,8 +640,8 @@ describe("a secret", () => {
 
       using source = new Lembro();
       await source.set("a", sessionOf());
-      await saveSnapshot(source, folder.snapshot, sealing(writes));
-      const refused = await errorOf(loadSnapshot(store, folder.snapshot, sealing(reads)));
+      await saveSnapshot(source, folder.snapshot, secretOption(writes));
+      const refused = await errorOf(loadSnapshot(store, folder.snapshot, secretOption(reads)));
       assertEquals(refused.code, "ERR_LEMBRO_SNAPSHOT");
       assert(refused.message.includes(says), refused.message);
       assertEquals(await store.length(), 0);
@@ -653,7 +654,7 @@ describe("a secret", () => {
   it("is replaced by a new one in front of it", async () => {
     using folder = new Folder();
     const open = (secret: JournalOptions["secret"]) =>
-      withJournal(folder.snapshot, (store) => store.ids(), sealing(secret));
+      withJournal(folder.snapshot, (store) => store.ids(), secretOption(secret));
     await withJournal(folder.snapshot, (store) => store.set("a", sessionOf()), { secret: "old" });
     assertEquals(await open(["old", "older"]), ["a"]);
     assertEquals(await open(["new", "old"]), ["a"]);
@@ -683,7 +684,7 @@ describe("a secret", () => {
           error.message,
           new RegExp(
             "^Cannot (open journal|(save|load) snapshot): secret must be a string that is not " +
-              "empty, or an array of such strings; leave it out for a file that is not sealed: " +
+              "empty, or an array of such strings; leave it out for a file that is not encrypted: " +
               `received ${received}$`,
           ),
         );
@@ -691,14 +692,17 @@ describe("a secret", () => {
     }
   });
 
-  it("with plain: true beside it also reads a file that is not sealed yet, and seals it", async () => {
+  it("with plain: true beside it also reads a file that is not encrypted yet, and encrypts it", async () => {
     using folder = new Folder();
     await withJournal(folder.snapshot, (store) => store.set("the id", sessionOf()));
     assert((await Deno.readTextFile(folder.snapshot)).includes("the id"));
     const options = { secret: ["new", "old"], plain: true };
     await withJournal(folder.snapshot, async (store) => {
       assertEquals(await store.ids(), ["the id"]);
-      assert(!(await Deno.readTextFile(folder.snapshot)).includes("the id"), "it is sealed by now");
+      assert(
+        !(await Deno.readTextFile(folder.snapshot)).includes("the id"),
+        "it is encrypted by now",
+      );
     }, options);
     assertEquals(await withJournal(folder.snapshot, (store) => store.ids(), options), ["the id"]);
     const ids = await withJournal(folder.snapshot, (store) => store.ids(), { secret: "new" });
@@ -710,7 +714,7 @@ describe("a secret", () => {
     assertMatch((await errorOf(refused)).message, /another secret/);
   });
 
-  it("with plain: true beside it also reads a snapshot that is not sealed, and leaves it so", async () => {
+  it("with plain: true beside it also reads a snapshot that is not encrypted, and leaves it so", async () => {
     using folder = new Folder();
     using source = new Lembro();
     await source.set("the id", sessionOf());

@@ -450,6 +450,18 @@ describe("a list that is too long to be merged", () => {
     assertEquals(merged(500), undefined);
   });
 
+  it("is merged if its texts are long, and differ in a few characters somewhere", async () => {
+    const text = (n: number) => `${"a".repeat(5_000)}${String(n).padStart(3)}${"b".repeat(4_000)}`;
+    const texts = numbers(100).map(text);
+    const { kept, listsTakenWhole } = await overlap(
+      texts,
+      (list) => list.splice(50, 1),
+      (list) => list.reverse(),
+    );
+    assertEquals(kept, texts.toSpliced(50, 1).reverse());
+    assertEquals(listsTakenWhole, 0);
+  });
+
   it("or lies in hundreds of other lists is taken whole, for the time is the square of these", async () => {
     const within = (depth: number, item: unknown): unknown[] =>
       depth === 0 ? [item] : [{ in: within(depth - 1, item) }];

@@ -574,9 +574,11 @@ describe("values that are not plain JSON", () => {
       const values = new Labels(10_000);
       const other = reversed(value);
       assert(values.areEqual(value, other));
-      const hash = values.hashOf(value);
-      assert(hash !== undefined);
-      assertEquals(values.hashOf(other), hash);
+      for (const isExact of [false, true]) {
+        const hash = values.hashOf(value, isExact);
+        assert(hash !== undefined);
+        assertEquals(values.hashOf(other, isExact), hash);
+      }
     }));
   });
 

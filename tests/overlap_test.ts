@@ -494,15 +494,6 @@ describe("overlapping saves", () => {
     assertEquals(store.stats().merges, 0);
   });
 
-  it("keep twenty keys of twenty requests", async () => {
-    const { store, load } = await twoCopies({});
-    using _ = store;
-    const writers = await Promise.all(Array.from({ length: 20 }, load));
-    for (const [i, writer] of writers.entries()) writer[`key${i}`] = i;
-    await Promise.all(writers.map((writer) => store.set("a", writer)));
-    assertEquals(await kept(store), Object.fromEntries(writers.map((_, i) => [`key${i}`, i])));
-  });
-
   it("count as a merge only where another save came between", async () => {
     const { store, one, other } = await twoCopies({ n: 0 });
     using _ = store;

@@ -156,7 +156,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     await asItWas();
   });
 
-  it("sealed, altered or cut at many places", async () => {
+  it("encrypted, altered or cut at many places", async () => {
     using folder = new Folder();
     using store = await smallStore();
     const secret = "a secret";
@@ -178,7 +178,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     assertEquals(sessionsIn(other), before);
   });
 
-  it("sealed, and of which somebody without the secret has made the digests right", async () => {
+  it("encrypted, and of which somebody without the secret has made the digests right", async () => {
     using folder = new Folder();
     using store = await smallStore();
     const secret = "a secret";
@@ -186,7 +186,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     const bytes = await Deno.readFile(folder.snapshot);
     const text = new TextDecoder("latin1").decode(bytes);
     const [, identity] = /"file":"([^"]+)"/.exec(text)!;
-    // The block of rows, with another first byte of what is sealed.
+    // The block of rows, with another first byte of what is encrypted.
     const header = /rows (\d{10} ){3}[\da-f]{64} /.exec(text)!;
     const start = header[0].slice(0, -1);
     const from = header.index + start.length + 1 + 64 + 1;
@@ -203,7 +203,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     assertEquals(await loaded.length(), 0);
   });
 
-  it("sealed, and of which somebody without the secret has swapped two blocks", async () => {
+  it("encrypted, and of which somebody without the secret has swapped two blocks", async () => {
     using folder = new Folder();
     using store = new Lembro({ maxSize: Infinity });
     // Rows of the same length, so that whole blocks can change places.
