@@ -159,6 +159,8 @@ if (import.meta.main) {
   // The tests start `deno` through scripts/suppliers.ts, which need not ask again.
   const run = new Run({ NO_COLOR: "1", LEMBRO_SUPPLIER: found[0] });
   console.log(`Running ${jobs.length} files of tests, ${atOnce} at once.`);
+  // Else each of the first files would download them.
+  await run.all([job("packages", "cache", "mod.ts")], 1);
   await run.all(jobs, atOnce);
 
   const { failures, counts } = run;

@@ -18,7 +18,7 @@ async function reasonOf(call: Promise<unknown>): Promise<unknown> {
 }
 
 /** A store with sessions that take several blocks of a file. */
-async function fullStore(): Promise<Store> {
+async function storeOf200(): Promise<Store> {
   const store = new Lembro({ maxSize: Infinity });
   for (let i = 0; i < 200; i++) await store.set(`${i}`, sessionOfSize(2_000, { i }));
   return store;
@@ -68,7 +68,7 @@ describe("a signal that is aborted in the middle", () => {
       using before = new Lembro();
       await before.set("before", sessionOf());
       await saveSnapshot(before, folder.snapshot);
-      using store = await fullStore();
+      using store = await storeOf200();
       const abort = new AbortController();
       const hooked = new HookedDisk();
       hooked.hook = (called) => {
@@ -86,7 +86,7 @@ describe("a signal that is aborted in the middle", () => {
   it("openJournal: leaves the file as it is and unlocked, and the store as it was", async () => {
     using folder = new Folder();
     {
-      await using store = await fullStore();
+      await using store = await storeOf200();
       await openJournal(store, folder.snapshot);
     }
     const bytes = await Deno.readFile(folder.snapshot);
@@ -120,7 +120,7 @@ describe("a signal that is aborted in the middle", () => {
   it("loadSnapshot: leaves the store as it was", async () => {
     using folder = new Folder();
     {
-      using store = await fullStore();
+      using store = await storeOf200();
       await saveSnapshot(store, folder.snapshot);
     }
     using store = new Lembro({ maxSize: Infinity });
@@ -166,7 +166,7 @@ describe("a signal that is aborted after", () => {
     using folder = new Folder();
     const abort = new AbortController();
     const { signal } = abort;
-    using store = await fullStore();
+    using store = await storeOf200();
     using other = new Lembro({ maxSize: Infinity });
     await saveSnapshot(store, `${folder.snapshot}.copy`, { signal });
     await transferSessions(store, other, { signal });

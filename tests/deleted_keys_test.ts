@@ -70,7 +70,7 @@ for (const [how, remove] of Object.entries(DELETIONS)) {
 }
 
 /** An app where Ada is signed in. Its pages sign her out by `remove`. */
-async function signedIn(resave: boolean, remove: (session: Data, key: string) => void) {
+async function signedInSite(resave: boolean, remove: (session: Data, key: string) => void) {
   const site = new Site({ resave });
   site.on("/sign-in", (kept) => kept.user = "Ada");
   site.on("/who", (kept) => kept.user);
@@ -91,7 +91,7 @@ for (const resave of [false, true]) {
     for (const [how, remove] of Object.entries(DELETIONS)) {
       it(`sticks by ${how}, with requests around it that write and read`, async () => {
         for (const slow of ["write", "read"] as const) {
-          const { site, ada, gates } = await signedIn(resave, remove);
+          const { site, ada, gates } = await signedInSite(resave, remove);
           await using _ = site;
           const waiting = ada.tab().get(`/slow-${slow}`);
           await gates[slow].started;
@@ -101,7 +101,7 @@ for (const resave of [false, true]) {
           assertEquals(await ada.get("/who"), null);
         }
         for (const quick of ["/write", "/who"]) {
-          const { site, ada, gates } = await signedIn(resave, remove);
+          const { site, ada, gates } = await signedInSite(resave, remove);
           await using _ = site;
           const waiting = ada.tab().get("/slow-sign-out");
           await gates.signOut.started;

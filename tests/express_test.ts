@@ -333,19 +333,5 @@ for (const resave of [false, true]) {
       assertEquals(site.store.stats().merges, 1);
       assertEquals(await visitor.get("/kept"), { visits: 2, step: 4 });
     });
-
-    it("a key that one request deletes is not revived by another one", async () => {
-      const { site, started, go } = slowSite();
-      await using _ = site;
-      site.on("/forget", (kept) => void delete kept.visits);
-      const visitor = await site.visitor();
-      await visitor.get("/visit");
-      const slow = visitor.tab().get("/slow");
-      await started;
-      await visitor.get("/forget");
-      go();
-      await slow;
-      assertEquals(await visitor.get("/kept"), { slow: "was here" });
-    });
   });
 }

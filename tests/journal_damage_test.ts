@@ -13,8 +13,8 @@ import {
 import { diskError, HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { chances, openOn } from "./support/journals.ts";
 
-/** A sealed file takes some 50 ms to open: of that, this test tries so many places only. */
-const SEALED_PLACES = Number(Deno.env.get("SEALED_PLACES") ?? 40);
+/** A encrypted file takes some 50 ms to open: of that, this test tries so many places only. */
+const ENCRYPTED_PLACES = Number(Deno.env.get("ENCRYPTED_PLACES") ?? 40);
 
 /** A session that was touched, with a cookie that differs in nothing but its date. */
 function touched(n: number): ReturnType<typeof sessionOf> {
@@ -56,12 +56,12 @@ async function smallJournal(folder: Folder, secret: string | undefined) {
 }
 
 for (const secret of [undefined, "a secret"]) {
-  describe(`a journal that was damaged, ${secret ? "sealed" : "not sealed"},`, () => {
+  describe(`a journal that was damaged, ${secret ? "encrypted" : "not encrypted"},`, () => {
     const places = (length: number): number[] => {
       const all = Array.from({ length }, (_, i) => i);
       if (!secret) return all;
       const chance = chances(length);
-      return all.filter(() => chance() < SEALED_PLACES / length);
+      return all.filter(() => chance() < ENCRYPTED_PLACES / length);
     };
 
     /** Opens a file with these bytes, and tells what is in it. */

@@ -3,10 +3,8 @@ import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
 import { openJournal } from "express-lembro/journal";
 import { Folder, Lembro } from "./snapshot/setup.ts";
-import { chances } from "./support/journals.ts";
-
-/** How often a process is killed; a thousand take some twenty minutes. */
-const KILLS = Number(Deno.env.get("KILLS") ?? 24);
+import { chances, idsIn } from "./support/journals.ts";
+import { killed, KILLS } from "./support/kills.ts";
 
 /** At most so much may be lost, in milliseconds. */
 const INTERVAL = 100;
@@ -15,10 +13,9 @@ const INTERVAL = 100;
 const LATE = Number(Deno.env.get("LATE") ?? 500);
 
 /** A process is killed at most so many milliseconds after it has opened its journal. */
-const MAX_LOST_MS = 2 * (INTERVAL + LATE);
+const MAX_WAIT_MS = 2 * (INTERVAL + LATE);
 
 const config = fileURLToPath(new URL("../deno.json", import.meta.url));
-const worker = fileURLToPath(new URL("./journal/worker.ts", import.meta.url));
 
 /** What a process has said of a session: its versions in their order, with the time of each. */
 interface Step {
@@ -28,33 +25,18 @@ interface Step {
 }
 
 /** Lets a process work on a journal, kills it, and returns what it has said of each session. */
-async function killed(path: string, secret: string, first: number, after: number) {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", worker, path, `${INTERVAL}`, secret, `${first}`],
-    stdout: "piped",
-  }).spawn();
-  let kill: { time: number } | undefined;
-  let text = "";
-  for await (const part of process.stdout.pipeThrough(new TextDecoderStream())) {
-    text += part;
-    if (kill) continue;
-    kill = { time: Infinity };
-    setTimeout(() => {
-      kill!.time = Date.now();
-      process.kill("SIGKILL");
-    }, after);
-  }
-  await process.status;
-  assert(kill, "it has never opened the journal");
+async function stepsOfKilled(path: string, secret: string, first: number, after: number) {
+  const args = [path, `${INTERVAL}`, secret, `${first}`];
+  const { said, time } = await killed("journal/worker.ts", args, after);
   const steps = new Map<string, Step[]>();
   let last = first;
   // The last line may be torn.
-  for (const line of text.split("\n").slice(0, -1)) {
+  for (const line of said.split("\n").slice(0, -1)) {
     const [what, sid, n, time] = line.split(" ");
     last = Math.max(last, Number(n));
     steps.set(sid, [...steps.get(sid) ?? [], { what, n: Number(n), time: Number(time) }]);
   }
-  return { steps, last, time: kill.time };
+  return { steps, last, time };
 }
 
 describe("a process that is killed while it uses its journal", () => {
@@ -64,18 +46,18 @@ describe("a process that is killed while it uses its journal", () => {
     using folder = new Folder();
     const files = ["", "a secret"].map((secret) => ({
       secret,
-      path: `${folder.path}/${secret ? "sealed" : "open"}`,
+      path: `${folder.path}/${secret ? "encrypted" : "open"}`,
       found: new Map<string, number>(),
     }));
     let first = 0;
     let [answered, oldest, compacting] = [0, 0, 0];
     for (let round = 0; round < KILLS; round++) {
       const file = files[round % 2];
-      const { steps, last, time } = await killed(
+      const { steps, last, time } = await stepsOfKilled(
         file.path,
         file.secret,
         first,
-        chance() * MAX_LOST_MS,
+        chance() * MAX_WAIT_MS,
       );
       // The number after the last that it has said may be in the file.
       first = last + 1;
@@ -119,7 +101,7 @@ describe("a process that is killed while it uses its journal", () => {
         `lost was ${oldest} ms old; ${compacting} came while a file was compacted`,
     );
     assert(answered > KILLS);
-    assertEquals(folder.names(), ["open", "sealed"]);
+    assertEquals(folder.names(), ["open", "encrypted"]);
   });
 });
 
@@ -146,9 +128,7 @@ describe("a process that ends by itself", () => {
       }).output();
       assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
       assert(performance.now() - start < 20_000);
-      using after = new Lembro();
-      await (await openJournal(after, folder.snapshot)).close();
-      assertEquals(await after.ids(), ["a"]);
+      assertEquals(await idsIn(folder.snapshot), ["a"]);
     });
   }
 });

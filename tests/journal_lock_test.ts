@@ -6,21 +6,22 @@ import { Lock, LockedError } from "../src/persistence/lock.ts";
 import { errorOf, Folder, Lembro, sessionOf, type Store } from "./snapshot/setup.ts";
 import { HookedDisk } from "./support/disks.ts";
 import { Holder, holderWith } from "./support/holders.ts";
-import { chances, namesOfFiles, namesOfLocks, openOn, until } from "./support/journals.ts";
+import {
+  chances,
+  codesOf,
+  namesOfFiles,
+  namesOfLocks,
+  openOn,
+  toldBy,
+  until,
+} from "./support/journals.ts";
 
 /** The folder of the repository. */
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-type Told = Error & { code: string; pid: number };
+type Refused = Error & { code: string; pid: number };
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-/** Notes the codes of the errors that a store emits. */
-function codesOf(store: Store): string[] {
-  const codes: string[] = [];
-  store.on("error", (error: unknown) => void codes.push((error as Told).code));
-  return codes;
-}
 
 /** A file system without sockets and without locked files: only time tells who lives. */
 function withoutKernel(): HookedDisk {
@@ -37,7 +38,7 @@ describe("one journal for one process", () => {
     assertEquals(first.said, "open");
     await first.tell("save of-the-first");
     using store = new Lembro();
-    const error = await errorOf(openJournal(store, folder.snapshot)) as Told;
+    const error = await errorOf(openJournal(store, folder.snapshot)) as Refused;
     assertEquals([error.code, error.pid], ["ERR_LEMBRO_JOURNAL_IN_USE", first.pid]);
     assertMatch(
       error.message,
@@ -70,7 +71,7 @@ describe("one journal for one process", () => {
     const journal = await openJournal(store, folder.snapshot);
     await Deno.symlink("sessions", `${folder.path}/link`);
     for (const path of [folder.snapshot, `${folder.path}/link`, `${folder.path}/./sessions`]) {
-      const error = await errorOf(openJournal(other, path)) as Told;
+      const error = await errorOf(openJournal(other, path)) as Refused;
       assertEquals([error.code, error.pid], ["ERR_LEMBRO_JOURNAL_IN_USE", Deno.pid]);
       assertMatch(error.message, new RegExp(`this very process, ${Deno.pid}, has open: close`));
     }
@@ -139,7 +140,7 @@ describe("one journal for one process", () => {
     using other = new Lembro();
     await using _journal = await openJournal(store, folder.snapshot);
     const start = performance.now();
-    const error = await errorOf(openJournal(other, folder.snapshot, { wait: 300 })) as Told;
+    const error = await errorOf(openJournal(other, folder.snapshot, { wait: 300 })) as Refused;
     assertEquals(error.code, "ERR_LEMBRO_JOURNAL_IN_USE");
     assert(performance.now() - start >= 300);
   });
@@ -277,7 +278,7 @@ describe("a journal whose lock is gone", () => {
       it(`${when}, ${heir}: writes nothing, says so once, and never fights`, async () => {
         using folder = new Folder();
         using store = new Lembro();
-        const codes = codesOf(store);
+        const told = toldBy(store);
         const journal = await openJournal(store, folder.snapshot, { interval: 60_000 });
         for (const sid of ["a", "b"]) await store.set(sid, sessionOf());
         await journal.flush();
@@ -290,12 +291,12 @@ describe("a journal whose lock is gone", () => {
         await heirs?.flush();
         const before = await Deno.readFile(folder.snapshot);
         await next(store, journal);
-        const error = await errorOf(journal.close()) as Told;
+        const error = await errorOf(journal.close()) as Refused;
         assertEquals(error.code, "ERR_LEMBRO_JOURNAL_LOST");
         await pause(0);
-        assertEquals(codes, ["ERR_LEMBRO_JOURNAL_LOST"]);
+        assertEquals(codesOf(told), ["ERR_LEMBRO_JOURNAL_LOST"]);
         assertEquals(journal.stats().isFailing, true);
-        assertEquals((journal.stats().lastError as Told).code, "ERR_LEMBRO_JOURNAL_LOST");
+        assertEquals((journal.stats().lastError as Refused).code, "ERR_LEMBRO_JOURNAL_LOST");
         assertEquals(await Deno.readFile(folder.snapshot), before);
         // The app goes on from memory.
         await store.set("d", sessionOf());
@@ -313,7 +314,7 @@ describe("a journal whose lock is gone", () => {
   it("while it compacts: the file of the other stays", async () => {
     using folder = new Folder();
     using store = new Lembro({ maxSize: Infinity });
-    const codes = codesOf(store);
+    const told = toldBy(store);
     const hooked = new HookedDisk();
     const journal = await openOn(hooked.disk, store, folder.snapshot);
     let after: Uint8Array | undefined;
@@ -335,7 +336,7 @@ describe("a journal whose lock is gone", () => {
       await pause(5);
     }
     await errorOf(journal.close());
-    assertEquals(codes, ["ERR_LEMBRO_JOURNAL_LOST"]);
+    assertEquals(codesOf(told), ["ERR_LEMBRO_JOURNAL_LOST"]);
     assertEquals(await Deno.readFile(folder.snapshot), after);
     assertEquals(await other.ids(), ["a"]);
     assertEquals(folder.names(), ["sessions"]);
@@ -345,13 +346,13 @@ describe("a journal whose lock is gone", () => {
     using folder = new Folder();
     await Deno.mkdir(`${folder.path}/in`);
     using store = new Lembro();
-    const codes = codesOf(store);
+    const told = toldBy(store);
     const journal = await openJournal(store, `${folder.path}/in/sessions`, { interval: 20 });
     await Deno.remove(`${folder.path}/in`, { recursive: true });
     await Deno.mkdir(`${folder.path}/in`);
     await store.set("a", sessionOf());
-    await until(() => codes.length > 0);
-    assertEquals(codes, ["ERR_LEMBRO_JOURNAL_LOST"]);
+    await until(() => told.length > 0);
+    assertEquals(codesOf(told), ["ERR_LEMBRO_JOURNAL_LOST"]);
     await errorOf(journal.close());
     assertEquals([...Deno.readDirSync(`${folder.path}/in`)], []);
   });

@@ -3,9 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
 import { errorOf, Folder, Lembro, sessionOf } from "./snapshot/setup.ts";
-import { diskError, HookedDisk } from "./support/disks.ts";
+import { diskError, HookedDisk, isTemporary } from "./support/disks.ts";
 import { Holder, holderWith } from "./support/holders.ts";
-import { openOn, until } from "./support/journals.ts";
+import { idsIn, openOn, toldBy, until } from "./support/journals.ts";
 
 /** What `path` belongs to. */
 function ownerOf(path: string): [number | null, number | null] {
@@ -38,16 +38,10 @@ describe("a journal where there is something missing", () => {
         }
         using store = new Lembro();
         if (has.includes("own")) await store.set("own", sessionOf());
-        const codes: unknown[] = [];
-        let recovered = 0;
-        store.on("error", (error: unknown) => {
-          const { code, cause } = error as { code: string; cause: { code: string } };
-          codes.push([code, cause.code]);
-        });
-        store.on("recover", () => void recovered++);
+        const told = toldBy(store);
         const hooked = new HookedDisk();
         hooked.hook = (method, path) => {
-          const isNew = method === "open" && path.endsWith(".tmp");
+          const isNew = method === "open" && isTemporary(path);
           if (isNew || method === "write") throw diskError(code);
         };
         const journal = await openOn(hooked.disk, store, folder.snapshot, { interval: 20 });
@@ -55,15 +49,14 @@ describe("a journal where there is something missing", () => {
         const known = has === "nothing yet" ? [] : ["a", "b"];
         assertEquals((await store.ids()).sort(), [...known, ...own]);
         await store.set("new", sessionOf());
-        await until(() => codes.length === 1);
-        assertEquals(codes, [["ERR_LEMBRO_JOURNAL_WRITE", code]]);
+        await until(() => told.length === 1);
+        assertEquals([told[0].code, told[0].cause?.code], ["ERR_LEMBRO_JOURNAL_WRITE", code]);
         assertEquals(journal.stats().isFailing, true);
         hooked.hook = () => {};
-        await until(() => recovered === 1);
+        await until(() => told.length === 2);
+        assertEquals(told[1].code, "recover");
         await journal.close();
-        using after = new Lembro();
-        await (await openJournal(after, folder.snapshot)).close();
-        assertEquals((await after.ids()).sort(), [...known, "new", ...own].sort());
+        assertEquals(await idsIn(folder.snapshot), [...known, "new", ...own].sort());
       });
     }
   }
@@ -73,9 +66,7 @@ describe("a journal where there is something missing", () => {
     using store = new Lembro();
     store.on("error", () => {});
     const hooked = new HookedDisk();
-    hooked.hook = (method) => {
-      if (method === "write") throw diskError("ENOSPC");
-    };
+    hooked.fail("ENOSPC", ["write"]);
     const journal = await openOn(hooked.disk, store, folder.snapshot);
     await store.set("a", sessionOf());
     assertMatch((await errorOf(journal.close())).message, /ENOSPC/);
@@ -86,9 +77,7 @@ describe("a journal where there is something missing", () => {
     using folder = new Folder();
     using store = new Lembro();
     const hooked = new HookedDisk();
-    hooked.hook = (method, path) => {
-      if (method === "open" && path.endsWith(".tmp")) throw diskError("EROFS");
-    };
+    hooked.fail("EROFS", ["open"], isTemporary);
     const error = await errorOf(openOn(hooked.disk, store, folder.snapshot));
     assertEquals((error as { code?: string }).code, "EROFS");
     assertEquals(folder.names(), []);

@@ -1,6 +1,8 @@
 /** Overlapping changes of one list: over HTTP, and rule by rule. */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { Labels } from "../src/core/overlaps/labels.ts";
+import { mergeLists } from "../src/core/overlaps/merge_lists.ts";
 import { mergeTrees } from "../src/core/overlaps/merge_objects.ts";
 import { type Kept, Site } from "./support/http.ts";
 import { keptData, Requests, save } from "./support/requests.ts";
@@ -221,6 +223,7 @@ describe("a merge of lists", () => {
     "takes an id that both inserted for one item, at the first one's place": [
       [[], [{ id: 1, qty: 2 }], [{ id: 1, note: "x" }], [{ id: 1, note: "x", qty: 2 }]],
       [[5], [5, { id: 1 }], [{ id: 1 }, 5], [{ id: 1 }, 5]],
+      [[tea, 5], [{ ...tea, id: 1 }, 5], [tea, 5, { id: 1, n: 2 }], [5, { ...tea, id: 1, n: 2 }]],
     ],
     "tells a number from a string, and nothing by an id that stands there twice": [
       [[], [{ id: 1 }], [{ id: "1" }], [{ id: "1" }, { id: 1 }]],
@@ -229,6 +232,12 @@ describe("a merge of lists", () => {
         { id: 1, n: 2 },
         { id: 1, n: 3 },
       ], [{ id: 1, n: 2 }, { id: 1, n: 3 }]],
+      [[5, { id: 1 }], [{ id: 1, n: 3 }, 5, { id: 1 }], [{ id: 1, n: 4 }, 5, { id: 1 }], [
+        { id: 1, n: 4 },
+        { id: 1, n: 3 },
+        5,
+        { id: 1 },
+      ]],
     ],
     "takes a change beside what the other side touched for a removal and an insertion": [
       [[{ n: 1 }, { n: 2 }, 0], [{ n: 5 }, { n: 2 }, 0], [0], [{ n: 5 }, 0]],
@@ -371,10 +380,10 @@ describe("a list that is too long to be merged", () => {
     const kept = (await keptData(store, sessionID))!.list as unknown[];
     return { kept, ...store.stats() };
   }
+  const push = (item: unknown) => (list: Any) => void list.push(item);
   const numbers = (length: number) => Array.from({ length }, (_, n) => n);
 
   it("has more than 2,000 items: it is taken whole, and counted", async () => {
-    const push = (n: number) => (list: Any) => void list.push(n);
     const merged = await overlap(numbers(1_999), push(-1), (list) => list.unshift(-2));
     assertEquals(merged.kept, [-2, ...numbers(1_999), -1]);
     assertEquals([merged.listsTakenWhole, merged.merges], [0, 1]);
@@ -424,13 +433,42 @@ describe("a list that is too long to be merged", () => {
     assertEquals([whole.kept[2], whole.kept[3], whole.listsTakenWhole], [2, 0, 1]);
   });
 
+  it("or has hundreds of items that were made to have one hash is not merged", () => {
+    class Alike extends Labels {
+      override hashOf() {
+        return 1;
+      }
+    }
+    const merged = (length: number) =>
+      mergeLists(
+        numbers(length),
+        numbers(length).reverse(),
+        [...numbers(length), -1],
+        new Alike(Infinity),
+      );
+    assertEquals(merged(8), { items: [...numbers(8).reverse(), -1], open: [] });
+    assertEquals(merged(500), undefined);
+  });
+
+  it("is merged if its texts are long, and differ in a few characters somewhere", async () => {
+    const text = (n: number) => `${"a".repeat(5_000)}${String(n).padStart(3)}${"b".repeat(4_000)}`;
+    const texts = numbers(100).map(text);
+    const { kept, listsTakenWhole } = await overlap(
+      texts,
+      (list) => list.splice(50, 1),
+      (list) => list.reverse(),
+    );
+    assertEquals(kept, texts.toSpliced(50, 1).reverse());
+    assertEquals(listsTakenWhole, 0);
+  });
+
   it("or lies in hundreds of other lists is taken whole, for the time is the square of these", async () => {
     const within = (depth: number, item: unknown): unknown[] =>
       depth === 0 ? [item] : [{ in: within(depth - 1, item) }];
     const inmost = (list: Any): Any => list[0].in ? inmost(list[0].in) : list;
-    const push = (item: string) => (list: Any) => void inmost(list).push(item);
+    const add = (item: string) => (list: Any) => void inmost(list).push(item);
     for (const [depth, isWhole] of [[50, false], [2_000, true]] as const) {
-      const { kept, listsTakenWhole } = await overlap(within(depth, "a"), push("b"), push("c"));
+      const { kept, listsTakenWhole } = await overlap(within(depth, "a"), add("b"), add("c"));
       assertEquals(inmost(kept), isWhole ? ["a", "c"] : ["a", "b", "c"], `${depth}`);
       assertEquals(listsTakenWhole, isWhole ? 1 : 0);
     }

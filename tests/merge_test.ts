@@ -547,6 +547,41 @@ describe("values that are not plain JSON", () => {
     assert(!labels.areEqual(new Secret(1), new Secret(1)), "It may have changed");
   });
 
+  it("have one hash if they are equal, whatever the order of their keys", () => {
+    const reversed = (value: Any): Any =>
+      Array.isArray(value)
+        ? value.map(reversed)
+        : typeof value === "object" && value && Object.getPrototypeOf(value) === Object.prototype
+        ? Object.entries(value).reverse().reduce(
+          (to, [key, one]) => put(to, key, reversed(one)),
+          {},
+        )
+        : value;
+    const more = fc.constantFrom<unknown>(
+      new Date(1),
+      new Map([["a", 1]]),
+      new Set([1]),
+      1n,
+      NaN,
+      0.1,
+      2 ** 40,
+      -1e300,
+      "long ".repeat(50),
+      undefined,
+      Symbol.for("a"),
+    );
+    check(fc.property(fc.array(fc.oneof(tree, more), { maxLength: 4 }), (value) => {
+      const values = new Labels(10_000);
+      const other = reversed(value);
+      assert(values.areEqual(value, other));
+      for (const isExact of [false, true]) {
+        const hash = values.hashOf(value, isExact);
+        assert(hash !== undefined);
+        assertEquals(values.hashOf(other, isExact), hash);
+      }
+    }));
+  });
+
   it("circles that a serializer revives are taken whole", () => {
     const circles: Serializer = {
       stringify: ({ cookie, ...data }: Any) => JSON.stringify({ cookie, n: data.a?.n, m: data.m }),

@@ -232,6 +232,32 @@ if (hasChromium()) {
       assertEquals(cut, []);
     });
 
+    it("writes at least two times below a chart, however long the time shown", async () => {
+      await page.setViewportSize({ width: 1080, height: 900 });
+      const few = await page.evaluate<string[]>(`import("./charts.js").then(async ({ chart }) => {
+        let drawn;
+        const { fillText } = CanvasRenderingContext2D.prototype;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+          if (/:/.test(text)) drawn.add(text);
+          return fillText.call(this, text, ...rest);
+        };
+        const few = [];
+        const series = [{ name: "sessions", color: "--accent" }];
+        for (let seconds = 5; seconds <= 300; seconds += 5) {
+          const place = document.createElement("div");
+          document.querySelector("#memory .chart").replaceChildren(place);
+          const draw = chart(place, { series, format: String });
+          drawn = new Set();
+          // From a second after a full minute.
+          draw([61_000, 61_000 + seconds * 1000], [[1, 2]]);
+          await new Promise((resolve) => setTimeout(resolve));
+          if (drawn.size < 2) few.push(seconds + " s: " + [...drawn]);
+        }
+        return few;
+      })`);
+      assertEquals(few, []);
+    });
+
     it("shows what the store does in its key numbers, legends and words", async () => {
       await work(await site.visitor());
       await tells("prevented", "1 late, 1 merged");

@@ -57,7 +57,7 @@ function bank(options: { resave: boolean; isRegenerating?: boolean }, lembro = {
   return { site, changed, pages, signIn: { started: started.promise, go: () => go.resolve() } };
 }
 
-const signedIn = (visitor: Visitor) => visitor.get("/who").then((user) => user === "ada");
+const isSignedIn = (visitor: Visitor) => visitor.get("/who").then((user) => user === "ada");
 
 for (const resave of [false, true]) {
   for (const isRegenerating of [false, true]) {
@@ -77,8 +77,8 @@ for (const resave of [false, true]) {
         pages.write.go();
         pages.read.go();
         assertEquals(await Promise.all(slow), [1, "slow"], "they still get an answer");
-        assertEquals(await signedIn(phone), true);
-        assertEquals([await signedIn(laptop), await signedIn(tablet)], [false, false]);
+        assertEquals(await isSignedIn(phone), true);
+        assertEquals([await isSignedIn(laptop), await isSignedIn(tablet)], [false, false]);
         assertEquals(await eve.get("/visit"), 2, "another visitor is untouched");
         assertEquals(changed, [2]);
         assertEquals((await site.store.sessionsOfUser("ada")).length, 1);
@@ -98,7 +98,7 @@ for (const resave of [false, true]) {
             await ada.get("/password");
             signIn.go();
             assertEquals(await slow, "welcome");
-            assertEquals([await signedIn(ada), await signedIn(thief)], [true, false]);
+            assertEquals([await isSignedIn(ada), await isSignedIn(thief)], [true, false]);
             assertEquals((await site.store.sessionsOfUser("ada")).length, 1);
             assertEquals(site.store.stats().lateWrites, 1);
           });
@@ -114,7 +114,7 @@ for (const resave of [false, true]) {
         await ada.get("/password");
         assertEquals(await phone.get("/sign-in?password=old"), "wrong password");
         assertEquals(await phone.get("/sign-in?password=new"), "welcome");
-        assertEquals([await signedIn(ada), await signedIn(phone)], [true, true]);
+        assertEquals([await isSignedIn(ada), await isSignedIn(phone)], [true, true]);
         assertEquals(site.store.stats().lateWrites, 0);
       });
 
@@ -128,7 +128,7 @@ for (const resave of [false, true]) {
         if (isRegenerating) assertNotEquals(ada.cookie, before);
         else assertEquals(ada.cookie, before);
         for (let visit = 1; visit <= 3; visit++) assertEquals(await ada.get("/visit"), visit);
-        assertEquals(await signedIn(ada), true);
+        assertEquals(await isSignedIn(ada), true);
       });
 
       test("signs out a session that was evicted while its request was under way", async () => {
@@ -149,7 +149,7 @@ for (const resave of [false, true]) {
         await ada.get("/password");
         pages.write.go();
         assertEquals(await slow, 1);
-        assertEquals([await signedIn(ada), await signedIn(phone)], [true, false]);
+        assertEquals([await isSignedIn(ada), await isSignedIn(phone)], [true, false]);
       });
     });
   }
@@ -167,7 +167,7 @@ for (const resave of [false, true]) {
       await laptop.get("/sign-in?password=old&regenerate=1");
       pages.write.go();
       await slow;
-      assertEquals([await signedIn(phone), await signedIn(laptop)], [false, true]);
+      assertEquals([await isSignedIn(phone), await isSignedIn(laptop)], [false, true]);
       assertEquals(site.store.stats().revoked, 1);
     });
   });

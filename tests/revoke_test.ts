@@ -33,7 +33,7 @@ async function devices(options = {}) {
 }
 
 /** Who is signed in, a user a session. */
-async function signedIn(store: Store): Promise<(string | undefined)[]> {
+async function usersSignedIn(store: Store): Promise<(string | undefined)[]> {
   const users = [];
   for (const sid of await store.ids()) users.push((await store.info(sid))?.user);
   return users.sort();
@@ -46,7 +46,7 @@ describe("revokeUser", () => {
     const destroyed: string[] = [];
     store.on("destroy", (sid) => destroyed.push(sid));
     assertEquals(await store.revokeUser("ada"), 2);
-    assertEquals(await signedIn(store), ["eve"]);
+    assertEquals(await usersSignedIn(store), ["eve"]);
     assertEquals([store.stats().revoked, store.stats().users, destroyed.length], [2, 1, 2]);
     assertEquals(store.stats().bytes, sizeOfAll(store));
     assertEquals(await store.revokeUser("ada"), 0);
@@ -172,7 +172,7 @@ describe("after revoke, nothing brings the user back:", () => {
       using _ = store;
       await store.revokeUser("ada");
       for (const request of [phone, laptop, other]) await end(request);
-      assertEquals(await signedIn(store), ["eve"]);
+      assertEquals(await usersSignedIn(store), ["eve"]);
       assertEquals(store.stats().lateWrites, how === "a touch" ? 0 : 2);
     });
   }
@@ -211,7 +211,7 @@ describe("after revoke, nothing brings the user back:", () => {
     await store.revokeUser("ada");
     Object.assign(signIn.session, ada);
     await save(signIn);
-    assertEquals(await signedIn(store), ["eve"]);
+    assertEquals(await usersSignedIn(store), ["eve"]);
     assertEquals(store.stats().lateWrites, 1);
   });
 
@@ -297,7 +297,7 @@ describe("after revoke, nothing brings the user back:", () => {
     await regenerate(request);
     Object.assign(request.session, ada);
     await save(request);
-    assertEquals(await signedIn(store), ["ada", "ada", "eve"]);
+    assertEquals(await usersSignedIn(store), ["ada", "ada", "eve"]);
     const [{ sid }] = await store.sessionsOfUser("ada");
     await save(await requests.load(sid));
     assertEquals(store.stats().lateWrites, 0);
@@ -320,7 +320,7 @@ describe("after revoke, nothing brings the user back:", () => {
     await save(other);
     Object.assign(signIn.session, { passport: { user: "bob" } });
     await save(signIn);
-    assertEquals(await signedIn(store), ["bob", "eve"]);
+    assertEquals(await usersSignedIn(store), ["bob", "eve"]);
     assertEquals(store.stats().lateWrites, 0);
   });
 });
@@ -334,7 +334,7 @@ describe("the request that revoke spares", () => {
     await save(phone);
     laptop.session.page = 1;
     await save(laptop);
-    assertEquals(await signedIn(store), ["ada", "eve"]);
+    assertEquals(await usersSignedIn(store), ["ada", "eve"]);
     assertEquals((await keptData(store, phone.sessionID))?.password, "changed");
   });
 
@@ -347,7 +347,7 @@ describe("the request that revoke spares", () => {
       if (when === "after") await regenerate(phone);
       Object.assign(phone.session, ada);
       await save(phone);
-      assertEquals(await signedIn(store), ["ada", "eve"]);
+      assertEquals(await usersSignedIn(store), ["ada", "eve"]);
       assertEquals((await store.sessionsOfUser("ada"))[0].sid, phone.sessionID);
     });
   }
@@ -469,7 +469,7 @@ describe("the memory of revocations", () => {
     // Sessions that are kept go on; new sign-ins come in.
     await save(other);
     await requests.create({ passport: { user: names[0] } });
-    assertEquals(await signedIn(store), ["ada", "ada", "eve", "user 0"]);
+    assertEquals(await usersSignedIn(store), ["ada", "ada", "eve", "user 0"]);
   });
 
   test("of more than 10,000 users keeps out hardly anybody who was not revoked", async () => {
@@ -550,7 +550,7 @@ describe("revoke of 10,000 sessions", () => {
       await store.clear();
       await store.set("a", sessionOf(ada));
       await Promise.all(counts);
-      assertEquals(await signedIn(store), ["ada"]);
+      assertEquals(await usersSignedIn(store), ["ada"]);
       assertEquals(store.stats().bytes, sizeOfAll(store));
     }));
 });

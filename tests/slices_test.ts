@@ -2,14 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock, withSlowSteps } from "./support/clock.ts";
 import debug from "debug";
-import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
+import { Lembro, sessionOf, sessionOfSize, settled, turnsUntil } from "./support/setup.ts";
 
 type Store = InstanceType<typeof Lembro>;
 
 const MANY = 2_000;
 
 /** A store of many sessions of 100 bytes that take all of its limit. */
-async function fullStore(options = {}): Promise<Store> {
+async function storeOfMany(options = {}): Promise<Store> {
   const store = new Lembro({ maxSize: MANY * 100, ...options });
   for (let i = 0; i < MANY; i++) store.set(`${i}`, sessionOfSize(100), () => {});
   await settled();
@@ -35,18 +35,6 @@ async function withLog(
   }
 }
 
-/** Counts the turns of the event loop until `done` settles. */
-async function turnsUntil(done: Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let isDone = false;
-  done.then(() => isDone = true);
-  while (!isDone) {
-    await settled();
-    turns++;
-  }
-  return turns;
-}
-
 describe("long work on a small store", () => {
   it("is done at once", async () => {
     using clock = new HeldClock();
@@ -67,7 +55,7 @@ describe("long work on a large store", () => {
         using clock = new HeldClock();
         // Without an expired session, these have nothing to look for.
         const looks = ["length", "purge"].includes(method);
-        using store = await fullStore(looks ? { maxSize: Infinity } : {});
+        using store = await storeOfMany(looks ? { maxSize: Infinity } : {});
         if (looks) await store.set("short", sessionOf({}, { maxAge: 10 }));
         clock.tick(10);
         const order: string[] = [];
@@ -90,7 +78,7 @@ describe("long work on a large store", () => {
   it("purge: takes no more than a slice in a turn", () =>
     withSlowSteps(async () => {
       using clock = new HeldClock();
-      using store = await fullStore({ ttl: 10 });
+      using store = await storeOfMany({ ttl: 10 });
       clock.tick(10);
       const purged = store.purge();
       let before = MANY;
@@ -107,7 +95,7 @@ describe("long work on a large store", () => {
   it("purge: forgets what was there at the call, and counts how many had expired", () =>
     withSlowSteps(async () => {
       using clock = new HeldClock();
-      using store = await fullStore({ ttl: 10, maxSize: Infinity });
+      using store = await storeOfMany({ ttl: 10, maxSize: Infinity });
       clock.tick(5);
       for (let i = 0; i < 1_000; i++) store.touch(`${i}`, sessionOf(), () => {});
       clock.tick(5);
@@ -124,7 +112,7 @@ describe("long work on a large store", () => {
   it("may be called several times at once", () =>
     withSlowSteps(async () => {
       using clock = new HeldClock();
-      using store = await fullStore({ ttl: 10 });
+      using store = await storeOfMany({ ttl: 10 });
       clock.tick(10);
       const [ids] = await Promise.all([store.ids(), store.purge(), store.purge(), store.reduce()]);
       assertEquals(ids, []);
@@ -134,7 +122,7 @@ describe("long work on a large store", () => {
 
   it("ids and all: leave out what goes before they come to it, and what comes later", () =>
     withSlowSteps(async () => {
-      using store = await fullStore({ maxSize: Infinity });
+      using store = await storeOfMany({ maxSize: Infinity });
       const ids = store.ids();
       const all = store.all();
       await store.destroy("1998");
@@ -151,7 +139,7 @@ describe("long work on a large store", () => {
   ) {
     it(`ends cleanly when the store is ${how}`, () =>
       withSlowSteps(async () => {
-        using store = await fullStore();
+        using store = await storeOfMany();
         const work = [store.ids(), store.all(), store.length(), store.purge(), store.reduce()];
         await disturb(store);
         await store.set("after", sessionOf());
@@ -166,7 +154,7 @@ describe("long work on a large store", () => {
 describe("a save over the limit of a large store", () => {
   it("evicts what the limit demands before it returns, and the rest in slices", () =>
     withSlowSteps(async () => {
-      using store = await fullStore();
+      using store = await storeOfMany();
       const reduced = new Promise<unknown>((resolve) => store.on("reduce", resolve));
       store.set("one more", sessionOfSize(100), () => {});
       const { bytes, evicted } = store.stats();
@@ -186,7 +174,7 @@ describe("a save over the limit of a large store", () => {
 
   it("starts one reduction, not one for each save", () =>
     withSlowSteps(async () => {
-      using store = await fullStore();
+      using store = await storeOfMany();
       let reductions = 0;
       store.on("reduce", () => reductions++);
       for (let i = 0; i < 50; i++) store.set(`more ${i}`, sessionOfSize(100), () => {});
@@ -196,7 +184,7 @@ describe("a save over the limit of a large store", () => {
 
   it("logs one start and one end, however many slices there are between", () =>
     withSlowSteps(async () => {
-      using store = await fullStore();
+      using store = await storeOfMany();
       const messages: string[] = [];
       await withLog((...args) => messages.push(args.join(" ")), async () => {
         const reduced = new Promise((resolve) => store.on("reduce", resolve));
@@ -208,7 +196,7 @@ describe("a save over the limit of a large store", () => {
 
   it("keeps what it saved and the limit though the log fails, which is an error event", () =>
     withSlowSteps(async () => {
-      using store = await fullStore();
+      using store = await storeOfMany();
       const errors: string[] = [];
       store.on("error", (error) => errors.push((error as Error).message));
       const fail = () => {

@@ -20,6 +20,7 @@ import {
   type Store,
 } from "./snapshot/setup.ts";
 import { chances } from "./support/journals.ts";
+import { killed, KILLS } from "./support/kills.ts";
 
 /** How many sessions there are in a block of a file that is to be damaged. */
 const IN_A_BLOCK = 2;
@@ -155,7 +156,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     await asItWas();
   });
 
-  it("sealed, altered or cut at many places", async () => {
+  it("encrypted, altered or cut at many places", async () => {
     using folder = new Folder();
     using store = await smallStore();
     const secret = "a secret";
@@ -177,7 +178,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     assertEquals(sessionsIn(other), before);
   });
 
-  it("sealed, and of which somebody without the secret has made the digests right", async () => {
+  it("encrypted, and of which somebody without the secret has made the digests right", async () => {
     using folder = new Folder();
     using store = await smallStore();
     const secret = "a secret";
@@ -185,7 +186,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     const bytes = await Deno.readFile(folder.snapshot);
     const text = new TextDecoder("latin1").decode(bytes);
     const [, identity] = /"file":"([^"]+)"/.exec(text)!;
-    // The block of rows, with another first byte of what is sealed.
+    // The block of rows, with another first byte of what is encrypted.
     const header = /rows (\d{10} ){3}[\da-f]{64} /.exec(text)!;
     const start = header[0].slice(0, -1);
     const from = header.index + start.length + 1 + 64 + 1;
@@ -202,7 +203,7 @@ describe("a damaged snapshot is refused, and the store stays as it was", () => {
     assertEquals(await loaded.length(), 0);
   });
 
-  it("sealed, and of which somebody without the secret has swapped two blocks", async () => {
+  it("encrypted, and of which somebody without the secret has swapped two blocks", async () => {
     using folder = new Folder();
     using store = new Lembro({ maxSize: Infinity });
     // Rows of the same length, so that whole blocks can change places.
@@ -547,12 +548,10 @@ describe("a snapshot is written whole or not at all", () => {
 
 describe("a process that is killed while it saves", () => {
   it("leaves a whole snapshot, the earlier or the new one", async () => {
-    const ROUNDS = 50;
     const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
-    console.log(`      ${ROUNDS} kills, SEED=${seed}`);
+    console.log(`      ${KILLS} kills, SEED=${seed}`);
     const chance = chances(seed);
     using folder = new Folder();
-    const saver = fileURLToPath(new URL("./snapshot/saver.ts", import.meta.url));
     const contents = new Map<string, Store>();
     for (const name of ["A", "B"]) {
       const store = new Lembro({ maxSize: "64M" });
@@ -560,17 +559,8 @@ describe("a process that is killed while it saves", () => {
       contents.set(name, store);
     }
     const found = { A: 0, B: 0 };
-    for (let round = 0; round < ROUNDS; round++) {
-      const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", saver, folder.snapshot],
-        stdout: "piped",
-      }).spawn();
-      const output = child.stdout.getReader();
-      await output.read();
-      await new Promise((resolve) => setTimeout(resolve, chance() * 100));
-      child.kill("SIGKILL");
-      await output.cancel();
-      await child.status;
+    for (let round = 0; round < KILLS; round++) {
+      await killed("snapshot/saver.ts", [folder.snapshot], chance() * 100);
       using loaded = new Lembro({ maxSize: "64M" });
       assertEquals((await loadSnapshot(loaded, folder.snapshot)).sessions, SESSIONS);
       const name = (await loaded.ids())[0][0] as "A" | "B";
@@ -582,9 +572,9 @@ describe("a process that is killed while it saves", () => {
       found[name]++;
     }
     for (const store of contents.values()) store.close();
-    const killed = folder.names().length - 1;
-    console.log(`      ${killed} of them in a save; then there was ${JSON.stringify(found)}`);
-    assert(killed >= ROUNDS / 5, "too few came while a file was being written");
+    const left = folder.names().length - 1;
+    console.log(`      ${left} of them in a save; then there was ${JSON.stringify(found)}`);
+    assert(left >= KILLS / 5, "too few came while a file was being written");
     assert(found.A > 0 && found.B > 0);
   });
 });

@@ -17,7 +17,7 @@ import {
 } from "./snapshot/setup.ts";
 import { diskError, HookedDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
-import { until } from "./support/journals.ts";
+import { idsIn, until } from "./support/journals.ts";
 
 const save = (hooked: HookedDisk, store: Store, path: string) =>
   writeSnapshot(hooked.disk, portOf(store), path, []);
@@ -26,13 +26,6 @@ async function storeOf(sids: string[]): Promise<Store> {
   const store = new Lembro({ maxSize: Infinity });
   for (const sid of sids) await store.set(sid, sessionOf({ sid }));
   return store;
-}
-
-/** What is in a file. */
-async function idsIn(path: string): Promise<string[]> {
-  using loaded = new Lembro({ maxSize: Infinity });
-  await loadSnapshot(loaded, path);
-  return (await loaded.ids()).sort();
 }
 
 /** A save of a store that changes at each call of the disk, and all states that it had meanwhile. */
@@ -125,11 +118,9 @@ describe("what changes while the file is written", () => {
 /** A save on a disk that does not answer `method` before `release` is called. */
 function hangingSave(store: Store, path: string, method: string) {
   const hooked = new HookedDisk();
-  let release = () => {};
-  const answer = new Promise<void>((resolve) => release = resolve);
-  hooked.hook = (called) => called === method ? answer : undefined;
+  hooked.hang(method);
   const saving = save(hooked, store, path);
-  return { saving, release, isHanging: () => hooked.calls.at(-1) === method };
+  return { saving, release: () => hooked.work(), isHanging: () => hooked.isHanging };
 }
 
 describe("a disk that does not answer", () => {
@@ -201,19 +192,15 @@ describe("of several saves to one path", () => {
   it("the last one to start wins, though the first one ends last", async () => {
     using folder = new Folder();
     using store = await storeOf(["a", "b"]);
-    const slow = new HookedDisk();
-    let release = () => {};
-    const stalled = new Promise<void>((resolve) => release = resolve);
-    slow.hook = (method) => method === "datasync" ? stalled : undefined;
     // By a link: it is the same file.
     await Deno.symlink("sessions", `${folder.path}/link`);
-    const first = save(slow, store, `${folder.path}/link`);
-    await until(() => slow.calls.includes("datasync"));
+    const { saving, release, isHanging } = hangingSave(store, `${folder.path}/link`, "datasync");
+    await until(isHanging);
     await store.destroy("a");
     await save(new HookedDisk(), store, folder.snapshot);
     await store.set("c", sessionOf());
     release();
-    await first;
+    await saving;
     assertEquals(await idsIn(folder.snapshot), ["b"]);
     assertEquals(folder.names(), ["link", "sessions"]);
   });
@@ -222,9 +209,7 @@ describe("of several saves to one path", () => {
     using folder = new Folder();
     using store = await storeOf(["a"]);
     const failing = new HookedDisk();
-    failing.hook = (method) => {
-      if (method === "datasync") throw diskError("EIO");
-    };
+    failing.fail("EIO", ["datasync"]);
     const first = save(new HookedDisk(), store, folder.snapshot);
     const error = await errorOf(save(failing, store, folder.snapshot));
     assertEquals(error.code, "EIO");
@@ -255,9 +240,7 @@ describe("a rename that fails because somebody reads the file", () => {
     await save(new HookedDisk(), store, folder.snapshot);
     await store.set("b", sessionOf());
     const hooked = new HookedDisk();
-    hooked.hook = (method) => {
-      if (method === "rename") throw diskError("EPERM");
-    };
+    hooked.fail("EPERM", ["rename"]);
     assertEquals((await errorOf(save(hooked, store, folder.snapshot))).code, "EPERM");
     assertEquals(await idsIn(folder.snapshot), ["a"]);
     assertEquals(folder.names(), ["sessions"]);
@@ -267,9 +250,7 @@ describe("a rename that fails because somebody reads the file", () => {
     using folder = new Folder();
     using store = await storeOf(["a"]);
     const hooked = new HookedDisk();
-    hooked.hook = (method) => {
-      if (method === "rename") throw diskError("EROFS");
-    };
+    hooked.fail("EROFS", ["rename"]);
     assertEquals((await errorOf(save(hooked, store, folder.snapshot))).code, "EROFS");
     assertEquals(hooked.calls.filter((name) => name === "rename").length, 1);
     assertEquals(folder.names(), []);

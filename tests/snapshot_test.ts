@@ -22,6 +22,7 @@ import {
   settled,
   sizeOf,
   type Store,
+  turnsUntil,
   withSlowSteps,
 } from "./snapshot/setup.ts";
 
@@ -501,20 +502,6 @@ describe("what can't be done is said", () => {
 });
 
 describe("many sessions", () => {
-  /** Counts the turns of the event loop until `done` settles. */
-  async function turnsUntil(done: Promise<unknown>): Promise<number> {
-    let turns = 0;
-    let isDone = false;
-    const end = () => isDone = true;
-    done.then(end, end);
-    while (!isDone) {
-      await settled();
-      turns++;
-    }
-    await done;
-    return turns;
-  }
-
   it("are saved and loaded a few in a turn", async () => {
     using folder = new Folder();
     using before = new Lembro({ maxSize: Infinity, protect });

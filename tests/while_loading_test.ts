@@ -15,7 +15,7 @@ import {
   type Store,
 } from "./snapshot/setup.ts";
 import { HookedDisk } from "./support/disks.ts";
-import { openOn } from "./support/journals.ts";
+import { idsIn, openOn } from "./support/journals.ts";
 
 const user = (session: unknown) => (session as { user?: string }).user;
 
@@ -27,15 +27,6 @@ async function writeFile(folder: Folder): Promise<void> {
     await store.set(sid, sessionOf(sid === "nobody" ? {} : { user: sid.split(" ")[0] }));
   }
   await journal.close();
-}
-
-/** What a file has for another store. */
-async function idsIn(path: string): Promise<string[]> {
-  using folder = new Folder();
-  await Deno.copyFile(path, folder.snapshot);
-  using store = new Lembro({ user });
-  await using _journal = await openJournal(store, folder.snapshot);
-  return (await store.ids()).sort();
 }
 
 /** A disk that does not give the file away before `release` is called. */

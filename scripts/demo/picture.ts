@@ -34,7 +34,11 @@ try {
   console.log(await outcome.textContent());
   await visitor.waitForTimeout(CALM);
   const path = fileURLToPath(new URL("./monitor.png", import.meta.url));
-  await monitor.screenshot({ path, fullPage: true });
+  // Who is signed in stands below the charts.
+  const charts = (await monitor.locator("#prevented").boundingBox())!;
+  const height = Math.ceil(charts.y + charts.height) + 24;
+  await monitor.setViewportSize({ width: 1080, height });
+  await monitor.screenshot({ path });
   for (const card of ["memory", "ranks", "prevented"]) {
     console.log(await monitor.locator(`#${card} .drawing`).getAttribute("aria-label"));
   }

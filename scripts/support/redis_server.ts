@@ -47,36 +47,51 @@ export async function startRedis(
   };
 }
 
+/** How many masters a cluster has: the fewest with which it chooses a new one by itself. */
+const MASTERS = 3;
+
 /** A Redis Cluster of three masters on free ports of 127.0.0.1. */
 export interface RedisCluster extends AsyncDisposable {
+  /** Of the masters, as it was started. */
   readonly ports: number[];
+  /** Kills one of the servers: a replica takes the place of a master, if it has one. */
+  kill(n: number): Promise<void>;
 }
 
-/** Starts a cluster; `undefined` if there is no redis-server on this machine. */
-export async function startRedisCluster(): Promise<RedisCluster | undefined> {
+/** Starts a cluster, each master with so many replicas; `undefined` if there is no redis-server on this machine. */
+export async function startRedisCluster(replicas = 0): Promise<RedisCluster | undefined> {
   if (await redisVersion() === undefined) return undefined;
   const folder = await Deno.makeTempDir();
   const servers: Redis[] = [];
   const cluster: RedisCluster = {
     ports: [],
+    async kill(n) {
+      const [master] = servers.splice(n, 1);
+      await master[Symbol.asyncDispose]();
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
       await Deno.remove(folder, { recursive: true });
     },
   };
   try {
-    for (let n = 0; n < 3; n++) {
+    for (let n = 0; n < MASTERS * (1 + replicas); n++) {
       const server = await startRedis([
         ...["--cluster-enabled", "yes", "--cluster-port", `${await freePort()}`],
-        ...["--cluster-config-file", `${folder}/${n}.conf`],
+        ...["--cluster-config-file", `${folder}/${n}.conf`, "--cluster-node-timeout", "2000"],
+        ...["--repl-diskless-sync-delay", "0"],
       ]);
       servers.push(server!);
-      cluster.ports.push(server!.port);
     }
-    const addresses = cluster.ports.map((port) => `127.0.0.1:${port}`);
+    cluster.ports.push(...servers.slice(0, MASTERS).map(({ port }) => port));
+    const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
     // A server takes a moment until it listens, and all of them until they know each other.
-    await untilDone("--cluster", "create", ...addresses, "--cluster-yes");
-    for (const address of addresses) await untilDone("--cluster", "check", address);
+    const create = ["--cluster", "create", ...addresses, "--cluster-replicas", `${replicas}`];
+    await untilDone([...create, "--cluster-yes"]);
+    for (const address of addresses) await untilDone(["--cluster", "check", address]);
+    for (const port of cluster.ports) {
+      await untilDone(["-p", `${port}`, "INFO", "replication"], `connected_slaves:${replicas}`);
+    }
     return cluster;
   } catch (error) {
     await cluster[Symbol.asyncDispose]();
@@ -84,13 +99,13 @@ export async function startRedisCluster(): Promise<RedisCluster | undefined> {
   }
 }
 
-/** Runs redis-cli until it succeeds, for ten seconds at most. */
-async function untilDone(...args: string[]): Promise<void> {
+/** Runs redis-cli until it succeeds and says `expected`, for ten seconds at most. */
+async function untilDone(args: string[], expected = ""): Promise<void> {
   for (const end = Date.now() + 10_000;;) {
     const { success, stdout, stderr } = await new Deno.Command("redis-cli", { args }).output();
-    if (success) return;
+    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    if (success && said.includes(expected)) return;
     if (Date.now() > end) {
-      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
       throw new Error(`Cannot run redis-cli ${args.join(" ")}: ${said}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -9,7 +9,6 @@ import { asksSession, dateOf, earlierOf, type Lifetime, lifetimeOf } from "./rec
 import { readBackFor } from "./record/read_back.ts";
 import {
   cookieOf,
-  lifetimeIn,
   recordOf,
   restored,
   sessionOf,
@@ -72,7 +71,7 @@ export class Drafts {
     const isInPlace = kept !== undefined && (isUpdate || isPassive);
     const created = kept?.created ?? base?.identity.created ?? now;
     const lifetime = kept && (isInPlace || hasPassed)
-      ? { expires: kept.expires, end: date ?? lifetimeIn(kept).end }
+      ? { expires: kept.expires, end: date ?? kept.expires + kept.dateOffset }
       : until(last, date, lifetimeOf(asked, sid, date, now, created, this.#options));
     if (lifetime.expires <= now && (base || kept)) return "destroy";
 
@@ -107,9 +106,14 @@ export class Drafts {
     // A date that the request did not set ends nothing.
     const isLeft = date !== undefined && date <= now && base &&
       dateOf(session.cookie) === base.date;
-    const lifetime = isLeft
-      ? { expires: kept.expires, end: date }
-      : this.#lifetimeBy(kept, cookie, date, now);
+    const lifetime = isLeft ? { expires: kept.expires, end: date } : lifetimeOf(
+      this.#asked(kept, cookie),
+      kept.sid,
+      date,
+      now,
+      kept.created,
+      this.#options,
+    );
     if (lifetime.expires <= now) return "destroy";
     const record = withCookie(kept, cookie, date, lifetime, this.#options, this.#templates);
     return draftOf(kept, "touch", record, now);
@@ -118,10 +122,9 @@ export class Drafts {
   /** Returns what will be kept of `kept` if it is used: nothing new, if its life is as long as that. */
   ofUse(kept: Entry, now: number): Draft | undefined {
     const { sid, created } = kept;
-    const asked = this.#asksSession || !kept.cookie
-      ? sessionOf(kept, this.#options)
-      : { cookie: cookieOf(kept) } as unknown as SessionData;
-    const end = dateOf(asked.cookie) ?? lifetimeIn(kept).end;
+    const cookie = cookieOf(kept) ?? sessionOf(kept, this.#options).cookie;
+    const asked = this.#asked(kept, cookie);
+    const end = dateOf(cookie) ?? kept.expires + kept.dateOffset;
     const expires = earlierOf(end, asked, sid, now, created, this.#options);
     if (expires <= kept.expires) return undefined;
     return draftOf(kept, "extension", withLifetime(kept, { expires, end }), now);
@@ -139,15 +142,12 @@ export class Drafts {
     return withCookie(entry, cookie as never, date, lifetime, this.#options, this.#templates);
   }
 
-  #lifetimeBy(
-    kept: Entry,
-    cookie: SessionData["cookie"],
-    date: number | undefined,
-    now: number,
-  ): Lifetime {
-    const asked = this.#asksSession ? sessionOf(kept, this.#options) : {} as SessionData;
-    asked.cookie = this.#asksSession && plain(cookie) as never || cookie;
-    return lifetimeOf(asked, kept.sid, date, now, kept.created, this.#options);
+  /** Returns what the functions among the options are asked about if `kept` has `cookie`. */
+  #asked(kept: Entry, cookie: unknown): SessionData {
+    if (!this.#asksSession) return { cookie } as SessionData;
+    const session = sessionOf(kept, this.#options);
+    session.cookie = (plain(cookie) ?? cookie) as SessionData["cookie"];
+    return session;
   }
 }
 

@@ -354,9 +354,11 @@ export class Sessions {
   }
 
   /**
-   * Saves a session; with `isUpdate`, in its place. Nothing is changed before it
-   * is known what will be kept: the app's own functions, which are asked for
-   * that, may call the store.
+   * Saves a session; with `isUpdate`, in its place. If others have saved since the
+   * request loaded it, what is saved is made of three versions: that one, what the
+   * request made of it, and what is kept now. Nothing is changed before it is known
+   * what will be kept: the app's own functions, which are asked for that, may call
+   * the store.
    */
   #save(sid: string, session: SessionData, isUpdate = false): Entry | undefined {
     checkSession("save session", session);
@@ -584,11 +586,14 @@ export class Sessions {
 
   /** Returns a function that parses what is kept of `entry` now; what it returns counts as loaded now. */
   #lastOf(entry: Entry): () => SessionData | undefined {
-    const last = this.#bases.lastVersion(entry);
+    // What a revocation ends was loaded before it.
+    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
+    // Before it is destroyed: that is known by its identity.
+    this.#bases.identityOf(entry);
     return () => {
       try {
-        const session = sessionOf(last, this.options);
-        this.#bases.handedOut(session, last);
+        const session = sessionOf(entry, this.options);
+        this.#bases.loaded(session, entry, epoch);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.

@@ -4,7 +4,7 @@
  * ```text
  * express-lembro sessions 3
  * head 0000000000 0000000000 0000000080 <digest before> <digest>
- * {"kind":"journal","file":"<UUID>","salt":"<Base64, in a sealed file>"}
+ * {"kind":"journal","file":"<UUID>","salt":"<Base64, in an encrypted file>"}
  * test 0000000001 0000000000 0000000123 <digest before> <digest>
  * "<what the serializer makes of a session that is always the same>"
  * rows 0000000002 0000000000 0000065540 <digest before> <digest>
@@ -24,14 +24,14 @@
  * The digest is the SHA-256 of the file's identity, the header so far, and the
  * content, in hex.
  *
- * - `head` says what kind of file this is and identifies it. It is never sealed.
+ * - `head` says what kind of file this is and identifies it. It is never encrypted.
  * - `test` tells which serializer and which secret the file was written with.
  * - `rows` are changes, one a line, in their order: see rows.ts. Later rows of a
  *   session take the place of earlier ones.
  * - `ends` is the end of a snapshot, which is a compacted journal with an end:
  *   how many rows there are, and how many sessions are left of them.
  *
- * In a sealed file the content of each block but the first is a nonce of 12
+ * In an encrypted file the content of each block but the first is a nonce of 12
  * bytes, the text encrypted with AES-256-GCM, and a tag of 16 bytes. The key is
  * made by scrypt of the secret and the salt. The identity of the file and the
  * header up to the digest are authenticated too. So no block can be altered,
@@ -93,7 +93,7 @@ export interface Head {
   readonly kind: FileKind;
   /** The identity of the file. */
   readonly file: string;
-  /** In Base64; only in a sealed file. */
+  /** In Base64; only in an encrypted file. */
   readonly salt?: string;
 }
 

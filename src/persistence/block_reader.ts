@@ -19,7 +19,7 @@ import {
   WHOLE_HEADER,
 } from "./block_format.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { Seal, type Secrets } from "./encryption.ts";
+import { Cipher, type Secrets } from "./encryption.ts";
 
 /** How much is read at once, in bytes. */
 const WINDOW = 2 ** 18;
@@ -89,9 +89,9 @@ export class BlockReader {
   #head: Head = { kind: "snapshot", file: "" };
   /** The end of the blocks that were read. */
   end: Position = START;
-  /** What opens the blocks, in a sealed file. */
-  seal: Seal | undefined;
-  /** Whether it is sealed with the first of the secrets, or not sealed if there are none. */
+  /** What opens the blocks, in an encrypted file. */
+  cipher: Cipher | undefined;
+  /** Whether it is encrypted with the first of the secrets, or not encrypted if there are none. */
   isCurrent = true;
   /** Whether the file ends with blocks that a crash has torn. */
   isTorn = false;
@@ -199,7 +199,7 @@ export class BlockReader {
     const { salt } = this.#head;
     if (salt === undefined && !isPlainRead) {
       const what =
-        "the file is not sealed, and a secret was given: plain: true beside it reads it too";
+        "the file is not encrypted, and a secret was given: plain: true beside it reads it too";
       throw this.refusal(what, at);
     }
     if (salt === undefined) this.isCurrent = secrets.length === 0;
@@ -216,18 +216,18 @@ export class BlockReader {
     }
   }
 
-  /** Finds the secret that the file was sealed with. */
+  /** Finds the secret that the file was encrypted with. */
   async #unlock(found: Found, salt: string, secrets: readonly string[]): Promise<void> {
     const { at } = this.end;
-    if (secrets.length === 0) throw this.refusal("the file is sealed, and needs its secret", at);
+    if (secrets.length === 0) throw this.refusal("the file is encrypted, and needs its secret", at);
     for (const secret of secrets) {
-      const seal = await Seal.of(secret, Buffer.from(salt, "base64"));
-      if (!seal.open(found.content, this.identity + found.start)) continue;
-      this.seal = seal;
+      const cipher = await Cipher.of(secret, Buffer.from(salt, "base64"));
+      if (!cipher.decrypt(found.content, this.identity + found.start)) continue;
+      this.cipher = cipher;
       this.isCurrent = secret === secrets[0];
       return;
     }
-    throw this.refusal("the file was sealed with another secret, or altered", at);
+    throw this.refusal("the file was encrypted with another secret, or altered", at);
   }
 
   /** Returns the block at the end of what was read, which must be of this kind. */
@@ -240,8 +240,8 @@ export class BlockReader {
 
   #open(found: Found): Block {
     const { at } = this.end;
-    const content = this.seal
-      ? this.seal.open(found.content, this.identity + found.start)
+    const content = this.cipher
+      ? this.cipher.decrypt(found.content, this.identity + found.start)
       : found.content;
     // Its digest is right: this was no accident.
     if (!content) throw this.refusal("a block was altered", at);

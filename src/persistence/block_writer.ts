@@ -16,13 +16,13 @@ import {
 } from "./block_format.ts";
 import type { BlockReader } from "./block_reader.ts";
 import type { DiskFile } from "./disk.ts";
-import { Seal, SEAL_LENGTH } from "./encryption.ts";
+import { Cipher, CIPHER_OVERHEAD } from "./encryption.ts";
 
 /** What a file is written with. */
 export interface WriteOptions {
   readonly kind: FileKind;
   readonly serializer: Serializer;
-  /** The first one seals the file; without any it is not sealed. */
+  /** The first one encrypts the file; without any it is not encrypted. */
   readonly secrets: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface WriteOptions {
 export class BlockWriter {
   #file: DiskFile;
   readonly #identity: string;
-  readonly #seal: Seal | undefined;
+  readonly #cipher: Cipher | undefined;
   #end: Position;
   /** The end of what is on the disk for certain. */
   #synced: Position;
@@ -38,13 +38,13 @@ export class BlockWriter {
   private constructor(
     file: DiskFile,
     identity: string,
-    seal: Seal | undefined,
+    cipher: Cipher | undefined,
     end: Position,
     synced: Position,
   ) {
     this.#file = file;
     this.#identity = identity;
-    this.#seal = seal;
+    this.#cipher = cipher;
     this.#end = end;
     this.#synced = synced;
   }
@@ -54,10 +54,10 @@ export class BlockWriter {
     file: DiskFile,
     { kind, serializer, secrets: [secret] }: WriteOptions,
   ): Promise<BlockWriter> {
-    const seal = secret === undefined ? undefined : await Seal.of(secret);
+    const cipher = secret === undefined ? undefined : await Cipher.of(secret);
     const identity = randomUUID();
-    const head: Head = { kind, file: identity, salt: seal?.salt.toString("base64") };
-    const writer = new BlockWriter(file, identity, seal, START, { ...START, at: 0 });
+    const head: Head = { kind, file: identity, salt: cipher?.salt.toString("base64") };
+    const writer = new BlockWriter(file, identity, cipher, START, { ...START, at: 0 });
     await writeAll(file, Buffer.from(TITLE), 0);
     await writer.#write("head", "", undefined, JSON.stringify(head) + "\n");
     await writer.write("test", JSON.stringify(testOf(serializer)) + "\n");
@@ -65,8 +65,8 @@ export class BlockWriter {
   }
 
   /** Goes on where `reader` has ended. All that it has read must be on the disk. */
-  static resume(file: DiskFile, { identity, seal, end }: BlockReader): BlockWriter {
-    return new BlockWriter(file, identity, seal, end, end);
+  static resume(file: DiskFile, { identity, cipher, end }: BlockReader): BlockWriter {
+    return new BlockWriter(file, identity, cipher, end, end);
   }
 
   /** The length of the file, in bytes. */
@@ -86,7 +86,7 @@ export class BlockWriter {
 
   /** Writes a block. After an error {@linkcode BlockWriter.rewind} is required. */
   async write(kind: BlockKind, text: string): Promise<void> {
-    await this.#write(kind, this.#identity, this.#seal, text);
+    await this.#write(kind, this.#identity, this.#cipher, text);
   }
 
   /** Says in the file that all of it so far is on the disk. Call {@linkcode BlockWriter.sync} then. */
@@ -112,10 +112,10 @@ export class BlockWriter {
   async #write(
     kind: BlockKind,
     identity: string,
-    seal: Seal | undefined,
+    cipher: Cipher | undefined,
     text: string,
   ): Promise<void> {
-    const { bytes, end } = this.#blockOf(kind, identity, seal, text);
+    const { bytes, end } = this.#blockOf(kind, identity, cipher, text);
     await writeAll(this.#file, bytes, this.#end.at);
     this.#end = end;
   }
@@ -123,18 +123,18 @@ export class BlockWriter {
   #blockOf(
     kind: BlockKind,
     identity: string,
-    seal: Seal | undefined,
+    cipher: Cipher | undefined,
     text: string,
   ): { bytes: Buffer; end: Position } {
     const { at, blocks, digest: before } = this.#end;
     const plain = Buffer.from(text);
-    const length = plain.length + (seal ? SEAL_LENGTH : 0);
+    const length = plain.length + (cipher ? CIPHER_OVERHEAD : 0);
     if (length > MAX_BLOCK_BYTES) {
       const message = `Cannot write block: over ${MAX_BLOCK_BYTES} bytes`;
       throw failure(RangeError, "ERR_LEMBRO_SESSION_TOO_LARGE", message);
     }
     const start = startOf(kind, blocks, this.#synced.blocks, length, before);
-    const content = seal ? seal.close(plain, identity + start) : plain;
+    const content = cipher ? cipher.encrypt(plain, identity + start) : plain;
     const digest = digestOf(identity, start, content);
     const bytes = Buffer.concat([Buffer.from(`${start} ${digest}\n`), content]);
     return { bytes, end: { at: at + bytes.length, blocks: blocks + 1, digest } };

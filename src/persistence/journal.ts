@@ -28,12 +28,8 @@ import { checkOptions, failure, invalidOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
 import { explained } from "./file_errors.ts";
-import {
-  type Journal,
-  type JournalSettings,
-  type JournalStats,
-  OpenJournal,
-} from "./open_journal.ts";
+import type { Journal, JournalStats } from "./journal_types.ts";
+import { type JournalSettings, OpenJournal } from "./open_journal.ts";
 import { readSecrets } from "./encryption.ts";
 import { shared } from "./shared.ts";
 

@@ -183,7 +183,7 @@ const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "sna
  *
  * @param store A store of this package.
  * @param path Where the file goes: a path or a `file:` URL. Of a symbolic link, the file it leads to.
- * @param options A secret, if the file is to be sealed.
+ * @param options A secret, if the file is to be encrypted.
  * @returns What was written.
  * @throws {TypeError} If an argument cannot be used.
  * @throws What the file system says, as `ENOENT` if there is no such folder, or an error with the
@@ -230,7 +230,7 @@ export async function saveSnapshot(
  *
  * @param store A store of this package.
  * @param path Where the file is: a path or a `file:` URL.
- * @param options The secret of the file, if it is sealed, and whether it may not be.
+ * @param options The secret of the file, if it is encrypted, and whether it may not be.
  * @returns What became of the sessions in the file.
  * @throws {TypeError} If an argument cannot be used.
  * @throws {Error} With the code `ERR_LEMBRO_SNAPSHOT`, and the position in bytes, if the file is

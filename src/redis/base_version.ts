@@ -6,6 +6,7 @@ import type { CookieData } from "../core/record/cookie_template.ts";
 import { dateOf } from "../core/record/expiry.ts";
 import { isObject } from "../util/errors.ts";
 import { type Note, Stamp } from "../util/stamp.ts";
+import { realMonotonicNow } from "../util/time.ts";
 import { randomId, type StoredSession } from "./record.ts";
 
 /** Which kept version a live session came from. */
@@ -117,9 +118,10 @@ export class BaseVersions {
     Stamp.put(request, ofRequest);
   }
 
-  /** Returns when the request of `session` reached the store, if that is known. */
-  beginOf(session: SessionData): number | undefined {
-    return this.#noteOf(requestOf(session))?.begin ?? this.find(session)?.begin;
+  /** Returns when the request of `session` reached the store; now, if that is not known. */
+  beginOf(session: SessionData): number {
+    return this.#noteOf(requestOf(session))?.begin ?? this.find(session)?.begin ??
+      realMonotonicNow();
   }
 
   /** Returns what revocations that spare `request` call it; with `isSpared`, it gets a name. */

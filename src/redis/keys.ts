@@ -63,3 +63,9 @@ function slotTag(key: string): string {
   const end = key.indexOf("}", start);
   return start > 0 && end > start ? key.slice(start, end) : key;
 }
+
+/** Returns a text without halves of characters, as Redis keeps it. */
+export function wellFormed(text: string): string {
+  if (!/[\ud800-\udfff]/.test(text)) return text;
+  return new TextDecoder().decode(new TextEncoder().encode(text));
+}

@@ -80,7 +80,9 @@ export interface LembroRedisOptions
   client: RedisClient;
   /**
    * A second connection, for the events of other processes. Without it a store
-   * emits nothing but what its own process has ended.
+   * emits nothing but what its own process has ended. For a cluster this can be a
+   * client of any one of its servers, which hears everything; a client of the
+   * whole cluster does not tell when it was away, so that no `gap` is emitted.
    */
   subscriber?: RedisSubscriber | undefined;
   /**

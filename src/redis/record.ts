@@ -180,6 +180,16 @@ export function randomId(): string {
 
 const RANK_OF: Record<string, Rank> = { n: "newcomers", r: "returning", p: "protected" };
 
+/** A life in ms, as the scripts take it. */
+export function lifeArgument(life: number): string {
+  return life === Infinity ? "" : String(Math.max(1, Math.ceil(life)));
+}
+
+/** The beginning of a mark, without what is the same in all. */
+export function startOf({ raw }: StoredSession, end: number): string {
+  return raw.slice(AT.identity, end);
+}
+
 const DIGITS = 13;
 const NEVER = "9".repeat(DIGITS);
 const LAST = Number(NEVER) - 1;

@@ -14,7 +14,12 @@ export interface Script {
 }
 
 function script(text: string): Script {
-  return { text, sha: createHash("sha1").update(text).digest("hex") };
+  return { text, sha: sha1(text) };
+}
+
+/** As Redis computes it, of a script or of a text. */
+export function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("hex");
 }
 
 /** The time, in microseconds since the epoch. */

@@ -20,14 +20,14 @@ import { asyncDispose, dispose } from "../util/dispose.ts";
 import { isFunction } from "../util/errors.ts";
 import { every } from "../util/time.ts";
 import { Connection, Subscription } from "./clients.ts";
-import { Keys } from "./keys.ts";
+import { Keys, wellFormed } from "./keys.ts";
 import {
   type LembroRedisOptions,
   type ResolvedRedisOptions,
   resolveRedisOptions,
 } from "./options.ts";
 import { SCRIPTS } from "./scripts.ts";
-import { RedisSessions, wellFormed } from "./sessions.ts";
+import { RedisSessions } from "./sessions.ts";
 import type { LembroRedisStats, LembroRedisStore, RedisStoreConstructor } from "./types.ts";
 import { inBatches, type ListedUser, USERS } from "../util/user_list.ts";
 

@@ -1,15 +1,15 @@
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
+import { requestOf } from "../core/overlaps/base_version.ts";
 import { realMonotonicNow } from "../util/time.ts";
+import type { BaseVersions } from "./base_version.ts";
 import type { Connection } from "./clients.ts";
-import type { ServerClock } from "./clock.ts";
-import type { Keys } from "./keys.ts";
-import { AT, isMarked, readHead, userText } from "./record.ts";
+import { type KeptSessions, MAX_SAVE_MS } from "./kept_sessions.ts";
+import { AT, isMarked, lifeArgument, readHead, userText } from "./record.ts";
 import { ENROL, LEAVE, REVOKE } from "./scripts.ts";
 
 /** How long a request may take that an ending still has to stop, in milliseconds. */
 export const MAX_REQUEST_MS = 10 * 60_000;
-
-/** How long after its entry into an index a session may still be saved, in milliseconds. */
-export const MAX_SAVE_MS = 30_000;
 
 /** How many revocations of one user are remembered one by one. */
 const MAX_REVOCATIONS = 100;
@@ -21,6 +21,13 @@ const MAX_COUNT = 1e15;
 export interface Member {
   readonly sid: string;
   readonly lastUsed: number;
+}
+
+/** A session that is to be entered, and when its request began. */
+export interface Applicant {
+  readonly sid: string;
+  readonly live: SessionData;
+  readonly begin: number;
 }
 
 /** What a sign-in, or another save, has to know before it may be sent. */
@@ -39,39 +46,52 @@ export interface Enrolment {
  * that is saved, since a session is entered before.
  */
 export class Users {
-  readonly #connection: Connection;
-  readonly #keys: Keys;
-  readonly #clock: ServerClock;
+  readonly #kept: KeptSessions;
+  readonly #bases: BaseVersions;
 
-  constructor(connection: Connection, keys: Keys, clock: ServerClock) {
-    this.#connection = connection;
-    this.#keys = keys;
-    this.#clock = clock;
+  constructor(kept: KeptSessions, bases: BaseVersions) {
+    this.#kept = kept;
+    this.#bases = bases;
   }
 
   /**
-   * Enters `sid` into the index of `user`, which lives for `life` ms at least.
+   * Enters a session that lives for `life` ms into the index of `user`.
    *
-   * @param signIn When the request began that signs the user in, if it is a sign-in, and its mark.
+   * @param isSignIn Whether it is stale if the user was revoked since its request began.
    * @param isAdopted Whether another store has written the session.
    */
   async enrol(
+    applicant: Applicant,
     user: string,
-    sid: string,
     life: number,
-    maxSessions: number,
-    signIn?: { begin: number; mark: string | undefined },
-    isAdopted = false,
+    isSignIn: boolean,
+    isAdopted: boolean,
   ): Promise<Enrolment> {
-    const [at, verdict] = await this.#connection.run(ENROL, this.#keys.ofUser(user), [
+    const enrolment = await this.#enrol(applicant, user, life, isSignIn, isAdopted);
+    if (!enrolment.isStale) return enrolment;
+    // The request may have begun a moment later than we can tell: look at the clock more closely.
+    await this.#kept.readClock();
+    return await this.#enrol(applicant, user, life, isSignIn, isAdopted);
+  }
+
+  async #enrol(
+    { sid, live, begin }: Applicant,
+    user: string,
+    life: number,
+    isSignIn: boolean,
+    isAdopted: boolean,
+  ): Promise<Enrolment> {
+    const { connection, keys, clock, options } = this.#kept;
+    const [at, verdict] = await connection.run(ENROL, keys.ofUser(user), [
       idText(sid),
-      signIn ? String(signIn.begin) : "",
-      signIn?.mark ?? "+",
-      String(Math.min(maxSessions, MAX_COUNT)),
-      lifeArgument(life),
+      isSignIn ? String(clock.at(begin)) : "",
+      isSignIn && this.#bases.markOf(requestOf(live)) || "+",
+      String(Math.min(options.maxSessionsPerUser, MAX_COUNT)),
+      // A session that lives on enters again every now and then.
+      lifeArgument(2 * life),
       isAdopted ? "1" : "",
     ]) as [string, string];
-    this.#hear(at);
+    this.#kept.hear(at);
     return { at, isStale: verdict === "stale", isFull: verdict === "many" };
   }
 
@@ -80,29 +100,35 @@ export class Users {
     user: string,
     spared: string | undefined,
     mark: string | undefined,
-    connection: Connection = this.#connection,
+    connection: Connection,
   ): Promise<{ at: string; sids: string[] }> {
-    const [at, members] = await connection.run(REVOKE, this.#keys.ofUser(user), [
+    const [at, members] = await connection.run(REVOKE, this.#kept.keys.ofUser(user), [
       spared === undefined ? "-" : idText(spared),
       mark ?? "-",
       String(MAX_REQUEST_MS),
       String(MAX_REVOCATIONS),
     ]) as [string, string[]];
-    this.#hear(at);
+    this.#kept.hear(at);
     return { at, sids: members.map(sidOf) };
   }
 
   /** Takes sessions out of the index of `user`, unless they were entered after `upTo`. */
   async leave(user: string, upTo: string | number, sids: string[]): Promise<void> {
     if (sids.length === 0) return;
-    const [index] = this.#keys.ofUser(user);
-    await this.#connection.run(LEAVE, [index], [String(upTo), ...sids.map(idText)]);
+    const [index] = this.#kept.keys.ofUser(user);
+    await this.#kept.connection.run(LEAVE, [index], [String(upTo), ...sids.map(idText)]);
   }
 
   /** Returns the live sessions of `user`, the most recently used first. */
   async membersOf(user: string, now: number): Promise<Member[]> {
-    const [index] = this.#keys.ofUser(user);
-    const reply = await this.#connection.send(index, ["ZRANGE", index, "0", "-1", "WITHSCORES"]);
+    const [index] = this.#kept.keys.ofUser(user);
+    const reply = await this.#kept.connection.send(index, [
+      "ZRANGE",
+      index,
+      "0",
+      "-1",
+      "WITHSCORES",
+    ]);
     // The newer protocol nests the pairs.
     const pairs = (reply as unknown[]).flat() as (string | number)[];
     const sids = pairs.filter((_, n) => n % 2 === 0).map((text) => sidOf(String(text)));
@@ -110,7 +136,7 @@ export class Users {
     const heads = await Promise.all(sids.map((sid) => this.#head(sid, AT.user + wanted.length)));
     const live: Member[] = [];
     const dead: string[] = [];
-    const saved = this.#clock.at(realMonotonicNow()) - 2 * MAX_SAVE_MS * 1000;
+    const saved = this.#kept.clock.at(realMonotonicNow()) - 2 * MAX_SAVE_MS * 1000;
     sids.forEach((sid, n) => {
       const head = heads[n];
       const { lastUsed, expires } = readHead(head);
@@ -128,24 +154,20 @@ export class Users {
 
   /** Returns the ids that were entered since `time` for sessions of another store. */
   async adoptedSince(user: string, time: string): Promise<string[]> {
-    const [index] = this.#keys.ofUser(user);
+    const [index] = this.#kept.keys.ofUser(user);
     const args = ["ZRANGEBYSCORE", index, "-inf", `(-${time}`];
-    return (await this.#connection.send(index, args) as string[]).map(sidOf);
+    return (await this.#kept.connection.send(index, args) as string[]).map(sidOf);
   }
 
   async #head(sid: string, length: number): Promise<string> {
-    const key = this.#keys.session(sid);
-    return await this.#connection.send(key, ["GETRANGE", key, "0", String(length - 1)]) as string;
+    const key = this.#kept.keys.session(sid);
+    return await this.#kept.connection.send(key, [
+      "GETRANGE",
+      key,
+      "0",
+      String(length - 1),
+    ]) as string;
   }
-
-  #hear(time: string): void {
-    if (!this.#connection.isCluster) this.#clock.hear(Number(time));
-  }
-}
-
-/** A life in ms, as the scripts take it. */
-export function lifeArgument(life: number): string {
-  return life === Infinity ? "" : String(Math.max(1, Math.ceil(life)));
 }
 
 /** An id without spaces, as indexes and messages have it. */

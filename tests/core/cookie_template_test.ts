@@ -112,16 +112,6 @@ describe("CookieTemplates", () => {
     }
   });
 
-  it("keeps the eight latest", () => {
-    const templates = new CookieTemplates();
-    for (let i = 1; i <= 9; i++) templates.of(cookieOf(i), START + i);
-    assertEquals(
-      [...Array(8)].map((_, i) => templates.of(cookieOf(i + 2), START + i + 2) !== undefined),
-      Array(8).fill(true),
-    );
-    assertEquals(templates.of(cookieOf(1), START + 1), undefined);
-  });
-
   it("knows the Cookie of express-session, by what its toJSON writes", () => {
     const templates = new CookieTemplates();
     const cookie = new session.Cookie();

@@ -109,13 +109,6 @@ describe("Vault: the order of eviction", () => {
     assertEquals(finish(vault.reduce("newcomers")).result, 1);
     assertEquals([vault.bytes, vault.sids("newcomers")], [900, ["2"]]);
   });
-
-  it("reduce: goes in steps of 64 entries", () => {
-    const vault = new TestVault(100_000);
-    vault.fill("newcomers", ...Array.from({ length: 1_000 }, (_, i) => `${i}`));
-    const { result, steps } = finish(vault.reduce("anyone"));
-    assertEquals([result, steps], [250, 3]);
-  });
 });
 
 describe("Vault: restore", () => {
@@ -163,16 +156,6 @@ describe("Vault: walk and purge", () => {
     vault.time = 5;
     assertEquals([...vault.walk()].map((entry) => entry?.sid), ["a", undefined, "c"]);
     assertEquals(vault.gone, [["b", "expire"]]);
-  });
-
-  it("purge: goes in steps of 64 entries, for any number of them", () => {
-    const vault = new TestVault(Infinity);
-    const record = { ...draftOf("x", 100).record, expires: 5 };
-    for (let i = 0; i < 20_000; i++) vault.put(draftOf(`${i}`, 100, { record }));
-    vault.time = 5;
-    const { result, steps } = finish(vault.purge());
-    assertEquals([result, vault.size], [20_000, 0]);
-    assert(steps >= Math.floor(20_000 / 64));
   });
 });
 

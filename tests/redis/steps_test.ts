@@ -4,14 +4,16 @@ import { lembroRedis, type LembroRedisOptions } from "express-lembro/redis";
 import { Redis as IoRedis } from "ioredis";
 import process from "node:process";
 import { createClient } from "redis";
-import { type Redis, startRedis } from "../../scripts/support/redis_server.ts";
+import { type Redis, startRedis, startRedisCluster } from "../../scripts/support/redis_server.ts";
 import { ENROL, REVOKE, SAVE } from "../../src/redis/scripts.ts";
 import { hasRedis } from "../support/redis.ts";
-import { session, sessionOf } from "../support/setup.ts";
+import { CLIENTS } from "../support/redis_clients.ts";
+import { session, type SessionData, sessionOf } from "../support/setup.ts";
 
 const Lembro = lembroRedis(session);
 
 type Client = ReturnType<typeof createClient>;
+type Store = InstanceType<typeof Lembro>;
 
 const by = (user: string) => sessionOf({ passport: { user } }, { path: "/" });
 
@@ -21,8 +23,23 @@ async function clientOf(port: number): Promise<Client> {
   return client;
 }
 
+/** Waits until `check` does not throw, for half a minute at most. */
+async function eventually(check: () => Promise<void>): Promise<void> {
+  for (const end = Date.now() + 30_000;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
 /** A client that looks at each command before it is sent, and may keep it waiting. */
-function watching(client: Client, watch: (args: string[]) => Promise<void>) {
+function watching(
+  client: Pick<Client, "sendCommand">,
+  watch: (args: string[]) => Promise<void> = async () => {},
+) {
   return {
     withTypeMapping: () => {},
     sendCommand: async (args: string[]) => {
@@ -121,35 +138,83 @@ if (hasRedis()) {
     });
 
     describe("replicas", () => {
-      it("have what has ended by the time it is answered: a logout survives a failover", async () => {
-        const main = (await startRedis(["--repl-diskless-sync-delay", "0"]))!;
-        const replica = (await startRedis(["--replicaof", "127.0.0.1", `${main.port}`]))!;
-        const [own, later] = [await clientOf(main.port), await clientOf(replica.port)];
-        using store = new Lembro({ client: own, replicas: 1 });
-        for (const end = Date.now() + 10_000;;) {
-          if (
-            /^connected_slaves:1/m.test(String(await own.sendCommand(["INFO", "replication"])))
-          ) break;
-          assert(Date.now() < end, "the replica does not come");
-          await new Promise((resolve) => setTimeout(resolve, 50));
+      it("have what has ended by the time it is answered: it stays so after a failover", async () => {
+        for (
+          const [left, end] of [
+            [["b", "c"], (store: Store) => store.destroy("a")],
+            [["b", "c"], (store: Store) => store.revokeUser("a")],
+            [[], (store: Store) => store.clear()],
+          ] as const
+        ) {
+          const main = (await startRedis(["--repl-diskless-sync-delay", "0"]))!;
+          const replica = (await startRedis(["--replicaof", "127.0.0.1", `${main.port}`]))!;
+          const [own, later] = [await clientOf(main.port), await clientOf(replica.port)];
+          await eventually(async () => {
+            const said = String(await own.sendCommand(["INFO", "replication"]));
+            assert(/^connected_slaves:1/m.test(said), "the replica does not come");
+          });
+          // As a client does that follows a failover.
+          let current = own;
+          const following = Object.assign(
+            watching({ sendCommand: (args) => current.sendCommand(args) }),
+            { duplicate: () => own.duplicate() },
+          );
+          using store = new Lembro({ client: following, replicas: 1 });
+          for (const sid of ["a", "b", "c"]) await store.set(sid, by(sid));
+          const loaded = (await store.get("a"))!;
+          await end(store);
+          await main[Symbol.asyncDispose]();
+          await later.sendCommand(["REPLICAOF", "NO", "ONE"]);
+          current = later;
+          await store.set("a", loaded);
+          assertEquals([await store.get("a"), store.stats().lateWrites], [undefined, 1]);
+          assertEquals((await store.ids()).sort(), [...left]);
+          for (const one of [own, later]) one.destroy();
+          await replica[Symbol.asyncDispose]();
         }
-        for (const sid of ["a", "b"]) await store.set(sid, by(sid));
-        await store.destroy("a");
-        await main[Symbol.asyncDispose]();
-        await later.sendCommand(["REPLICAOF", "NO", "ONE"]);
-        using after = new Lembro({ client: later });
-        assertEquals(await after.ids(), ["b"]);
-        assertEquals(await after.get("a"), undefined);
-        for (const one of [own, later]) one.destroy();
-        await replica[Symbol.asyncDispose]();
+      });
+
+      it("of a cluster take over by themselves, and what has ended stays so", async () => {
+        await using cluster = (await startRedisCluster(1))!;
+        const [client, close] = await CLIENTS["ioredis 6"](...cluster.ports);
+        using store = new Lembro({ client, replicas: 1 });
+        const sids = Array.from({ length: 30 }, (_, n) => `${n}`);
+        const loaded: SessionData[] = [];
+        for (const sid of sids) {
+          await store.set(sid, by(sid));
+          loaded.push((await store.get(sid))!);
+        }
+        const ended = sids.slice(0, 20);
+        for (const sid of ended) {
+          if (Number(sid) < 10) await store.destroy(sid);
+          else await store.revokeUser(sid);
+        }
+        await cluster.kill(0);
+        const failed = await Promise.allSettled(sids.map((sid) => store.get(sid)));
+        assert(failed.some(({ status }) => status === "rejected"), "it fails meanwhile");
+        for (const sid of ended) await eventually(() => store.set(sid, loaded[Number(sid)]));
+        assertEquals(store.stats().lateWrites, ended.length);
+        await eventually(async () => {
+          const kept = await Promise.all(sids.map((sid) => store.get(sid)));
+          assertEquals(sids.filter((_, n) => kept[n]), sids.slice(20));
+        });
+        close();
       });
 
       it("that are missing make the call fail, though it has taken effect", async () => {
         using store = new Lembro({ client, prefix: "alone:", replicas: 1 });
-        await store.set("a", by("ada"));
-        const error = await assertRejects(() => store.destroy("a"));
-        assertEquals((error as { code?: string }).code, "ERR_LEMBRO_REPLICAS");
-        assertEquals(await store.get("a"), undefined);
+        for (
+          const end of [
+            () => store.destroy("a"),
+            () => store.revokeUser("ada"),
+            () => store.clear(),
+          ]
+        ) {
+          await store.set("a", by("ada"));
+          const error = await assertRejects(end);
+          assertEquals((error as { code?: string }).code, "ERR_LEMBRO_REPLICAS");
+          assertEquals(await store.get("a"), undefined);
+        }
       });
     });
 

@@ -208,7 +208,8 @@ if (hasRedis()) {
           await eventually(() => assertEquals(heard, ["error"]));
           own = (await startRedis([], own.port))!;
           await eventually(() => assertEquals(heard, ["error", "gap"]));
-          await store.set("a", by("ada"));
+          // The subscriber may be back before the client is.
+          await eventually(() => store.set("a", by("ada")));
           await store.destroy("a");
           await eventually(() => assertEquals(heard, ["error", "gap", "a"]));
           for (const end of [close, closeSubscriber]) end();
@@ -347,6 +348,8 @@ if (hasRedis()) {
           ),
         );
         assertEquals(lives, [1, 10, 10]);
+        const { created, expires } = (await store.info("bot"))!;
+        assertEquals(expires!.getTime() - created.getTime(), 60_000);
       });
 
       it("refuses options that a store in memory alone has, and what is no client", () => {

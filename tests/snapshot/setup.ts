@@ -17,6 +17,7 @@ export {
   sessionOfSize,
   settled,
   sizeOf,
+  turnsUntil,
 } from "../support/setup.ts";
 export { withSlowSteps } from "../support/clock.ts";
 export type { SessionData };

@@ -14,12 +14,20 @@ export function diskError(code: string): Error {
   return Object.assign(new Error(`${code}: as the test wants it`), { code });
 }
 
+/** Whether a path is that of a file that is written beside the one that it is to replace. */
+export function isTemporary(path: string): boolean {
+  return path.endsWith(".tmp");
+}
+
 /** The real file system, with a hook before each call. The hook may throw, or take its time. */
 export class HookedDisk {
   hook: Hook = () => {};
   /** Each call, as the name of its method. */
   readonly calls: string[] = [];
   readonly disk: Disk;
+  /** Whether a call waits for {@linkcode HookedDisk.work}. */
+  isHanging = false;
+  #release = () => {};
 
   constructor(disk: Disk = nodeDisk) {
     const before = async (method: string, path: string) => {
@@ -37,6 +45,30 @@ export class HookedDisk {
       };
     }
     this.disk = hooked as unknown as Disk;
+  }
+
+  /** Lets these methods fail, for some paths only, until {@linkcode HookedDisk.work}. */
+  fail(code: string, methods: readonly string[], isFor = (_path: string) => true): void {
+    this.hook = (method, path) => {
+      if (methods.includes(method) && isFor(path)) throw diskError(code);
+    };
+  }
+
+  /** Lets this method wait for {@linkcode HookedDisk.work}, for some paths only. */
+  hang(hanging: string, isFor = (_path: string) => true): void {
+    const answer = new Promise<void>((resolve) => this.#release = resolve);
+    this.hook = (method, path) => {
+      if (method !== hanging || !isFor(path)) return;
+      this.isHanging = true;
+      return answer;
+    };
+  }
+
+  /** Works from now on, and answers what has waited for it. */
+  work(): void {
+    this.hook = () => {};
+    this.isHanging = false;
+    this.#release();
   }
 
   #hookFile(

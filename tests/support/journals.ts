@@ -4,8 +4,8 @@
  * @module
  */
 import { OpenJournal } from "../../src/persistence/open_journal.ts";
-import type { Disk } from "../../src/persistence/disk.ts";
-import { portOf, type Store } from "../snapshot/setup.ts";
+import { type Disk, nodeDisk } from "../../src/persistence/disk.ts";
+import { assertSame, Folder, Lembro, portOf, type Store } from "../snapshot/setup.ts";
 
 /** A journal on a file system of the test, as `openJournal` opens it on the real one. */
 export async function openOn(
@@ -20,6 +20,40 @@ export async function openOn(
 ): Promise<OpenJournal> {
   const settings = { interval, secrets, isPlainRead: secrets.length === 0, signal };
   return await OpenJournal.open(disk, portOf(store), path, settings);
+}
+
+/** What a store has told of its journal: an error, or that it is over. */
+export type Told = Error & { code: string; cause?: { code?: string } };
+
+/** Notes what a store tells of its journal. */
+export function toldBy(store: Store): Told[] {
+  const told: Told[] = [];
+  store.on("error", (error: unknown) => void told.push(error as Told));
+  store.on("recover", (message: string) => {
+    told.push(Object.assign(new Error(message), { code: "recover" }) as Told);
+  });
+  return told;
+}
+
+/** The codes of what was told. */
+export function codesOf(told: readonly Told[]): string[] {
+  return told.map(({ code }) => code);
+}
+
+/** Asserts that the file of a journal, which is closed, has what the store has. */
+export async function assertInFile(path: string, store: Store, disk = nodeDisk): Promise<void> {
+  using after = new Lembro({ maxSize: Infinity });
+  await (await openOn(disk, after, path)).close();
+  assertSame(after, store);
+}
+
+/** The ids of the sessions in a journal or a snapshot, sorted. It may be open. */
+export async function idsIn(path: string): Promise<string[]> {
+  using folder = new Folder();
+  await Deno.copyFile(path, folder.snapshot);
+  using store = new Lembro({ maxSize: Infinity });
+  await (await openOn(nodeDisk, store, folder.snapshot)).close();
+  return (await store.ids()).sort();
 }
 
 /** Lock files are named after when, by whom and how they are held. */

@@ -59,6 +59,8 @@ function ioRedis(Client: Any, Cluster: Any): Connect {
       });
     client.on("error", () => {});
     await new Promise((resolve) => client.once("ready", resolve));
+    // A cluster connects to a server when it is first asked for, and fails until then.
+    await Promise.all(client.nodes?.("master").map((node: Any) => node.ping()) ?? []);
     return [client, () => client.disconnect()];
   };
 }

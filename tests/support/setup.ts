@@ -51,6 +51,20 @@ export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Counts the turns of the event loop until `done` settles, and fails if that does. */
+export async function turnsUntil(done: Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isDone = false;
+  const end = () => isDone = true;
+  done.then(end, end);
+  while (!isDone) {
+    await settled();
+    turns++;
+  }
+  await done;
+  return turns;
+}
+
 /** Returns the result of a method that was called with a callback, as a promise. */
 export function called<Result>(
   call: (callback: (error: unknown, result?: Result) => void) => void,

@@ -140,8 +140,9 @@ function alignRepeated(
     const here = new Set(ofBase.map((n) => base[n]));
     const ofSide = range(to, toEnd, (n) => side.origins[n] === -1 && here.has(labels[n]));
     if (ofSide.length === 0) continue;
-    const parts = Math.abs(ofBase.length - ofSide.length) <= left &&
-      diffArrays(ofBase.map((n) => base[n]), ofSide.map((n) => labels[n]), { maxEditLength: left });
+    const [before, after] = [ofBase.map((n) => base[n]), ofSide.map((n) => labels[n])];
+    const parts = leastEdits(before, after) <= left &&
+      diffArrays(before, after, { maxEditLength: left });
     if (!parts) {
       const same = sameIn(gap, base, labels, side);
       if (same.length < (fromEnd - from) * MIN_SAME) return false;
@@ -159,6 +160,14 @@ function alignRepeated(
     }
   }
   return true;
+}
+
+/** Returns how many edits two lists are apart at least: one has some labels more often. */
+function leastEdits(before: number[], after: number[]): number {
+  const more = new Map<number, number>();
+  for (const label of before) more.set(label, (more.get(label) ?? 0) + 1);
+  for (const label of after) more.set(label, (more.get(label) ?? 0) - 1);
+  return [...more.values()].reduce((sum, count) => sum + Math.abs(count), 0);
 }
 
 /** Returns which items of a gap are the same one by one, if it has as many in the base and in the side. */

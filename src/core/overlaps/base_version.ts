@@ -6,7 +6,7 @@ import { type Note, Stamp } from "../../util/stamp.ts";
 import { type CookieData, type CookieTemplate, plain } from "../record/cookie_template.ts";
 import { dateOf } from "../record/expiry.ts";
 import { cookieDateOf } from "../record/record.ts";
-import { type Entry, Identity, type SessionRecord } from "../vault/entry.ts";
+import { type Entry, Identity } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
 import type { Overlay, Version } from "./overlay.ts";
 
@@ -65,11 +65,6 @@ interface RequestNote extends Note {
   readonly base: BaseVersion | undefined;
 }
 
-/** What has to be known of an entry, once it has left, for a copy of it that is handed out. */
-export interface LastVersion extends SessionRecord, Pick<BaseVersion, "identity" | "epoch"> {
-  readonly revision: number;
-}
-
 /**
  * Knows of each live session which kept version it came from, for as long as
  * the live session exists. This tells a save that it comes too late, or that
@@ -100,23 +95,21 @@ export class BaseVersions {
     return base?.identity.sid === sid ? base : undefined;
   }
 
-  /** Notes that `session` was loaded from `entry` as it is now. */
-  loaded(session: SessionData, entry: Entry): void {
-    this.#load(session, entry, this.#identityOf(entry), this.#endings.epoch);
-  }
-
-  /** Returns what {@linkcode handedOut} has to know of `entry`, which is about to leave. */
-  lastVersion(entry: Entry): LastVersion {
-    const { revision, text, cookie, size, expires, dateOffset } = entry;
-    // What a revocation ends was loaded before it.
-    const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
-    const identity = this.#identityOf(entry);
-    return { revision, text, cookie, size, expires, dateOffset, identity, epoch };
-  }
-
-  /** Notes that `session` is a copy of an entry that has left. */
-  handedOut(session: SessionData, last: LastVersion): void {
-    this.#load(session, last, last.identity, last.epoch);
+  /** Notes that `session` was loaded from `entry`, as it is now or was when it left, after `epoch` endings. */
+  loaded(session: SessionData, entry: Entry, epoch: number = this.#endings.epoch): void {
+    this.#put(session, {
+      owner: this,
+      other: undefined,
+      identity: this.identityOf(entry),
+      revision: entry.revision,
+      text: entry.text,
+      isBehind: false,
+      cookie: entry.cookie,
+      ownCookie: undefined,
+      date: cookieDateOf(entry, session),
+      epoch,
+      load: ++this.#loads,
+    });
   }
 
   /** Notes that `to`, the session of a request, was made of what was loaded as `from`. */
@@ -148,7 +141,7 @@ export class BaseVersions {
     this.#put(session, {
       owner: this,
       other: undefined,
-      identity: this.#identityOf(entry),
+      identity: this.identityOf(entry),
       revision: entry.revision,
       text: mine?.text ?? entry.text,
       isBehind: mine !== undefined,
@@ -160,36 +153,16 @@ export class BaseVersions {
     });
   }
 
+  /** Returns the identity of `entry`, which has one from then on. */
+  identityOf(entry: Entry): Identity {
+    return entry.identity ??= new Identity(entry.sid, this.#endings.epoch);
+  }
+
   /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had left. */
   end(sid: string, entry: Entry | undefined): void {
     if (entry?.identity) entry.identity.isDestroyed = true;
     // Others may have loaded an earlier session of this id.
     this.#endings.destroy(entry?.sid ?? flat(sid), entry !== undefined);
-  }
-
-  #identityOf(entry: Entry): Identity {
-    return entry.identity ??= new Identity(entry.sid, this.#endings.epoch);
-  }
-
-  #load(
-    session: SessionData,
-    from: SessionRecord & { readonly revision: number },
-    identity: Identity,
-    epoch: number,
-  ): void {
-    this.#put(session, {
-      owner: this,
-      other: undefined,
-      identity,
-      revision: from.revision,
-      text: from.text,
-      isBehind: false,
-      cookie: from.cookie,
-      ownCookie: undefined,
-      date: cookieDateOf(from, session),
-      epoch,
-      load: ++this.#loads,
-    });
   }
 
   #put(session: SessionData, base: BaseVersion): void {

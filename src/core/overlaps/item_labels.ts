@@ -42,20 +42,21 @@ export function labelIds(lists: Labelled[]): number[] {
   if (!lists.some(hasObject)) return ids;
   for (const [key, isIn] of ID_KEYS) {
     const byId = new Map<unknown, number>();
-    const found: { labels: number[]; at: number; label: number }[] = [];
+    /** By list, one more than the number of the id that the items there have, or 0. */
+    const found = lists.map(({ items }) => new Int32Array(items.length));
     const mark = (label: number, n: number) =>
       ids[label] |= ids[label] & 1 << n ? REPEATED : 1 << n;
-    for (const [n, { items, labels, changed }] of lists.entries()) {
+    for (const [n, { items, changed }] of lists.entries()) {
       for (let at = changed.start; at < changed.end; at++) {
         const id = idOf(items[at], key, isIn);
         if (id === undefined) continue;
         let label = byId.get(id);
         if (label === undefined) byId.set(id, label = ids.push(0) - 1);
         mark(label, n);
-        found.push({ labels, at, label });
+        found[n][at] = label + 1;
       }
     }
-    if (found.length === 0) continue;
+    if (byId.size === 0) continue;
     for (const [n, { items, changed }] of lists.entries()) {
       for (let at = 0; at < items.length; at++) {
         if (at === changed.start) at = changed.end;
@@ -64,8 +65,11 @@ export function labelIds(lists: Labelled[]): number[] {
         if (label !== undefined) mark(label, n);
       }
     }
-    for (const { labels, at, label } of found) {
-      if (labels[at] < 0 && !(ids[label] & REPEATED)) labels[at] = label;
+    for (const [n, { labels, changed }] of lists.entries()) {
+      for (let at = changed.start; at < changed.end; at++) {
+        const label = found[n][at] - 1;
+        if (label >= 0 && labels[at] < 0 && !(ids[label] & REPEATED)) labels[at] = label;
+      }
     }
   }
   return ids;
@@ -92,6 +96,16 @@ export function labelContents(
   first: number,
   values: Labels,
 ): number | undefined {
+  // A part of each long text mostly tells it from others.
+  return labelBy(lists, first, values, false) ?? labelBy(lists, first, values, true);
+}
+
+function labelBy(
+  lists: Labelled[],
+  first: number,
+  values: Labels,
+  isExact: boolean,
+): number | undefined {
   const total = lists.reduce((sum, { searched }) => sum + searched.end - searched.start, 0);
   if (total === 0) return first;
   const contents = new Contents(values, total);
@@ -103,7 +117,7 @@ export function labelContents(
     // Mostly the next item is the one that follows in the base, too, or in a reversed one.
     let [next, step] = [searched.start, 1];
     for (let at = searched.start; at < searched.end; at++, next += step) {
-      if (labels[at] >= 0) continue;
+      if (labels[at] >= 0 && labels[at] < first) continue;
       const expected = list !== base && next >= 0 && next < base.items.length
         ? base.labels[next]
         : -1;
@@ -111,7 +125,7 @@ export function labelContents(
         labels[at] = expected;
         continue;
       }
-      const label = contents.labelOf(items[at]);
+      const label = contents.labelOf(items[at], isExact);
       if (label === undefined) return undefined;
       labels[at] = first + label;
       if (list === base) positions[label] ??= at;
@@ -143,8 +157,8 @@ class Contents {
     return this.#items.length;
   }
 
-  labelOf(item: unknown): number | undefined {
-    const hash = this.#values.hashOf(item);
+  labelOf(item: unknown, isExact: boolean): number | undefined {
+    const hash = this.#values.hashOf(item, isExact);
     if (hash === undefined) return undefined;
     const mask = this.#table.length - 1;
     let slot = (hash ^ hash >>> 15) & mask;

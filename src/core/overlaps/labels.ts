@@ -4,7 +4,7 @@ import { hasOwn, isPlain, type Tree } from "./tree.ts";
 /** How deep a hash looks into a value. */
 const MAX_DEPTH = 32;
 
-/** The longest texts that are hashed here. Of longer ones, the engine's hash is quicker. */
+/** The longest texts of which a hash looks at all characters. */
 const MAX_CHARACTERS = 64;
 
 /** The label of what can't be told from others. */
@@ -111,49 +111,56 @@ export class Labels {
   /**
    * Returns a number that equal values have in common, and others mostly don't.
    * Nothing if the value can't be told from others.
+   *
+   * @param isExact Whether all of a long text counts, or only a part.
    */
-  hashOf(value: unknown): number | undefined {
+  hashOf(value: unknown, isExact: boolean): number | undefined {
     try {
-      return this.#hashOf(value, 0);
+      return this.#hashOf(value, isExact, 0);
     } catch {
       return undefined;
     }
   }
 
-  #hashOf(value: unknown, depth: number): number {
-    if (typeof value === "number") return hashOfNumber(value);
-    if (typeof value === "string") return this.#hashOfText(value);
+  #hashOf(value: unknown, isExact: boolean, depth: number): number {
+    if (typeof value === "number" && value === (value | 0)) return mixed(0, value);
     if (!isObject(value)) {
       if (isFunction(value)) throw new TypeError();
-      return this.#hashOfText(String(value));
+      return this.#hashOfText(String(value), isExact);
     }
     if (--this.#left < 0) throw new RangeError();
     if (depth === MAX_DEPTH) return 0;
     let hash = 1;
     if (Array.isArray(value)) {
       for (let n = 0; n < value.length; n++) {
-        hash = mixed(hash, this.#hashOf(value[n], depth + 1));
+        hash = mixed(hash, this.#hashOf(value[n], isExact, depth + 1));
       }
     } else if (isPlain(value)) {
       // Whatever the order of the keys is.
       for (const key of Object.keys(value)) {
-        hash += mixed(this.#hashOfText(key), this.#hashOf(value[key], depth + 1));
+        hash += mixed(this.#hashOfText(key, isExact), this.#hashOf(value[key], isExact, depth + 1));
       }
     } else {
-      hash = this.#hashOfText(this.#textOf(value));
+      hash = this.#hashOfText(this.#textOf(value), isExact);
     }
     return hash | 0;
   }
 
-  #hashOfText(text: string): number {
-    let hash = text.length;
-    if (text.length > MAX_CHARACTERS) {
+  #hashOfText(text: string, isExact: boolean): number {
+    const { length } = text;
+    let hash = length;
+    if (length <= MAX_CHARACTERS) {
+      hash = hashOfPart(text, hash, 0, length, 1);
+    } else if (isExact) {
+      // The engine has a hash of its own.
       hash = this.#texts.get(text) ?? this.#texts.size;
       this.#texts.set(text, hash);
     } else {
-      for (let at = 0; at < text.length; at++) {
-        hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-      }
+      // Both ends, and a part of what is between.
+      const end = MAX_CHARACTERS >> 2;
+      hash = hashOfPart(text, hash, 0, end, 1);
+      hash = hashOfPart(text, hash, end, length - end, Math.ceil(length / MAX_CHARACTERS));
+      hash = hashOfPart(text, hash, length - end, length, 1);
     }
     return Math.imul(hash, 0x9e3779b1);
   }
@@ -199,9 +206,11 @@ function mixed(one: number, other: number): number {
   return Math.imul(Math.imul(one, 31) + other, 0x9e3779b1);
 }
 
-function hashOfNumber(number: number): number {
-  const whole = number | 0;
-  return Math.imul(number === whole ? whole : whole + (number % 1) * 2 ** 31, 0x9e3779b1);
+function hashOfPart(text: string, hash: number, start: number, end: number, step: number): number {
+  for (let at = start; at < end; at += step) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return hash;
 }
 
 function isIterable(value: object): value is Iterable<unknown> {

@@ -65,7 +65,7 @@ export function overlayCookie(
 }
 
 /** Returns the cookie of a version, if it has one. */
-export function cookieIn(
+function cookieIn(
   { text, cookie }: Version,
   serializer: Serializer,
 ): CookieData | undefined {

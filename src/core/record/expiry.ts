@@ -22,24 +22,11 @@ export function dateOf(cookie: unknown): number | undefined {
 }
 
 /**
- * Returns when `session` expires, in milliseconds since the epoch, if it is used
- * at `now`. `date` is that of its cookie.
+ * Returns when `session` ends if it is used at `now`. `date` is that of its cookie.
  *
  * @throws What the functions among the options throw, and a `TypeError` if they
  * return no number above 0.
  */
-export function expiryOf(
-  session: SessionData,
-  sid: string,
-  date: number | undefined,
-  now: number,
-  created: number,
-  options: Lifetimes,
-): number {
-  return lifetimeOf(session, sid, date, now, created, options).expires;
-}
-
-/** Does the same, and returns when it ends but for the timeouts as well. */
 export function lifetimeOf(
   session: SessionData,
   sid: string,
@@ -85,7 +72,7 @@ export function earlierOf(
   return expires;
 }
 
-/** Whether {@linkcode expiryOf} asks about the data of the session. */
+/** Whether {@linkcode lifetimeOf} asks about the data of the session. */
 export function asksSession({ ttl, idleTimeout, absoluteTimeout }: Lifetimes): boolean {
   return isFunction(ttl) || isFunction(idleTimeout) || isFunction(absoluteTimeout);
 }

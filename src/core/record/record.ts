@@ -127,11 +127,6 @@ export function withLifetime(
   return { text, cookie, size, expires: lifetime.expires, dateOffset: offsetOf(lifetime) };
 }
 
-/** Returns when a record ends. */
-export function lifetimeIn({ expires, dateOffset }: SessionRecord): Lifetime {
-  return { expires, end: expires + dateOffset };
-}
-
 function recordBy(
   template: CookieTemplate | undefined,
   session: SessionData,

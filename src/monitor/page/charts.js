@@ -12,6 +12,9 @@ const HEIGHT = 210;
 const AXIS = 14;
 const RIGHT = 12;
 
+/** Steps of the axis of times, in ms. */
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600].map((seconds) => seconds * 1000);
+
 const time = new Intl.DateTimeFormat("en", { timeStyle: "medium", hour12: false });
 
 /** Steps of an axis for things that are counted: there is no half session. */
@@ -91,7 +94,8 @@ export function chart(parent, { series, format, steps = WHOLE, isStacked = false
           font,
           grid: { show: false },
           ticks: { stroke: () => colorOf("--line"), size: 4 },
-          space: 90,
+          incrs: SECONDS,
+          space: 70,
           size: 30,
           values: (plot, times) => times.map((time) => fits(plot, time) ? clock(time) : ""),
         },

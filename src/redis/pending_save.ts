@@ -6,7 +6,7 @@ import type { Serializer } from "../options.ts";
 import type { BaseVersion } from "./base_version.ts";
 
 /** A save, as it was when it was called. */
-export class Draft {
+export class PendingSave {
   /** The date of its cookie, in milliseconds since the epoch. */
   readonly date: number | undefined;
   #session: SessionData | undefined;
