@@ -53,8 +53,8 @@ const ROWS: Record<string, string[]> = {
     "a session in Redis, bytes",
     ...CALLS.flatMap((name) => [...inMicroseconds(name), `${name}, µs of Redis's CPU`]),
     ...["at once", "after newcomerTtl"].flatMap((when) => [
-      `a crawler's sessions in Redis, ${when}`,
-      `their bytes, ${when}`,
+      `of 100 crawled sessions in Redis ${when}`,
+      `their bytes ${when}`,
     ]),
   ],
 };
@@ -82,7 +82,7 @@ describe("deno task bench", () => {
         assert(Object.values(values).flat().every(Number.isFinite), title);
       }
       if (name === "redis") {
-        const left = "a crawler's sessions in Redis, after newcomerTtl";
+        const left = "of 100 crawled sessions in Redis after newcomerTtl";
         assertEquals(Object.fromEntries(rows)[left], {
           "connect-redis": [100],
           [OURS_ON_REDIS]: [0],

@@ -730,9 +730,12 @@ describe("size", () => {
 
   it("a list costs at most five times three parses of it, or as much as to parse 2,000 lines", async () => {
     // In a process of its own: coverage slows this code, and not the parser.
+    const { DENO_COVERAGE_DIR: _, ...otherEnv } = Deno.env.toObject();
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "scripts/bench/lists.ts", "--json"],
       cwd: fileURLToPath(new URL("..", import.meta.url)),
+      env: otherEnv,
+      clearEnv: true,
     }).output();
     assert(success, new TextDecoder().decode(stderr));
     const costs = JSON.parse(new TextDecoder().decode(stdout)) as ListCost[];

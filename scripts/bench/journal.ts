@@ -4,7 +4,7 @@
  * @module
  */
 import { rm, stat } from "node:fs/promises";
-import { type Figures, least, longestHold } from "./measure.ts";
+import { type Figures, longestHold } from "./measure.ts";
 import { fill, newSession, sidOf } from "./sessions.ts";
 import { type BenchStore, open, OURS } from "./stores.ts";
 
@@ -53,17 +53,15 @@ async function saveAll(
 /** Writes and reads `count` sessions that are kept so in the file `path`. */
 export async function measureKept(
   _store: BenchStore,
-  { kept, path, count, tries }: { kept: string; path: string; count: number; tries: number },
+  { kept, path, count }: { kept: string; path: string; count: number },
 ): Promise<Figures> {
   const { loadSnapshot, saveSnapshot } = await import("express-lembro/snapshot");
   const before = await openKept(kept, path);
   await fill(before.store, 0, count);
   await before.journal?.flush();
-  const write = () =>
-    kept === "snapshot"
-      ? watched("writing", () => saveSnapshot(before.store as never, path))
-      : longestHold("writing: longest hold", () => saveAll(before, count));
-  const written = await least(tries, write);
+  const written = kept === "snapshot"
+    ? await watched("writing", () => saveSnapshot(before.store as never, path))
+    : await longestHold("writing: longest hold", () => saveAll(before, count));
   await before.journal?.close();
   before.store.close!();
   if (kept === "no journal") return written;

@@ -229,7 +229,7 @@ export async function longestHold(name: string, work: () => Promise<unknown>): P
 }
 
 /** The least of each figure: whatever else the machine does only adds to it. */
-export async function least(tries: number, work: () => Promise<Figures>): Promise<Figures> {
+async function least(tries: number, work: () => Promise<Figures>): Promise<Figures> {
   const found: Figures = {};
   for (let i = 0; i < tries; i++) {
     for (const [name, value] of Object.entries(await work())) {
@@ -307,8 +307,9 @@ export async function measureCrawl(
     Number(/keys=(\d+)/.exec((await store.redisInfo!("keyspace")).db0 ?? "keys=0")![1]);
   const before = [await keys(), await usedMemory(store)];
   const taken = async (when: string) => ({
-    [`a crawler's sessions in Redis, ${when}`]: await keys() - before[0],
-    [`their bytes, ${when}`]: await usedMemory(store) - before[1],
+    [`of ${count.toLocaleString("en-US")} crawled sessions in Redis ${when}`]: await keys() -
+      before[0],
+    [`their bytes ${when}`]: await usedMemory(store) - before[1],
   });
   await inFlight(count, (i, done) => {
     const live = newSession(store, NEW + i, false);

@@ -74,8 +74,8 @@ async function visits(
   start: (child: Child, column: string) => Promise<unknown>,
 ): Promise<Found> {
   const browsers: Record<string, Browser[]> = {};
-  const requests = share(40, 1) * VISITORS;
-  return await byTurns(runtime, columns, share(8, 1), async (child, column) => {
+  const requests = share(30, 1) * VISITORS;
+  return await byTurns(runtime, columns, share(6, 1), async (child, column) => {
     await start(child, column);
     const port = await child.ask("serve");
     browsers[column] = Array.from({ length: VISITORS }, () => new Browser([port]));
@@ -98,7 +98,7 @@ const warmUp = (share: Share) => ({ count: share(10_000, 10), round: 1_000 });
 export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<Tables>> = {
   async speed(runtime, share) {
     const [kept, count] = [share(20_000, 50), share(1_000, 10)];
-    const calls = await byTurns(runtime, IN_MEMORY, share(30, 1), async (child, store) => {
+    const calls = await byTurns(runtime, IN_MEMORY, share(20, 1), async (child, store) => {
       await child.ask("open", { store });
       await child.ask("fill", kept);
       await child.ask("measureCalls", { ...warmUp(share), kept });
@@ -129,7 +129,7 @@ export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<T
   async heap(runtime, share) {
     const found = await oneByOne(runtime, IN_MEMORY, async (child, store) => {
       await child.ask("open", { store });
-      return await child.ask("measureHeap", { count: share(100_000, 1_000) });
+      return await child.ask("measureHeap", { count: share(50_000, 1_000) });
     });
     return { "The heap": tableOf(found, IN_MEMORY, OURS) };
   },
@@ -149,14 +149,13 @@ export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<T
   async journal(runtime, share) {
     const folder = await Deno.makeTempDir();
     const path = (kept: string) => join(folder, kept.replaceAll(" ", "-"));
-    const count = share(100_000, 100);
+    const count = share(50_000, 100);
     try {
       const open = (child: Child, kept: string) =>
         child.ask("openKept", { kept, path: path(kept) });
       const served = await visits(runtime, KEPT.slice(0, 3), share, 1, open);
       const found = await oneByOne(runtime, KEPT, (child, kept) => {
-        const order = { kept, path: path(`${kept} alone`), count, tries: share(2, 1) };
-        return child.ask("measureKept", order);
+        return child.ask("measureKept", { kept, path: path(`${kept} alone`), count });
       });
       const title = `On the disk, ${count.toLocaleString("en-US")} sessions`;
       return { [title]: tableOf({ ...served, ...found }, KEPT) };

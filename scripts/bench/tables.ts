@@ -96,12 +96,12 @@ it says more where a machine has other work to do. Less is better, but of reques
   changed an item.
 - **An app.** Express 5 with 32 visitors, who come from another process. A fifth of their requests
   changes the session, the others touch it. Where sessions are kept on the disk, all change it.
-- **Longest hold.** For so long nothing else could run, the collector's pauses included: the least
-  of several tries. – is no such method. The purge of express-lembro 1 is its \`all\`, which its timer
+- **Longest hold.** For so long nothing else could run, the collector's pauses included: the less
+  of two tries. – is no such method. The purge of express-lembro 1 is its \`all\`, which its timer
   calls. A purge finds half of the sessions expired. \`updateUser\` and \`revokeUser\` are of 10,000.
 - **On the disk.** Writing to a journal is to save all sessions anew, ten in each turn of the event
   loop, until the file has been compacted.
 - **On Redis.** Each store has a server of its own on this machine. A session takes what the memory
-  of Redis grows by, the index of users included. The crawler makes 50,000 sessions; \`newcomerTtl\`
-  was 12 seconds instead of an hour.
+  of Redis grows by, the index of users included. For the crawler \`newcomerTtl\` is some seconds
+  instead of an hour.
 `;

@@ -90,6 +90,7 @@ export async function startRedisCluster(replicas = 0): Promise<RedisCluster | un
     await untilDone([...create, "--cluster-yes"]);
     for (const address of addresses) await untilDone(["--cluster", "check", address]);
     for (const port of cluster.ports) {
+      await untilDone(["-p", `${port}`, "CLUSTER", "INFO"], "cluster_state:ok");
       await untilDone(["-p", `${port}`, "INFO", "replication"], `connected_slaves:${replicas}`);
     }
     return cluster;

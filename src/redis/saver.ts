@@ -93,7 +93,9 @@ export class Saver {
       if (plan === "look again") {
         isFresh = true;
         kept = await this.#kept.read(sid);
-        if (!kept) return base!.kept.expires > time ? this.#kept.late(sid, base) : undefined;
+        if (!kept) {
+          return base!.kept.expires > time ? this.#kept.late(sid, base) : undefined;
+        }
         if (isOther(kept, base!.kept)) return this.#kept.late(sid, base);
         mode = modeOf(kept);
         continue;
@@ -198,7 +200,10 @@ export class Saver {
     const expires = isInPlace || hasPassed && isDateLeft
       ? kept!.expires
       : lifetimeOf(session, sid, date, time, created, options).expires;
-    if (expires <= time) return isDateLeft && hasPassed ? "nothing" : "destroy";
+    if (expires <= time) {
+      // A request that is no activity ends nothing.
+      return isPassive && kept || isDateLeft && hasPassed ? "nothing" : "destroy";
+    }
     if (hasPassed && !isDateLeft && !isPassive) return "destroy";
     const user = this.#kept.userOf(session, sid);
     const life = expires - time;
@@ -219,14 +224,16 @@ export class Saver {
       text,
     });
     const isNewcomer = rank !== "protected" && !base && (!kept || mode === "absent");
-    const { lastUsed, indexed } = next;
-    const newcomer = { rank: "newcomers", lastUsed, indexed } as const;
     return {
       next,
       life,
       mine,
       first: isNewcomer
-        ? withLife(next, { ...newcomer, expires: time + Math.min(life, options.newcomerTtl) })
+        ? withLife(next, {
+          ...next,
+          rank: "newcomers",
+          expires: Math.min(expires, time + options.newcomerTtl),
+        })
         : undefined,
       isInPlace,
       mustFindTimes: isInPlace || isDateLeft && date !== undefined,

@@ -184,32 +184,25 @@ export class Toucher {
 
   /**
    * Notes that a newcomer was asked for: it gets the whole life that it has
-   * since its last save. Nobody waits for that.
+   * since its last save, and no shorter one. Nobody waits for that.
    */
   returned(sid: string, kept: StoredSession, session: SessionData): StoredSession {
     if (kept.rank !== "newcomers") return kept;
     const { created, lastUsed } = kept;
-    let expires: number;
+    const { options } = this.#kept;
+    let whole: number;
     try {
-      expires = lifetimeOf(
-        session,
-        sid,
-        dateOf(session.cookie),
-        lastUsed,
-        created,
-        this.#kept.options,
-      ).expires;
+      whole = lifetimeOf(session, sid, dateOf(session.cookie), lastUsed, created, options).expires;
     } catch {
       // What an option throws fails a save, not a load.
       return kept;
     }
-    const left = expires - now();
-    if (left <= 0) return kept;
+    // An update may have given the cookie an earlier date, which ends nothing.
+    const expires = Math.max(whole, kept.expires);
     const next = withLife(kept, { ...kept, rank: "returning", expires });
     // If somebody has used it in the meantime, it is no newcomer any more.
-    const life = expires > kept.expires ? lifeArgument(left) : "keep";
-    const args = [startOf(kept, AT.indexed), lifeText(next), life];
-    this.#kept.run(TOUCH, sid, args).catch(() => {});
+    const life = expires > kept.expires ? lifeArgument(expires - now()) : "keep";
+    this.#kept.run(TOUCH, sid, [startOf(kept, AT.indexed), lifeText(next), life]).catch(() => {});
     return next;
   }
 }

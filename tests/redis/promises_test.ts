@@ -10,6 +10,7 @@ import { CLIENTS } from "../support/redis_clients.ts";
  * memory of a store, its evictions or its speed leave themselves out.
  */
 const PROMISES = [
+  "dates",
   "deleted_keys",
   "express",
   "lists",

@@ -7,7 +7,7 @@ import { transferSessions } from "express-lembro/transfer";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createClient } from "redis";
-import { type Redis, startRedis } from "../../scripts/support/redis_server.ts";
+import { type Redis, startRedis, startRedisCluster } from "../../scripts/support/redis_server.ts";
 import { hasRedis } from "../support/redis.ts";
 import { CLIENTS } from "../support/redis_clients.ts";
 import { Lembro as InMemory, session, type SessionData, sessionOf } from "../support/setup.ts";
@@ -208,7 +208,8 @@ if (hasRedis()) {
           await eventually(() => assertEquals(heard, ["error"]));
           own = (await startRedis([], own.port))!;
           await eventually(() => assertEquals(heard, ["error", "gap"]));
-          await store.set("a", by("ada"));
+          // The subscriber may be back before the client is.
+          await eventually(() => store.set("a", by("ada")));
           await store.destroy("a");
           await eventually(() => assertEquals(heard, ["error", "gap", "a"]));
           for (const end of [close, closeSubscriber]) end();
@@ -216,6 +217,26 @@ if (hasRedis()) {
         });
       });
     }
+
+    describe("a store on a cluster", () => {
+      it("hears at any one of its servers what ends at each, and of a gap", async () => {
+        await using cluster = (await startRedisCluster())!;
+        const [main, close] = await CLIENTS["redis 5"](...cluster.ports);
+        const [subscriber, closeSubscriber] = await CLIENTS["redis 5"](cluster.ports[0]);
+        const heard: string[] = [];
+        using store = storeOf({ client: main, subscriber: subscriber as never });
+        store.on("destroy", (sid) => heard.push(sid));
+        store.on("gap", () => heard.push("gap"));
+        const sids = Array.from({ length: 20 }, (_, n) => `${n}`);
+        for (const sid of sids) await store.set(sid, by(sid));
+        for (const sid of sids) await store.destroy(sid);
+        await eventually(() => assertEquals(heard.toSorted(), sids.toSorted()));
+        await (subscriber as unknown as { disconnect(): Promise<void> }).disconnect();
+        await (subscriber as unknown as { connect(): Promise<void> }).connect();
+        await eventually(() => assertEquals(heard.at(-1), "gap"));
+        for (const end of [close, closeSubscriber]) end();
+      });
+    });
 
     describe("a store on Redis", () => {
       it("asks Redis once for a get, save, touch and destroy that nothing overlaps", async () => {
@@ -347,6 +368,8 @@ if (hasRedis()) {
           ),
         );
         assertEquals(lives, [1, 10, 10]);
+        const { created, expires } = (await store.info("bot"))!;
+        assertEquals(expires!.getTime() - created.getTime(), 60_000);
       });
 
       it("refuses options that a store in memory alone has, and what is no client", () => {
