@@ -160,8 +160,8 @@ export function chart(parent, { series, format, steps = WHOLE, isStacked = false
 }
 
 /** Whether the drawing has room for half a time, some 58 pixels wide, on both sides of `time`. */
-function fits({ width, scales: { x } }, time) {
-  const perPixel = (x.max - x.min) / width;
+function fits({ bbox, width, scales: { x } }, time) {
+  const perPixel = (x.max - x.min) / (bbox.width / devicePixelRatio || width);
   return Math.min(time - x.min + AXIS * perPixel, x.max - time + RIGHT * perPixel) > 30 * perPixel;
 }
 
