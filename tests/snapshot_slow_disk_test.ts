@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadSnapshot } from "express-lembro/snapshot";
+import type { Entry, Port } from "../src/core/port.ts";
+import { Copy } from "../src/persistence/copy.ts";
+import { nodeDisk } from "../src/persistence/disk.ts";
 import { Scan } from "../src/persistence/scan.ts";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";
 import {
@@ -109,6 +112,38 @@ describe("what changes while the file is written", () => {
     });
     // A step of each turn is a session of the walk, and then of those that were read.
     assert(turns > 1.5 * MANY, `${turns} turns`);
+    using loaded = new Lembro({ maxSize: Infinity });
+    await loadSnapshot(loaded, folder.snapshot);
+    assertSame(loaded, store);
+  });
+
+  it("while the file waits for its place, tens of thousands of changes are read in slices", async () => {
+    using folder = new Folder();
+    const MANY = 20_000;
+    using store = new Lembro({ maxSize: Infinity });
+    const port = portOf(store);
+    let reads = 0;
+    const counting: Port = Object.create(port, {
+      read: { value: (entry: Entry) => (reads++, port.read(entry)) },
+    });
+    const settings = { kind: "snapshot", secrets: [], check: () => {} } as const;
+    let most = 0;
+    await Copy.make(nodeDisk, counting, folder.snapshot, settings, async (copy) => {
+      for (let i = 0; i < MANY; i++) store.set(`${i}`, sessionOf(), () => {});
+      await settled();
+      await withSlowSteps(async () => {
+        let isDone = false;
+        const finished = copy.finish().finally(() => isDone = true);
+        for (let before = 0; !isDone; before = reads) {
+          await settled();
+          most = Math.max(most, reads - before);
+        }
+        await finished;
+      });
+      await copy.place();
+      await copy.writer.file.close();
+    });
+    assert(reads >= MANY && most < MANY / 20, `${most} of ${reads} in one turn`);
     using loaded = new Lembro({ maxSize: Infinity });
     await loadSnapshot(loaded, folder.snapshot);
     assertSame(loaded, store);
