@@ -224,6 +224,19 @@ describe("of several saves to one path", () => {
     assertEquals(folder.names(), ["sessions"]);
   });
 
+  it("the last one to start wins, though the first one has not found its file before that ends", async () => {
+    using folder = new Folder();
+    using store = await storeOf(["a"]);
+    const first = hangingSave(store, folder.snapshot, "realpath");
+    await until(first.isHanging);
+    const second = await save(new HookedDisk(), store, folder.snapshot);
+    await store.set("b", sessionOf());
+    first.release();
+    await first.saving;
+    assertEquals([await idsIn(folder.snapshot), second.sessions], [["a"], 1]);
+    assertEquals(folder.names(), ["sessions"]);
+  });
+
   it("the last one to start wins, though the first one ends last", async () => {
     using folder = new Folder();
     using store = await storeOf(["a", "b"]);
