@@ -25,9 +25,9 @@ const LEAVING = {
 
 type Data = Record<string, unknown>;
 
-/** The kept data of "a", without its cookie. */
-async function kept(store: InstanceType<typeof Lembro>): Promise<Data | undefined> {
-  const found = [...store.entries()].find(([sid]) => sid === "a");
+/** The kept data of a session, without its cookie. */
+async function kept(store: InstanceType<typeof Lembro>, id = "a"): Promise<Data | undefined> {
+  const found = [...store.entries()].find(([sid]) => sid === id);
   if (!found) return undefined;
   const { cookie: _, ...data } = found[1] as unknown as Data;
   return await data;
@@ -638,6 +638,36 @@ describe("without an overlap", () => {
     await store.destroy("a");
     await store.set("a", loaded);
     assertEquals([parsed, stringified], [1, 4]);
+    assertEquals(store.stats().merges, 0);
+  });
+});
+
+describe("a request that is no activity, without an overlap", () => {
+  test("writes its session once, and reads no more than that and the kept cookie", async () => {
+    const counts = { parsed: 0, written: 0 };
+    using store = new Lembro({
+      isActivity: ({ path }) => path !== "/poll",
+      serializer: {
+        stringify(session) {
+          counts.written++;
+          return JSON.stringify(session);
+        },
+        parse(text) {
+          counts.parsed++;
+          return JSON.parse(text);
+        },
+      },
+    });
+    const requests = new Requests(store, { maxAge: MINUTE });
+    const { sessionID } = await requests.create({ n: 0 });
+    const poll = await requests.load(sessionID, { path: "/poll" });
+    for (let n = 1; n <= 2; n++) {
+      Object.assign(counts, { parsed: 0, written: 0 });
+      poll.session.n = n;
+      await save(poll);
+      assertEquals(counts, { parsed: 2, written: 1 });
+      assertEquals((await kept(store, sessionID))?.n, n);
+    }
     assertEquals(store.stats().merges, 0);
   });
 });

@@ -30,6 +30,7 @@ export interface Overlay {
  * if anything, and what is kept now.
  *
  * @param keepsLifetime Whether the lifetime stays as it is kept, whatever the request did to it.
+ * @returns Nothing if the session can be saved as it is.
  */
 export function overlay(
   session: SessionData,
@@ -37,11 +38,13 @@ export function overlay(
   kept: Version,
   serializer: Serializer,
   keepsLifetime: boolean,
-): Overlay {
-  const { merged, text, listsTakenWhole } = base
+): Overlay | undefined {
+  const cookie = overlayCookie(session.cookie, base, kept, serializer, keepsLifetime);
+  const hasMoved = base !== undefined && base.text !== kept.text;
+  if (!hasMoved && !cookie) return undefined;
+  const { merged, text, listsTakenWhole } = hasMoved
     ? merge(session, base.text, kept.text, serializer)
     : copyOf(session, serializer);
-  const cookie = overlayCookie(session.cookie, base, kept, serializer, keepsLifetime);
   if (cookie) merged.cookie = cookie as never;
   return { session: merged, text, ownCookie: cookie && plain(session.cookie), listsTakenWhole };
 }
