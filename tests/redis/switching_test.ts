@@ -146,7 +146,7 @@ if (hasRedis()) {
         await redis.client.set("sess:broken", "{");
         const options = { client: redis.client, prefix: "sess:" };
         const user = (kept: SessionData) =>
-          (kept as { user: { toString(): string } }).user.toString();
+          (kept as unknown as { user: { toString(): string } }).user.toString();
         for (const store of [ours(), new Lembro({ ...options, user })]) {
           using _ = store;
           await assertRejects(() => store.revokeUser("Ada"), Error);
