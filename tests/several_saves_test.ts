@@ -37,6 +37,27 @@ describe("a request that saves twice", () => {
     assertEquals(await kept(), { list: [1, 2, 3, 4] });
   });
 
+  it("adds nothing twice, and deletes what it has added, if it does not wait for the first save", async () => {
+    const { store, all: [x, y], kept } = await requestsOf({ list: [1] }, 2);
+    using _ = store;
+    const list = x.session.list as number[];
+    list.push(2);
+    x.session.draft = true;
+    const first = save(x);
+    list.push(3);
+    delete x.session.draft;
+    await Promise.all([first, save(x)]);
+    assertEquals(await kept(), { list: [1, 2, 3] });
+    // And the same where there is something to merge with.
+    (y.session.list as number[]).push(4);
+    y.session.draft = true;
+    const merged = save(y);
+    (y.session.list as number[]).push(5);
+    delete y.session.draft;
+    await Promise.all([merged, save(y)]);
+    assertEquals(await kept(), { list: [1, 2, 3, 4, 5] });
+  });
+
   it("keeps what others appended to a list that it empties, or had emptied", async () => {
     const { store, all: [x, y], kept } = await requestsOf({ flash: ["old"] }, 2);
     using _ = store;

@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadSnapshot } from "express-lembro/snapshot";
+import type { Entry, Port } from "../src/core/port.ts";
+import { Copy } from "../src/persistence/copy.ts";
+import { nodeDisk } from "../src/persistence/disk.ts";
 import { Scan } from "../src/persistence/scan.ts";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";
 import {
@@ -113,6 +116,38 @@ describe("what changes while the file is written", () => {
     await loadSnapshot(loaded, folder.snapshot);
     assertSame(loaded, store);
   });
+
+  it("while the file waits for its place, tens of thousands of changes are read in slices", async () => {
+    using folder = new Folder();
+    const MANY = 20_000;
+    using store = new Lembro({ maxSize: Infinity });
+    const port = portOf(store);
+    let reads = 0;
+    const counting: Port = Object.create(port, {
+      read: { value: (entry: Entry) => (reads++, port.read(entry)) },
+    });
+    const settings = { kind: "snapshot", secrets: [], check: () => {} } as const;
+    let most = 0;
+    await Copy.make(nodeDisk, counting, folder.snapshot, settings, async (copy) => {
+      for (let i = 0; i < MANY; i++) store.set(`${i}`, sessionOf(), () => {});
+      await settled();
+      await withSlowSteps(async () => {
+        let isDone = false;
+        const finished = copy.finish().finally(() => isDone = true);
+        for (let before = 0; !isDone; before = reads) {
+          await settled();
+          most = Math.max(most, reads - before);
+        }
+        await finished;
+      });
+      await copy.place();
+      await copy.writer.file.close();
+    });
+    assert(reads >= MANY && most < MANY / 20, `${most} of ${reads} in one turn`);
+    using loaded = new Lembro({ maxSize: Infinity });
+    await loadSnapshot(loaded, folder.snapshot);
+    assertSame(loaded, store);
+  });
 });
 
 /** A save on a disk that does not answer `method` before `release` is called. */
@@ -186,6 +221,19 @@ describe("of several saves to one path", () => {
     first.release();
     await Promise.all([first.saving, second]);
     assertEquals(await idsIn(folder.snapshot), ["b"]);
+    assertEquals(folder.names(), ["sessions"]);
+  });
+
+  it("the last one to start wins, though the first one has not found its file before that ends", async () => {
+    using folder = new Folder();
+    using store = await storeOf(["a"]);
+    const first = hangingSave(store, folder.snapshot, "realpath");
+    await until(first.isHanging);
+    const second = await save(new HookedDisk(), store, folder.snapshot);
+    await store.set("b", sessionOf());
+    first.release();
+    await first.saving;
+    assertEquals([await idsIn(folder.snapshot), second.sessions], [["a"], 1]);
     assertEquals(folder.names(), ["sessions"]);
   });
 

@@ -99,6 +99,8 @@ export class Copy {
    * @param isRight Called at the moment as of which the file is right.
    */
   async finish(isRight: () => void = () => {}): Promise<number> {
+    // Whoever places it may have had to wait.
+    await this.#catchUp();
     const { changes } = this.#scan;
     if (changes.isVoid) throw VOID;
     const rows = [...changes.take().rows(this.#port)].filter((row) => row !== undefined);
@@ -129,6 +131,11 @@ export class Copy {
     await this.#add(this.#scan.walk());
     // What takes long, before the last changes.
     await this.writer.sync();
+    await this.#catchUp();
+  }
+
+  /** Writes what has changed meanwhile, until few changes are left. */
+  async #catchUp(): Promise<void> {
     const { changes } = this.#scan;
     for (let round = 0; round < MAX_ROUNDS && changes.size > MAX_LEFT_OVER; round++) {
       await this.#add(this.#scan.changed());

@@ -6,9 +6,8 @@
  */
 import type { Port } from "../core/port.ts";
 
-/** The saves to one file that are under way. */
+/** The saves to one file. */
 export interface Saves {
-  underWay: number;
   /** The number of the save that wrote the file last. */
   placed: number;
   /** One after the other, they put their files in its place. */
@@ -22,7 +21,9 @@ interface Shared {
   readonly locks: Set<string>;
   /** How many saves of snapshots have started. */
   started: number;
-  /** Those that are under way, by the file that they write. */
+  /** How many of them have not ended. */
+  underWay: number;
+  /** By the file that they write; until none is under way that may write one of them, too. */
   readonly saves: Map<string, Saves>;
 }
 
@@ -36,6 +37,7 @@ export function shared(): Shared {
     journaled: new WeakSet(),
     locks: new Set(),
     started: 0,
+    underWay: 0,
     saves: new Map(),
   };
 }

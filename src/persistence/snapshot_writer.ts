@@ -54,11 +54,13 @@ async function save(
   number: number,
   settings: Omit<CopySettings, "kind">,
 ): Promise<Saved> {
-  const target = await targetOf(disk, path);
-  await checkIsFile(disk, target, "save snapshot");
-  await removeLeftovers(disk, target, TEMPORARY, now() - MIN_ABANDONED_MS);
-  const saves = begin(target);
+  const all = shared();
+  all.underWay++;
   try {
+    const target = await targetOf(disk, path);
+    await checkIsFile(disk, target, "save snapshot");
+    await removeLeftovers(disk, target, TEMPORARY, now() - MIN_ABANDONED_MS);
+    const saves = savesTo(target);
     return await Copy.make(disk, port, target, { kind: "snapshot", ...settings }, async (copy) => {
       const sessions = await copy.finish();
       const { bytes, file } = copy.writer;
@@ -75,15 +77,14 @@ async function save(
       return { sessions, bytes };
     });
   } finally {
-    if (--saves.underWay === 0) shared().saves.delete(target);
+    if (--all.underWay === 0) all.saves.clear();
   }
 }
 
-function begin(target: string): Saves {
+function savesTo(target: string): Saves {
   const all = shared().saves;
-  const saves = all.get(target) ?? { underWay: 0, placed: 0, turn: Promise.resolve() };
+  const saves = all.get(target) ?? { placed: 0, turn: Promise.resolve() };
   all.set(target, saves);
-  saves.underWay++;
   return saves;
 }
 

@@ -67,6 +67,19 @@ export class BaseVersions {
     return base?.sid === sid ? base : undefined;
   }
 
+  /**
+   * Returns where `session` comes from now, if that was `before` at some call: what the same
+   * request saved before that may have been answered since.
+   */
+  since(
+    before: BaseVersion | undefined,
+    session: SessionData,
+    sid: string,
+  ): BaseVersion | undefined {
+    const base = this.of(session, sid);
+    return !before || base?.load === before.load ? base : before;
+  }
+
   /** Notes that `session` was read from `kept`. */
   loaded(session: SessionData, sid: string, kept: StoredSession, begin: number): void {
     const date = dateOf(session.cookie);

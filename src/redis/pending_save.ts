@@ -15,6 +15,7 @@ export class PendingSave {
   /**
    * @param text What the serializer wrote of `live`.
    * @param readBack What will be read back of it; as long as `live` is as it was.
+   * @param base Where its session comes from: at the call, and then when it is its turn.
    * @param begin When its request began.
    * @param isPassive Whether its request is no activity: it leaves life, rank and last use as they are.
    * @param isUpdate Whether it is an update, which leaves them as well.
@@ -25,7 +26,7 @@ export class PendingSave {
     readonly text: string,
     readonly serializer: Serializer,
     readBack: SessionData,
-    readonly base: BaseVersion | undefined,
+    public base: BaseVersion | undefined,
     readonly begin: number,
     readonly isPassive: boolean,
     readonly isUpdate: boolean,

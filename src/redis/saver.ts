@@ -72,7 +72,8 @@ export class Saver {
    * "overtaken" if an update has to begin anew.
    */
   async save(pending: PendingSave): Promise<StoredSession | "overtaken" | undefined> {
-    const { sid, base, isPassive, isUpdate } = pending;
+    const { sid, live, isPassive, isUpdate } = pending;
+    const base = pending.base = this.#bases.since(pending.base, live, sid);
     if (base?.isOver) return this.#kept.late(sid, base);
     let kept = base?.kept;
     let mode: Mode = kept ? modeOf(kept) : "any";

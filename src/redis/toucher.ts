@@ -45,7 +45,8 @@ export class Toucher {
     this.#ender = ender;
   }
 
-  async touch(sid: string, session: SessionData, base: BaseVersion | undefined): Promise<void> {
+  async touch(sid: string, session: SessionData, before: BaseVersion | undefined): Promise<void> {
+    const base = this.#bases.since(before, session, sid);
     if (base?.isOver) return;
     let kept = base && base.kept.expires > now() ? base.kept : await this.#kept.read(sid);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
