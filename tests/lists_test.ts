@@ -174,6 +174,25 @@ describe("a merge of lists", () => {
       [[1], [1, 2], [1, 2], [1, 2, 2]],
       [[], [{ a: 1 }], [{ a: 1 }], [{ a: 1 }, { a: 1 }]],
     ],
+    "takes an item for appended that equals the last one, though a side edited others": [
+      [[{ id: 1 }, "a"], [{ id: 1, n: 2 }, "a", "a"], [{ id: 1 }, "a", "b"], [
+        { id: 1, n: 2 },
+        "a",
+        "b",
+        "a",
+      ]],
+      [[{ id: 1 }, tea], [{ id: 1, n: 2 }, tea, tea], [{ id: 1 }, { ...tea, qty: 2 }], [
+        { id: 1, n: 2 },
+        { ...tea, qty: 2 },
+        tea,
+      ]],
+      [[tea, milk], [{ ...tea, qty: 2 }, milk, milk], [{ ...tea, price: 9 }, milk], [
+        { ...tea, qty: 2, price: 9 },
+        milk,
+        milk,
+      ]],
+      [[1, 3, 5], [2, 3, 5, 3, 5], [1, 3, 5, 4], [2, 3, 5, 4, 3, 5]],
+    ],
     "removes and inserts a value that is no object": [
       [[1, 2, 3], [1, 4, 3], [1, 5, 3], [1, 5, 4, 3]],
       [[1, 2, 3], [1, 4, 3], [1, 3], [1, 4, 3]],

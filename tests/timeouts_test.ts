@@ -386,6 +386,24 @@ describe("a request that is no activity", () => {
     assertEquals((await requests.load(sessionID)).session.n, 2);
   });
 
+  for (const cookie of COOKIES) {
+    it(`can save a session that another has kept alive since it was loaded: cookie ${JSON.stringify(cookie)}`, async () => {
+      using clock = new HeldClock();
+      using store = new Lembro(options);
+      const requests = new Requests(store, cookie);
+      const { sessionID } = await requests.create({ n: 1 });
+      const poll = await requests.load(sessionID, { path: "/poll" });
+      clock.tick(9 * MINUTE);
+      await touch(await requests.load(sessionID));
+      const { expires } = (await store.info(sessionID))!;
+      clock.tick(9 * MINUTE);
+      poll.session.n = 2;
+      await save(poll);
+      const after = (await store.info(sessionID))!;
+      assertEquals([after.session, after.expires], [{ ...after.session, n: 2 } as never, expires]);
+    });
+  }
+
   it("can destroy the session", async () => {
     using store = new Lembro(options);
     const requests = new Requests(store);

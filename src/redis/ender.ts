@@ -30,6 +30,9 @@ export class Ender {
    * Destroys every session of a user but that with the id `spared`, and what
    * requests save of it that began before, unless it is `request` that does.
    * Returns how many sessions there were.
+   *
+   * @throws If it can't be told whose a session is that another store has written. All
+   * others of the user have ended then.
    */
   async revokeUser(
     user: string,
@@ -40,14 +43,16 @@ export class Ender {
     const mark = this.#bases.markOf(request, true);
     const connection = await this.#ready();
     const { at, sids } = await this.#users.revoke(user, spared, mark, connection);
-    const end = (sid: string) => this.#endOfUser(sid, user, at);
+    const unread: unknown[] = [];
+    const end = (sid: string) => this.#endOfUser(sid, user, at, unread);
     const others = sids.filter((sid) => sid !== spared);
     const ended = await Promise.all(others.map(end));
-    const unmarked = await this.#revokeUnmarked(user, spared, at);
+    const unmarked = await this.#revokeUnmarked(user, spared, at, unread);
     await this.#users.leave(user, at, others);
     const revoked = [...ended, ...unmarked].filter(Boolean).length;
     this.#kept.counters.revoked += revoked;
     await this.confirm();
+    if (unread.length > 0) throw unread[0];
     return revoked;
   }
 
@@ -113,10 +118,14 @@ export class Ender {
     };
   }
 
-  /** Ends a session if it is that of a user. Returns whether it was. */
-  async #endOfUser(sid: string, user: string, at: string): Promise<boolean> {
+  /**
+   * Ends a session if it is that of a user. Returns whether it was.
+   *
+   * @param unread Takes the error if that can't be told.
+   */
+  async #endOfUser(sid: string, user: string, at: string, unread: unknown[]): Promise<boolean> {
     const { ended, unmarked } = await this.end(sid, userText(user), at);
-    if (unmarked) return await this.#endUnmarked(sid, unmarked, user, at);
+    if (unmarked) return await this.#endUnmarked(sid, unmarked, user, at, unread);
     return ended !== undefined;
   }
 
@@ -126,8 +135,14 @@ export class Ender {
     kept: StoredSession,
     user: string,
     at: string,
+    unread: unknown[],
   ): Promise<boolean> {
-    if (this.#kept.userOf(this.#kept.parse(kept), sid) !== user) return false;
+    try {
+      if (this.#kept.userOf(this.#kept.parse(kept), sid) !== user) return false;
+    } catch (error) {
+      unread.push(error);
+      return false;
+    }
     return (await this.end(sid, `#${sha1(kept.raw)}`, at)).ended !== undefined;
   }
 
@@ -136,17 +151,18 @@ export class Ender {
     user: string,
     spared: string | undefined,
     at: string,
+    unread: unknown[],
   ): Promise<boolean[]> {
     if (await this.#kept.areAllMarked()) return [];
     const ended: boolean[] = [];
     let isEmpty = true;
     for await (const [sid, kept] of this.#walker.unmarked()) {
       isEmpty = false;
-      if (sid !== spared) ended.push(await this.#endUnmarked(sid, kept, user, at));
+      if (sid !== spared) ended.push(await this.#endUnmarked(sid, kept, user, at, unread));
     }
     // Others may have been marked before they were come to.
     for (const sid of await this.#users.adoptedSince(user, at)) {
-      if (sid !== spared) ended.push(await this.#endOfUser(sid, user, at));
+      if (sid !== spared) ended.push(await this.#endOfUser(sid, user, at, unread));
     }
     if (isEmpty) await this.#kept.noteAdopted();
     return ended;
@@ -159,7 +175,7 @@ export class Ender {
     const spared = sid === undefined ? 0 : 1;
     const tooMany = others.slice(Math.max(0, this.#kept.options.maxSessionsPerUser - spared));
     const ended = await Promise.all(
-      tooMany.map((member) => this.#endOfUser(member.sid, user, "")),
+      tooMany.map((member) => this.#endOfUser(member.sid, user, "", [])),
     );
     this.#kept.counters.revoked += ended.filter(Boolean).length;
     await this.#users.leave(

@@ -1,3 +1,5 @@
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type { SessionData } from "express-session";
 import type { Arrival, Outcome } from "../core/port.ts";
 import { dateOf, earlierOf, lifetimeOf } from "../core/record/expiry.ts";
 import { serialize } from "../core/record/record.ts";
@@ -27,14 +29,26 @@ export class Importer {
     this.#turns = turns;
   }
 
-  /** Gives a mark to every session that another store has written. Returns how many there were. */
+  /**
+   * Gives a mark to every session that another store has written. Returns how many there were.
+   *
+   * @throws If a session can't be read. All others have a mark then.
+   */
   async adopt(): Promise<number> {
     let adopted = 0;
+    const unread: unknown[] = [];
     for await (const [sid, kept] of this.#walker.unmarked()) {
+      let session: SessionData;
+      let user: string | undefined;
+      try {
+        session = this.#kept.parse(kept);
+        user = this.#kept.userOf(session, sid);
+      } catch (error) {
+        unread.push(error);
+        continue;
+      }
       await this.#turns.take(sid, async () => {
-        const session = this.#kept.parse(kept);
         const life = await this.#kept.lifeLeft(sid);
-        const user = this.#kept.userOf(session, sid);
         const applicant = { sid, live: session, begin: -Infinity };
         const at = user === undefined
           ? ""
@@ -49,6 +63,7 @@ export class Importer {
         if (reply === 1) adopted++;
       });
     }
+    if (unread.length > 0) throw unread[0];
     await this.#kept.noteAdopted();
     return adopted;
   }

@@ -195,7 +195,9 @@ export class Saver {
     // A date that the request did not set itself ends nothing: it may have moved on meanwhile.
     const isDateLeft = base !== undefined && pending.date === base.date;
     const hasPassed = date !== undefined && date <= time;
-    if (hasPassed && isDateLeft && !isFresh) return "look again";
+    // Nor does its save, which leaves the life as it is.
+    const isOverAsLoaded = isInPlace && base !== undefined && kept.expires <= time;
+    if ((hasPassed && isDateLeft || isOverAsLoaded) && !isFresh) return "look again";
     if (hasPassed && isDateLeft && !kept) return "nothing";
     const created = kept?.created ?? time;
     const expires = isInPlace || hasPassed && isDateLeft

@@ -128,7 +128,9 @@ export interface LembroRedisStore extends Omit<SessionStore, typeof Symbol.async
    * written under the same keys, and returns how many there were. They can be
    * used without. But until then every `revokeUser` has to read all sessions.
    * Call it when no process uses the other store any more: `revokeUser` can miss
-   * what that writes later.
+   * what that writes later. If it can't read a session, or the option `user` throws
+   * on it, it prepares all others and rejects with that error, and so does
+   * `revokeUser` once it has ended the others: destroy such a session.
    */
   adopt(): Promise<number>;
   /** As above, with a callback. */

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { afterAll, beforeAll, beforeEach, describe, it } from "@std/testing/bdd";
 import { RedisStore as ConnectRedis9 } from "connect-redis";
 import { RedisStore as ConnectRedis10 } from "connect-redis-10";
@@ -137,6 +137,28 @@ if (hasRedis()) {
         assertEquals(await store.revokeUser("Ada"), 1);
         assertEquals(await store.revokeUser("Eve"), 0);
         assertEquals(await old.who([ada]), [null]);
+      });
+
+      it("switches though there are sessions that can't be read: all others can be revoked, and prepared", async () => {
+        await using old = new App(other());
+        const signedIn = await Promise.all(USERS.map(() => old.signIn("Ada")));
+        const eve = await old.signIn("Eve");
+        await redis.client.set("sess:broken", "{");
+        const options = { client: redis.client, prefix: "sess:" };
+        const user = (kept: SessionData) =>
+          (kept as unknown as { user: { toString(): string } }).user.toString();
+        for (const store of [ours(), new Lembro({ ...options, user })]) {
+          using _ = store;
+          await assertRejects(() => store.revokeUser("Ada"), Error);
+          assertEquals(await old.who(signedIn), signedIn.map(() => null));
+          await assertRejects(() => store.adopt(), Error);
+          assertEquals((await store.sessionsOfUser("Eve")).length, 1);
+          await store.destroy("broken");
+          // There, the option throws.
+          await redis.client.set("sess:nobody's", JSON.stringify({ cookie: {} }));
+          signedIn.push(await old.signIn("Ada"));
+        }
+        assertEquals(await old.who([eve]), ["Eve"]);
       });
 
       it("undoes a logout while a process is left that uses connect-redis, and only there", async () => {

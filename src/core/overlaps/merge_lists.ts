@@ -74,6 +74,8 @@ export function mergeLists(
     !align(byMe, labels, labelsOfMine, ids.length, count) ||
     !align(byOthers, labels, labelsOfKept, ids.length, count)
   ) return undefined;
+  matchBeforeAppended(byMe, base, mine, values);
+  matchBeforeAppended(byOthers, base, kept, values);
   const isId = (label: number) => label >= 0 && label < ids.length;
   const edits = [byMe, byOthers].map((side, n) => {
     const { items, labels: ofSide } = lists[n + 1];
@@ -138,6 +140,33 @@ function toLabel(lists: [base: unknown[], ...sides: unknown[][]], sides: Side[])
     labels: new Array<number>(items.length).fill(-1 - n),
     ...parts[n],
   }));
+}
+
+/**
+ * Takes what a side has inserted before some items for appended, if it ends in the same items then:
+ * of equal ones, those that stand first are those of the base.
+ */
+function matchBeforeAppended(
+  side: Side,
+  base: unknown[],
+  list: unknown[],
+  values: Labels,
+): void {
+  const { places, origins, baseEnd: first } = side;
+  const count = base.length - first;
+  if (count <= 0) return;
+  let from = first;
+  while (from > 0 && !side.isInPlace(from - 1)) from--;
+  const to = from === 0 ? 0 : places[from - 1] + 1;
+  // What was not inserted there stands in the place of what was there.
+  const start = to + first - from;
+  const isInserted = start < side.end && origins.slice(start, side.end).every((n) => n === -1);
+  if (!isInserted) return;
+  for (let n = 0; n < count; n++) {
+    if (!values.areEqual(base[first + n], list[start + n])) return;
+  }
+  origins.fill(-1, start);
+  for (let n = 0; n < count; n++) side.match(first + n, start + n, IN_PLACE | UNCHANGED);
 }
 
 /**
