@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { keptData, Requests, save } from "./support/requests.ts";
+import { keptData, Requests, save, touch } from "./support/requests.ts";
 import { Lembro } from "./support/setup.ts";
 
 // deno-lint-ignore no-explicit-any
@@ -56,6 +56,25 @@ describe("a request that saves twice", () => {
     delete y.session.draft;
     await Promise.all([merged, save(y)]);
     assertEquals(await kept(), { list: [1, 2, 3, 4, 5] });
+  });
+
+  it("keeps what others saved before it was touched", async () => {
+    const { store, all: [x, y, z], kept } = await requestsOf({ list: [1] }, 3);
+    using _ = store;
+    y.session.theirs = true;
+    (y.session.list as number[]).push(2);
+    await save(y);
+    await touch(x);
+    (x.session.list as number[]).push(3);
+    await save(x);
+    assertEquals(await kept(), { list: [1, 2, 3], theirs: true });
+    // And the same after a save of its own, and if nothing but the cookie has changed.
+    z.session.more = true;
+    await save(z);
+    await touch(x);
+    await touch(x);
+    await save(x);
+    assertEquals(await kept(), { list: [1, 2, 3], theirs: true, more: true });
   });
 
   it("keeps what others appended to a list that it empties, or had emptied", async () => {

@@ -78,7 +78,7 @@ export class Toucher {
         : await this.#kept.run(TOUCH, sid, [guard, patch, lifeArgument(life)]);
       if (reply === 1) {
         this.#kept.counters.touches++;
-        if (base) rebaseCookie(base, next, session, plan.isMerged);
+        if (base) rebaseCookie(base, kept, next, session, plan.isMerged);
         return;
       }
       this.#kept.counters.conflicts++;
@@ -215,17 +215,18 @@ interface TouchPlan {
   readonly isMerged: boolean;
 }
 
-/** Notes that `base` was touched. */
+/** Notes that a touch has made `next` of `kept`, which others may have saved since `base`. */
 function rebaseCookie(
   base: BaseVersion,
+  kept: StoredSession,
   next: StoredSession,
   { cookie }: SessionData,
   isMerged: boolean,
 ): void {
-  if (base.text === base.kept.text) base.text = next.text;
-  else isMerged = true;
+  base.isBehind ||= kept.text !== base.kept.text;
+  if (!base.isBehind) base.text = next.text;
+  base.ownCookie = isMerged || base.isBehind ? plain(cookie) : undefined;
   base.kept = next;
-  base.ownCookie = isMerged ? plain(cookie) : undefined;
   base.date = dateOf(cookie);
 }
 
