@@ -87,6 +87,13 @@ class Setup implements Disposable {
     this.loop.noted();
   }
 
+  /** Something changes and is written; a compaction that is due begins. */
+  async writes(): Promise<void> {
+    this.change();
+    await this.loop.commit();
+    await this.timers.tick(0);
+  }
+
   [Symbol.dispose](): void {
     this.timers[Symbol.dispose]();
   }
@@ -218,9 +225,7 @@ describe("an outage", () => {
     const { target, timers, told, loop } = setup;
     target.room = fail;
     target.isTooLarge = true;
-    setup.change();
-    await loop.commit();
-    await timers.tick(0);
+    await setup.writes();
     assertEquals(told, ["Cannot compact journal: EIO: as the test wants it"]);
     target.disk = fail;
     setup.change();
@@ -230,9 +235,7 @@ describe("an outage", () => {
     assertEquals([told.length, loop.isFailing, target.compactions], [1, true, 1]);
     target.room = () => {};
     await timers.tick(5 * SECOND);
-    setup.change();
-    await loop.commit();
-    await timers.tick(0);
+    await setup.writes();
     assertEquals([told.slice(1), loop.isFailing, target.compactions], [["recover"], false, 2]);
   });
 
@@ -256,12 +259,10 @@ describe("an outage", () => {
 
   it("of a compaction is over when the file was written anew for another reason", async () => {
     using setup = new Setup();
-    const { target, timers, told, loop } = setup;
+    const { target, told, loop } = setup;
     target.room = fail;
     target.isTooLarge = true;
-    setup.change();
-    await loop.commit();
-    await timers.tick(0);
+    await setup.writes();
     assertEquals([told.length, loop.isFailing], [1, true]);
     target.isNew = true;
     target.isTooLarge = false;
@@ -273,13 +274,11 @@ describe("an outage", () => {
   it("of a compaction puts the next one off for some seconds, by a clock that does not jump", async () => {
     for (const jump of [-DAY, DAY]) {
       using setup = new Setup();
-      const { target, timers, loop } = setup;
+      const { target, timers } = setup;
       target.room = fail;
       target.isTooLarge = true;
       const compactions = async () => {
-        setup.change();
-        await loop.commit();
-        await timers.tick(0);
+        await setup.writes();
         return target.compactions;
       };
       assertEquals(await compactions(), 1);
@@ -377,9 +376,7 @@ describe("a file that is too large", () => {
     await timers.tick(0);
     assertEquals(loop.stats.compactions, 1);
     target.isTooLarge = true;
-    setup.change();
-    await loop.commit();
-    await timers.tick(0);
+    await setup.writes();
     assertEquals(loop.stats.compactions, 2);
   });
 

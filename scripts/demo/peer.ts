@@ -12,9 +12,6 @@ import { type Request, type RequestHandler, Router } from "express";
 import session from "express-session";
 import memorystore from "memorystore";
 
-/** The other store, as the page calls it. */
-export const PEER = "memorystore 1.6.8";
-
 /** What the app keeps in a session. */
 interface Kept {
   user?: string;

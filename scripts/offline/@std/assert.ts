@@ -44,14 +44,6 @@ export function assertInstanceOf<E>(
   assert(actual instanceof expected, message ?? `Expected an instance of ${expected.name}`);
 }
 
-export function assertGreaterOrEqual<T>(actual: T, expected: T, message?: string): void {
-  assert(actual >= expected, message ?? `Expected ${actual} to be at least ${expected}`);
-}
-
-export function assertLessOrEqual<T>(actual: T, expected: T, message?: string): void {
-  assert(actual <= expected, message ?? `Expected ${actual} to be at most ${expected}`);
-}
-
 export function assertThrows(work: () => unknown): unknown;
 export function assertThrows<E extends Error>(
   work: () => unknown,
