@@ -68,6 +68,8 @@ export function readArguments<Options>(
 export function watchGenerate(store: object, reached: (request: unknown) => void): void {
   let generate: unknown;
   Object.defineProperty(store, "generate", {
+    // A subclass may have one of its own.
+    configurable: true,
     get: () => generate,
     set(assigned: unknown) {
       generate = !isFunction(assigned) ? assigned : function (this: unknown, ...args: unknown[]) {

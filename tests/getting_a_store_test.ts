@@ -49,6 +49,14 @@ describe("lembro(session)", () => {
     assertEquals(await other.get("a"), undefined);
   });
 
+  it("returns a class whose subclass may have a generate of its own", () => {
+    class Own extends Lembro {
+      generate = () => "own";
+    }
+    using store = new Own();
+    assertEquals(store.generate(), "own");
+  });
+
   it("returns a class that can be extended", async () => {
     class Mine extends Lembro {
       greet() {
