@@ -84,7 +84,7 @@ await emptyDir(outDir);
 await build({
   entryPoints: Object.entries(config.exports).map(([name, path]) => ({ name, path })),
   outDir,
-  importMap: "deno.json",
+  importMap: "scripts/imports.json",
   shims: {},
   test: false,
   typeCheck: "both",
