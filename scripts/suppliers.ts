@@ -73,7 +73,7 @@ export function supplierLine([name, reason]: Supplier): string {
 
 /** The arguments of `deno` with what the supplier needs. */
 export function supplied([name]: Supplier, [subcommand, ...rest]: string[]): string[] {
-  const importMap = name === "jsr" ? [] : [`--import-map=${offlineImportMap()}`];
+  const importMap = name === "jsr" ? [] : ["--no-config", `--import-map=${offlineImportMap()}`];
   // `deno run` reads options only before the script: right behind the subcommand suits them all.
   return [subcommand, `--lock=${LOCK}`, ...importMap, ...rest];
 }

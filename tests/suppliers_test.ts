@@ -49,7 +49,7 @@ describe("the import map for machines without JSR", () => {
       );
       const printed = await throughSuppliers(
         { LEMBRO_SUPPLIER: "offline" },
-        ...["run", "-A", "--no-check", "--config", join(root, "deno.json"), script],
+        ...["run", "-A", "--no-check", script],
       );
       assertStringIncludes(printed, "\nresolved\n");
     } finally {
