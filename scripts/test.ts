@@ -10,6 +10,7 @@
  */
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import importMap from "./imports.json" with { type: "json" };
 import { supplied, supplier, supplierLine } from "./suppliers.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -160,7 +161,8 @@ if (import.meta.main) {
   const run = new Run({ NO_COLOR: "1", LEMBRO_SUPPLIER: found[0] });
   console.log(`Running ${jobs.length} files of tests, ${atOnce} at once.`);
   // Else each of the first files would download them.
-  await run.all([job("packages", "cache", "mod.ts")], 1);
+  const packages = Object.values(importMap.imports).filter((from) => from.startsWith("npm:"));
+  await run.all([job("packages", "cache", ...packages)], 1);
   await run.all(jobs, atOnce);
 
   const { failures, counts } = run;
