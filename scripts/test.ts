@@ -20,8 +20,8 @@ const MAX_SILENCE_MS = 8_000;
 
 /** What takes longest starts first, so that the processors end at the same time. */
 const LONG = [
-  ...["npm_package", "demo", "redis/promises", "monitor_page", "journal_lock", "journal_kill"],
-  ...["memory", "snapshot_file", "journal_disk"],
+  ...["demo", "npm_package", "monitor_page", "redis/promises", "bench", "journal_kill"],
+  ...["memory", "snapshot_file", "journal_lock", "leaving", "redis/outage", "journal_damage"],
 ].map((name) => `tests/${name}_test.ts`);
 
 /** One run of `deno`. */
@@ -130,8 +130,8 @@ if (import.meta.main) {
   const start = Date.now();
   const options = Deno.args.filter((arg) => arg.startsWith("-"));
   const chosen = Deno.args.filter((arg) => !arg.startsWith("-"));
-  // One more than there are processors: some tests wait for other processes and for the disk.
-  const atOnce = Number(Deno.env.get("DENO_JOBS")) || navigator.hardwareConcurrency + 1;
+  // Twice as many as there are processors: half of the time tests wait for pages and processes.
+  const atOnce = Number(Deno.env.get("DENO_JOBS")) || 2 * navigator.hardwareConcurrency;
   const found = await supplier();
   console.log(supplierLine(found));
 
