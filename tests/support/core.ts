@@ -45,6 +45,7 @@ export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): D
     address: "",
     created: 0,
     lastUsed: 0,
+    kept: undefined,
     identity: undefined,
     ...more,
   };

@@ -194,6 +194,12 @@ export class Entry implements SessionRecord, Linked<Entry> {
     return typeof this.owner === "object" ? this.owner.group.user : this.owner;
   }
 
+  /** How many entries its user has. */
+  get countOfUser(): number {
+    if (typeof this.owner === "object") return this.owner.group.members.length;
+    return this.owner === undefined ? 0 : 1;
+  }
+
   /** Whether it was revoked, and has not left yet. */
   get isRevoked(): boolean {
     return typeof this.owner === "object" && this.owner.group.isRevoked;

@@ -41,6 +41,8 @@ export interface Draft {
    */
   readonly as: "save" | "update" | "touch" | "extension";
   readonly sid: string;
+  /** What was kept of it when the draft was made. */
+  readonly kept: Entry | undefined;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
   readonly user: string | undefined;
@@ -154,6 +156,11 @@ export class Vault {
     return entry && this.#isLive(entry, now) ? entry : undefined;
   }
 
+  /** Whether `entry`, which was found here, is still there. */
+  has(entry: Entry): boolean {
+    return entry.isKept && !entry.isRevoked && entry.queue === this.#queues[entry.rank];
+  }
+
   /** Returns how many entries a user has. */
   countOf(user: string): number {
     return this.#users.countOf(user);
@@ -197,8 +204,9 @@ export class Vault {
    * mend. Newcomers stay in the order of creation.
    */
   put(draft: Draft): Entry {
-    const { as, record, isProtected, user, address, lastUsed } = draft;
-    const entry = this.find(draft.sid, lastUsed);
+    const { as, sid, kept, record, isProtected, user, address, lastUsed } = draft;
+    // One of the app's functions may have ended it meanwhile, and saved another.
+    const entry = kept && this.has(kept) ? kept : this.find(sid, lastUsed);
     if (!entry) return this.#add(draft);
     const { newcomers, returning, protected: guarded } = this.#queues;
     const isUse = as === "save" || as === "touch";
