@@ -572,7 +572,6 @@ export class Sessions {
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
-      entry.identity?.leave(entry);
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
@@ -587,12 +586,14 @@ export class Sessions {
   #lastOf(entry: Entry): () => SessionData | undefined {
     // What a revocation ends was loaded before it.
     const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
-    // Before it is destroyed: that is known by its identity.
-    this.#bases.identityOf(entry);
+    const { revision, text, cookie, expires, dateOffset } = entry;
+    // It may be saved again before it is parsed: then it expires at another time.
+    const identity = this.#bases.identityOf(entry);
+    const last = { identity, revision, text, cookie, expires, dateOffset };
     return () => {
       try {
-        const session = sessionOf(entry, this.options);
-        this.#bases.loaded(session, entry, epoch);
+        const session = sessionOf(last, this.options);
+        this.#bases.loaded(session, last, epoch);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.

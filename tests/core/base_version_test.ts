@@ -92,7 +92,6 @@ describe("BaseVersions", () => {
     const bases = new BaseVersions(endings);
     const [entry, loaded] = [entryOf("a"), sessionOf()];
     bases.loaded(loaded, entry);
-    entry.identity!.leave(entry);
     bases.end("a", undefined);
     assertEquals(endings.isOver(bases.find(loaded)!.identity), true);
   });

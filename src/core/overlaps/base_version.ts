@@ -6,7 +6,7 @@ import { type Note, Stamp } from "../../util/stamp.ts";
 import { type CookieData, type CookieTemplate, plain } from "../record/cookie_template.ts";
 import { dateOf } from "../record/expiry.ts";
 import { cookieDateOf } from "../record/record.ts";
-import { type Entry, Identity } from "../vault/entry.ts";
+import type { Entry, Identity, SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
 import type { Overlay, Version } from "./overlay.ts";
 
@@ -28,6 +28,9 @@ export interface BaseVersion {
   /** The number of endings that came before its request began. */
   readonly epoch: number;
 }
+
+/** What has to be known of an entry that is loaded. */
+type Loadable = Pick<Entry, "identity" | "revision" | keyof SessionRecord>;
 
 /** Returns what the request's own session was, as the base of a merge. */
 export function versionOf({ text, ownCookie, cookie, date }: BaseVersion): Version {
@@ -93,7 +96,7 @@ export class BaseVersions {
   }
 
   /** Notes that `session` was loaded from `entry`, as it is now or was when it left, after `epoch` endings. */
-  loaded(session: SessionData, entry: Entry, epoch: number = this.#endings.epoch): void {
+  loaded(session: SessionData, entry: Loadable, epoch: number = this.#endings.epoch): void {
     this.#note(session, this.#baseOf(entry, cookieDateOf(entry, session), epoch));
   }
 
@@ -136,19 +139,20 @@ export class BaseVersions {
     this.#note(session, base);
   }
 
-  /** Returns the identity of `entry`, which has one from then on. */
-  identityOf(entry: Entry): Identity {
-    return entry.identity ??= new Identity(entry.sid, this.#endings.epoch);
+  /** Returns the identity of `entry`, which is loaded, or about to leave. */
+  identityOf({ identity }: Loadable): Identity {
+    identity.epoch ??= this.#endings.epoch;
+    return identity;
   }
 
   /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had left. */
   end(sid: string, entry: Entry | undefined): void {
-    if (entry?.identity) entry.identity.isDestroyed = true;
+    entry?.identity.destroy();
     // Others may have loaded an earlier session of this id.
     this.#endings.destroy(entry?.sid ?? flat(sid), entry !== undefined);
   }
 
-  #baseOf(entry: Entry, date: number | undefined, epoch: number): BaseVersion {
+  #baseOf(entry: Loadable, date: number | undefined, epoch: number): BaseVersion {
     const { revision, text, cookie } = entry;
     const identity = this.identityOf(entry);
     return {

@@ -1,7 +1,7 @@
 import { Addresses } from "./addresses.ts";
 import {
   Entry,
-  type Identity,
+  Identity,
   type Member,
   Queue,
   type Rank,
@@ -50,6 +50,7 @@ export interface Draft {
   readonly address: string;
   readonly created: number;
   readonly lastUsed: number;
+  /** What the session was, if it is there no more. */
   readonly identity: Identity | undefined;
 }
 
@@ -394,17 +395,9 @@ export class Vault {
   }
 
   #enter(draft: Draft, number: number, queue: Queue): Entry {
-    const { sid, record, created, lastUsed, identity } = draft;
-    const entry = new Entry(
-      flat(sid),
-      number,
-      ++this.#revision,
-      queue,
-      record,
-      created,
-      lastUsed,
-      identity,
-    );
+    const { sid, record, created, lastUsed } = draft;
+    const identity = draft.identity ?? new Identity(flat(sid), created, record.expires);
+    const entry = new Entry(identity, number, ++this.#revision, queue, record, lastUsed);
     this.#entries.set(entry.sid, entry);
     this.#noteExpiry(record.expires);
     return entry;
@@ -420,12 +413,13 @@ export class Vault {
     this.#users.remove(entry);
   }
 
-  #write(entry: Entry, { text, cookie, size, expires, dateOffset }: SessionRecord): void {
-    entry.queue.bytes += size - entry.size;
-    this.#addresses.resize(entry, size - entry.size);
+  #write(entry: Entry, { text, cookie, expires, dateOffset }: SessionRecord): void {
+    const before = entry.size;
     entry.text = text;
     entry.cookie = cookie;
-    entry.size = size;
+    const grown = entry.size - before;
+    entry.queue.bytes += grown;
+    this.#addresses.resize(entry, grown);
     entry.expires = expires;
     entry.dateOffset = dateOffset;
     this.#noteExpiry(expires);
