@@ -201,6 +201,45 @@ describe("an outage", () => {
     assertEquals([target.writes, told.length], [writes + 1, 3]);
   });
 
+  it("that a flush has ended is over: the next one begins anew, and what waits for it waits", async () => {
+    using setup = new Setup();
+    const { target, timers, loop } = setup;
+    target.disk = fail;
+    setup.change();
+    await assertRejects(() => loop.commit());
+    await timers.tick(SECOND);
+    target.disk = () => {};
+    await loop.commit();
+    const { writes } = target;
+    // It works again after 100 tries, so that this comes to its end in any case.
+    target.disk = () => target.writes - writes < 100 ? fail() : undefined;
+    setup.change();
+    const answer = watched(loop.confirm());
+    await timers.tick(99);
+    assertEquals([target.writes - writes, answer.isDone], [1, false]);
+    await timers.tick(1);
+    assertEquals(target.writes - writes, 2);
+  });
+
+  it("that a flush has ended leaves no change behind that came during it", async () => {
+    using setup = new Setup(SECOND);
+    const { target, timers, loop } = setup;
+    target.disk = fail;
+    setup.change();
+    await assertRejects(() => loop.commit());
+    // The next one would be three seconds later.
+    await timers.tick(2 * SECOND);
+    const { disk, release } = hanging();
+    target.disk = disk;
+    const flushed = loop.commit();
+    await timers.tick(0);
+    setup.change();
+    release();
+    await flushed;
+    await timers.tick(SECOND / 2);
+    assertEquals(target.isUpToDate, true);
+  });
+
   it("is not made longer by changes, and not shorter by flushes that fail", async () => {
     using setup = new Setup(60 * SECOND);
     const { target, timers, loop } = setup;

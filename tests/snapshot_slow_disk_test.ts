@@ -18,6 +18,7 @@ import {
   type Store,
   withSlowSteps,
 } from "./snapshot/setup.ts";
+import { SECOND } from "./support/clock.ts";
 import { diskError, HookedDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { idsIn, until } from "./support/journals.ts";
@@ -289,7 +290,11 @@ describe("a rename that fails because somebody reads the file", () => {
     await store.set("b", sessionOf());
     const hooked = new HookedDisk();
     hooked.fail("EPERM", ["rename"]);
-    assertEquals((await errorOf(save(hooked, store, folder.snapshot))).code, "EPERM");
+    using timers = new HeldTimers();
+    const failed = errorOf(save(hooked, store, folder.snapshot));
+    await until(() => hooked.calls.includes("rename"));
+    await timers.tick(SECOND);
+    assertEquals((await failed).code, "EPERM");
     assertEquals(await idsIn(folder.snapshot), ["a"]);
     assertEquals(folder.names(), ["sessions"]);
   });

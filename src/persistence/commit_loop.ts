@@ -225,8 +225,12 @@ export class CommitLoop {
     }
     this.#stats.lastSync = new Date(now());
     this.#failures = 0;
+    timers.clearTimeout(this.#retry);
+    this.#retry = undefined;
     this.#outage.end("write");
     if (isNew) this.#compacted();
+    // What has come during an outage waits for no timer.
+    this.noted();
     this.#answers();
     this.#release();
     this.#considerCompaction();

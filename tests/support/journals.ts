@@ -12,13 +12,14 @@ export async function openOn(
   disk: Disk,
   store: Store,
   path: string,
-  { interval = 60_000, secrets = [] as string[], signal }: {
+  { interval = 60_000, secrets = [] as string[], wait = 0, signal }: {
     interval?: number;
     secrets?: string[];
+    wait?: number;
     signal?: AbortSignal;
   } = {},
 ): Promise<OpenJournal> {
-  const settings = { interval, secrets, isPlainRead: secrets.length === 0, signal };
+  const settings = { interval, secrets, isPlainRead: secrets.length === 0, wait, signal };
   return await OpenJournal.open(disk, portOf(store), path, settings);
 }
 
