@@ -346,6 +346,20 @@ describe("sessions that call the store while they are saved", () => {
     store.close();
   });
 
+  for (const [name, end] of rows.filter(([name]) => /^(destroy themselves|clear)$/.test(name))) {
+    it(`${name} from ttl while they are touched: nothing brings them back`, async () => {
+      const { store, arm } = await storeOfFour((store) => ({ ttl: () => (end(store()), 60_000) }));
+      arm(true);
+      assertEquals(
+        await outcome((callback) => store.touch("sid", sessionOf(), callback)),
+        "no error",
+      );
+      arm(false);
+      assertEquals("sid" in kept(store), false);
+      store.close();
+    });
+  }
+
   for (const where of ["toJSON", "protect"]) {
     it(`a logout from ${where} sticks, as from another request`, async () => {
       const { store, arm } = await storeOfFour((store) => ({

@@ -19,6 +19,20 @@ describe("events", () => {
     assertEquals(store.stats().expired, 2);
   });
 
+  it("expire: passes the session as it left, though a save brings it back in the same turn", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro();
+    const date = new Date(Date.now() + 1000);
+    for (const sid of "ab") await store.set(sid, sessionOf({}, { expires: date }));
+    const loaded = (await store.get("b"))!;
+    const dates: unknown[] = [];
+    store.on("expire", (_sid, session) => dates.push(session?.cookie.expires));
+    clock.tick(1000);
+    loaded.cookie.expires = new Date(Date.now() + MINUTE);
+    await store.set("b", loaded);
+    assertEquals(dates, [date.toISOString()]);
+  });
+
   it("purge: passes how many sessions had expired, at each purge", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ ttl: 1000 });

@@ -103,7 +103,6 @@ describe("Drafts: a save", () => {
     assertEquals(scene.vault.find("a", scene.at), undefined);
     assertEquals(scene.save(loaded), "nothing");
     loaded.cookie.expires = new Date(MADE + 900);
-    entry.identity!.leave(entry);
     assertEquals(scene.save(loaded, { isPassive: true }), "nothing");
     assertEquals(endOf(scene.save(loaded)), MADE + 900, "another date brings it back");
   });
@@ -111,7 +110,6 @@ describe("Drafts: a save", () => {
   it("of an evicted session by a request that is no activity ends when it was to end", () => {
     const scene = new Scene();
     const [entry, loaded] = scene.kept(sessionOf({}, {}));
-    entry.identity!.leave(entry);
     scene.vault.remove(entry, "evict");
     scene.at += 100;
     const draft = scene.save(loaded, { isPassive: true }) as Draft;
