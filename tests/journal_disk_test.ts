@@ -6,15 +6,8 @@ import process from "node:process";
 import { openJournal } from "express-lembro/journal";
 import { temporaryOf } from "../src/persistence/disk.ts";
 import type { OpenJournal } from "../src/persistence/open_journal.ts";
-import {
-  errorOf,
-  Folder,
-  Lembro,
-  sessionOf,
-  sessionOfSize,
-  settled,
-  type Store,
-} from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
+import { errorOf, Lembro, sessionOf, sessionOfSize, settled, type Store } from "./support/setup.ts";
 import { SECOND, watched } from "./support/clock.ts";
 import { diskError, HookedDisk, isTemporary, MemoryDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";

@@ -7,19 +7,10 @@ import { nodeDisk } from "../src/persistence/disk.ts";
 import { Scan } from "../src/persistence/scan.ts";
 import { readSnapshot } from "../src/persistence/snapshot_reader.ts";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";
-import {
-  assertSame,
-  errorOf,
-  Folder,
-  keptIn,
-  Lembro,
-  portOf,
-  sessionOf,
-  settled,
-  type Store,
-  withSlowSteps,
-} from "./snapshot/setup.ts";
-import { SECOND, watched } from "./support/clock.ts";
+import { SECOND, watched, withSlowSteps } from "./support/clock.ts";
+import { Folder } from "./support/folder.ts";
+import { assertSame, keptIn, portOf } from "./support/kept.ts";
+import { errorOf, Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
 import { diskError, HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { idsIn, until } from "./support/journals.ts";
