@@ -84,6 +84,7 @@ export class Drafts {
     return {
       as: isInPlace ? "update" : "save",
       sid,
+      kept,
       record,
       user,
       isProtected: isGuarded,
@@ -164,6 +165,7 @@ function draftOf(kept: Entry, as: Draft["as"], record: SessionRecord, now: numbe
   return {
     as,
     sid,
+    kept,
     record,
     user,
     isProtected: rank === "protected",

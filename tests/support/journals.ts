@@ -5,20 +5,23 @@
  */
 import { OpenJournal } from "../../src/persistence/open_journal.ts";
 import { type Disk, nodeDisk } from "../../src/persistence/disk.ts";
-import { assertSame, Folder, Lembro, portOf, type Store } from "../snapshot/setup.ts";
+import { Folder } from "./folder.ts";
+import { assertSame, portOf } from "./kept.ts";
+import { Lembro, type Store } from "./setup.ts";
 
 /** A journal on a file system of the test, as `openJournal` opens it on the real one. */
 export async function openOn(
   disk: Disk,
   store: Store,
   path: string,
-  { interval = 60_000, secrets = [] as string[], signal }: {
+  { interval = 60_000, secrets = [] as string[], wait = 0, signal }: {
     interval?: number;
     secrets?: string[];
+    wait?: number;
     signal?: AbortSignal;
   } = {},
 ): Promise<OpenJournal> {
-  const settings = { interval, secrets, isPlainRead: secrets.length === 0, signal };
+  const settings = { interval, secrets, isPlainRead: secrets.length === 0, wait, signal };
   return await OpenJournal.open(disk, portOf(store), path, settings);
 }
 

@@ -68,10 +68,7 @@ export class CookieTemplate {
 
   /** Returns what JSON would write of `session`, with the cookie left blank. */
   without(session: SessionData): SessionData {
-    // For a Session, which has hidden keys, this is twice as fast as `{ ...session }`.
-    const copy = Object.assign({}, session) as unknown as CookieData;
-    copy.cookie = null;
-    return copy as unknown as SessionData;
+    return { ...session, cookie: null as never };
   }
 
   /** Returns the size of the JSON `text` of such a session, with its cookie in place, in bytes. */

@@ -2,7 +2,6 @@
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, Serializer } from "../../options.ts";
 import { failure, invalidResult, isObject } from "../../util/errors.ts";
-import { getSize } from "../../util/sizes.ts";
 import {
   type CookieData,
   type CookieTemplate,
@@ -10,7 +9,7 @@ import {
   isTemplatable,
 } from "./cookie_template.ts";
 import { dateOf, type Lifetime } from "./expiry.ts";
-import type { Entry, Row, SessionRecord } from "../vault/entry.ts";
+import { type Entry, type Row, type SessionRecord, sizeOf } from "../vault/entry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
@@ -80,9 +79,8 @@ export function restored(
     ? templates.of(cookie, relative(date, expires))
     : undefined;
   const whole = cookie && !template ? insertCookie(text, cookie) : text;
-  const size = checkSize(template?.sizeWith(whole) ?? getSize(whole), maxSize);
-  const dateOffset = offsetOf({ expires, end: date ?? expires });
-  return { text: whole, cookie: template, size, expires, dateOffset };
+  const lifetime = { expires, end: date ?? expires };
+  return checkedRecord({ text: whole, cookie: template }, lifetime, maxSize);
 }
 
 /** Puts a cookie into the JSON of a session. */
@@ -110,8 +108,7 @@ export function withCookie(
     ? templates.of(cookie, relative(date, lifetime.expires))
     : undefined;
   if (entry.cookie && template) {
-    const size = checkSize(entry.size - entry.cookie.size + template.size, options.maxSize);
-    return withLifetime({ text: entry.text, cookie: template, size }, lifetime);
+    return checkedRecord({ text: entry.text, cookie: template }, lifetime, options.maxSize);
   }
   const session = parse(entry.text, serializer);
   session.cookie = cookie;
@@ -119,12 +116,17 @@ export function withCookie(
   return recordBy(fitting, session, lifetime, options);
 }
 
+/** What is kept of a session, but its lifetime. */
+type Content = Pick<SessionRecord, "text" | "cookie">;
+
 /** Returns a record that ends as `lifetime` says. */
-export function withLifetime(
-  { text, cookie, size }: Pick<SessionRecord, "text" | "cookie" | "size">,
-  lifetime: Lifetime,
-): SessionRecord {
-  return { text, cookie, size, expires: lifetime.expires, dateOffset: offsetOf(lifetime) };
+export function withLifetime({ text, cookie }: Content, lifetime: Lifetime): SessionRecord {
+  return { text, cookie, expires: lifetime.expires, dateOffset: offsetOf(lifetime) };
+}
+
+function checkedRecord(content: Content, lifetime: Lifetime, maxSize: number): SessionRecord {
+  checkSize(sizeOf(content), maxSize);
+  return withLifetime(content, lifetime);
 }
 
 function recordBy(
@@ -134,8 +136,7 @@ function recordBy(
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
   const text = serialize(template?.without(session) ?? session, serializer);
-  const size = checkSize(template?.sizeWith(text) ?? getSize(text), maxSize);
-  return withLifetime({ text, cookie: template, size }, lifetime);
+  return checkedRecord({ text, cookie: template }, lifetime, maxSize);
 }
 
 /**
@@ -175,11 +176,11 @@ function offsetOf({ expires, end }: Lifetime): number {
   return expires === Infinity ? 0 : end - expires;
 }
 
-/** Returns `size`, unless a session of that size is too large. */
-function checkSize(size: number, maxSize: number): number {
+/** Refuses a session of `size` bytes that is too large. */
+function checkSize(size: number, maxSize: number): void {
   const share = Math.floor(maxSize * SESSION_SHARE);
   const most = Math.min(maxSize, Math.max(share, MIN_SESSION_LIMIT));
-  if (size <= most) return size;
+  if (size <= most) return;
   const which = most === maxSize
     ? "all of maxSize"
     : most === share
