@@ -10,9 +10,14 @@ import { runInNewContext } from "node:vm";
 import type { LembroOptions } from "express-lembro";
 import { atTime, MINUTE } from "./support/clock.ts";
 import { until } from "./support/journals.ts";
-import { Lembro, type SessionData, sessionOf, settled, sizeOfAll } from "./support/setup.ts";
-
-type Store = InstanceType<typeof Lembro>;
+import {
+  Lembro,
+  type SessionData,
+  sessionOf,
+  settled,
+  sizeOfAll,
+  type Store,
+} from "./support/setup.ts";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;

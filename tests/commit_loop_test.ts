@@ -5,7 +5,7 @@ import type { Port } from "../src/core/port.ts";
 import { CommitLoop, type Target } from "../src/persistence/commit_loop.ts";
 import { DiskWatch, lockLost, Outage, PATIENCE, unanswered } from "../src/persistence/outage.ts";
 import { atTime } from "./support/at_time.ts";
-import { DAY, SECOND } from "./support/clock.ts";
+import { DAY, SECOND, watched } from "./support/clock.ts";
 import { diskError } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 
@@ -68,7 +68,7 @@ class Setup implements Disposable {
   readonly target = new Numbers();
   /** What the store has told. */
   readonly told: string[] = [];
-  readonly watch: DiskWatch = new DiskWatch(PATIENCE, unanswered, () => this.loop.hangs());
+  readonly watch: DiskWatch = new DiskWatch(PATIENCE, () => this.loop.hangs());
   readonly loop: CommitLoop;
   stops = 0;
 
@@ -97,13 +97,6 @@ class Setup implements Disposable {
   [Symbol.dispose](): void {
     this.timers[Symbol.dispose]();
   }
-}
-
-/** Whether a promise has been fulfilled by now. */
-function watched(promise: Promise<unknown>): { isDone: boolean } {
-  const state = { isDone: false };
-  promise.then(() => state.isDone = true, () => {});
-  return state;
 }
 
 const fail = () => {
@@ -382,7 +375,7 @@ describe("an answer that waits for the disk", () => {
     target.disk = () => watch.answered(disk());
     setup.change();
     const answer = watched(loop.confirm());
-    const flushed = watch.orHang(loop.commit());
+    const flushed = watch.orHang(loop.commit(), unanswered);
     flushed.catch(() => {});
     await timers.tick(2_999);
     assertEquals([answer.isDone, loop.isFailing, told], [false, false, []]);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock, MINUTE } from "./support/clock.ts";
-import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
+import { Lembro, sessionOf, sessionOfSize, settled, type Store } from "./support/setup.ts";
 
 describe("events", () => {
   it("expire: passes the id, whichever call finds the session expired", async () => {
@@ -127,7 +127,7 @@ describe("the session in an event", () => {
   const causes: [
     event: "destroy" | "expire" | "evict",
     how: string,
-    cause: (store: InstanceType<typeof Lembro>, clock: HeldClock) => Promise<unknown>,
+    cause: (store: Store, clock: HeldClock) => Promise<unknown>,
   ][] = [
     ["destroy", "destroy", (store) => store.destroy("0")],
     [

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Folder } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
 import { HOLDER, Holder } from "./support/holders.ts";
 import { chances } from "./support/journals.ts";
 

@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import { openJournal } from "express-lembro/journal";
 import { Lock, LockedError } from "../src/persistence/lock.ts";
 import { pause } from "../src/persistence/pause.ts";
-import { errorOf, Folder, Lembro, sessionOf, settled, type Store } from "./snapshot/setup.ts";
-import { DAY, HOUR, MINUTE, SECOND } from "./support/clock.ts";
+import { Folder } from "./support/folder.ts";
+import { errorOf, Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
+import { DAY, HOUR, MINUTE, SECOND, watched } from "./support/clock.ts";
 import { HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { Holder, holderWith } from "./support/holders.ts";
@@ -30,14 +31,6 @@ function slowDiskWithoutKernel(chance: () => number) {
   slow.disk.hold = () => Promise.resolve(undefined);
   slow.disk.isHeld = () => Promise.resolve(undefined);
   return slow;
-}
-
-/** Whether a promise is settled by now. */
-function watched(promise: Promise<unknown>): { isDone: boolean } {
-  const state = { isDone: false };
-  const done = () => void (state.isDone = true);
-  promise.then(done, done);
-  return state;
 }
 
 describe("one journal for one process", () => {

@@ -11,6 +11,7 @@ import {
   sessionOf,
   sessionOfSize,
   settled,
+  type Store,
 } from "./support/setup.ts";
 
 /** For what only a store in memory promises. */
@@ -26,7 +27,7 @@ const LEAVING = {
 type Data = Record<string, unknown>;
 
 /** The kept data of a session, without its cookie. */
-async function kept(store: InstanceType<typeof Lembro>, id = "a"): Promise<Data | undefined> {
+async function kept(store: Store, id = "a"): Promise<Data | undefined> {
   const found = [...store.entries()].find(([sid]) => sid === id);
   if (!found) return undefined;
   const { cookie: _, ...data } = found[1] as unknown as Data;
@@ -44,7 +45,7 @@ async function twoCopies(data: Data, options = {}) {
 /** What hands out the session "a" as an object. */
 const FINDERS: Record<
   string,
-  (store: InstanceType<typeof Lembro>) => Promise<SessionData | undefined>
+  (store: Store) => Promise<SessionData | undefined>
 > = {
   info: async (store) => (await store.info("a"))?.session,
   sessionsOfUser: async (store) => (await store.sessionsOfUser("ada"))[0]?.session,
@@ -80,7 +81,7 @@ for (const [name, find] of Object.entries(FINDERS)) {
 /** What makes the session "a" leave, which tells the listeners of an event. */
 const LEAVINGS: Record<
   "destroy" | "expire" | "evict",
-  (store: InstanceType<typeof Lembro>, clock: HeldClock) => Promise<void>
+  (store: Store, clock: HeldClock) => Promise<void>
 > = {
   destroy: (store) => store.destroy("a"),
   expire: async (store, clock) => {
@@ -167,7 +168,7 @@ describe("a logout", () => {
         "a touch with an expired cookie",
         (store) => store.touch("a", sessionOf({}, { maxAge: 0 })),
       ],
-    ] as [string, (store: InstanceType<typeof Lembro>) => Promise<void>][]
+    ] as [string, (store: Store) => Promise<void>][]
   ) {
     it(`by ${how} sticks: a save of what was loaded before writes nothing, and is counted`, async () => {
       const { store, one, other } = await twoCopies({ user: "Ada" });
@@ -334,7 +335,7 @@ describe("a logout", () => {
   );
 
   for (const how of isOnRedis ? ["expired"] as const : ["evicted", "expired"] as const) {
-    const leave = async (store: InstanceType<typeof Lembro>, clock: HeldClock) => {
+    const leave = async (store: Store, clock: HeldClock) => {
       if (how === "expired") clock.tick(SECOND);
       else for (let i = 0; i < 8; i++) await store.set(`big${i}`, sessionOfSize(1_000));
       assertEquals(await kept(store), undefined);

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
 import { inMemory } from "./support/engines.ts";
 import { openJournal } from "express-lembro/journal";
-import { Folder } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
 import { atTime, DAY, HeldClock, HOUR, MINUTE, SECOND, START } from "./support/clock.ts";
 import { Site } from "./support/http.ts";
 import { jsonCalls } from "./support/json.ts";

@@ -56,12 +56,12 @@ interface LockFile {
   readonly token: string;
 }
 
-/** How long to wait for another holder to give the lock up. */
+/** How to wait for another holder to give the lock up. */
 export interface Patience {
   /** In milliseconds. */
-  readonly wait?: number;
-  /** Ends the waiting. */
-  readonly signal?: AbortSignal | undefined;
+  readonly wait?: number | undefined;
+  /** Called again and again. Throws to give it up. */
+  check?(): void;
 }
 
 /** Somebody else holds the lock. */
@@ -103,13 +103,13 @@ export class Lock {
   static async acquire(
     disk: Disk,
     target: string,
-    { wait = 0, signal }: Patience = {},
+    { wait = 0, check }: Patience = {},
   ): Promise<Lock> {
     await removeLeftovers(disk, `${target}.lock`, LEFTOVER, now() - HOUR);
     const start = monotonicNow();
     const others = new Others(disk, target);
     for (;;) {
-      signal?.throwIfAborted();
+      check?.();
       let other = await others.first();
       if (!other) {
         const lock = await Lock.#announce(disk, target, others.keeper);

@@ -98,7 +98,7 @@ describe("Drafts: a save", () => {
 
   it("of what has ended meanwhile keeps nothing if its date has passed, or if it is no activity", () => {
     const scene = new Scene();
-    const [entry, loaded] = scene.kept(dated(MADE + 50));
+    const [, loaded] = scene.kept(dated(MADE + 50));
     scene.at += 100;
     assertEquals(scene.vault.find("a", scene.at), undefined);
     assertEquals(scene.save(loaded), "nothing");

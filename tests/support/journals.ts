@@ -5,7 +5,9 @@
  */
 import { OpenJournal } from "../../src/persistence/open_journal.ts";
 import { type Disk, nodeDisk } from "../../src/persistence/disk.ts";
-import { assertSame, Folder, Lembro, portOf, type Store } from "../snapshot/setup.ts";
+import { Folder } from "./folder.ts";
+import { assertSame, portOf } from "./kept.ts";
+import { Lembro, type Store } from "./setup.ts";
 
 /** A journal on a file system of the test, as `openJournal` opens it on the real one. */
 export async function openOn(

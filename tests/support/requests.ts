@@ -4,9 +4,7 @@
  *
  * @module
  */
-import { type Lembro, session, type SessionData } from "./setup.ts";
-
-type LembroStore = InstanceType<typeof Lembro>;
+import { session, type SessionData, type Store } from "./setup.ts";
 
 /** The session of a request, with whatever the app keeps in it. */
 export type Kept = SessionData & Record<string, unknown>;
@@ -15,7 +13,7 @@ export type Kept = SessionData & Record<string, unknown>;
 export interface FakeRequest {
   readonly ip?: string;
   readonly path?: string;
-  readonly sessionStore: LembroStore;
+  readonly sessionStore: Store;
   sessionID: string;
   session: Kept;
 }
@@ -35,10 +33,10 @@ interface Generating {
 
 /** An app's requests to a store. */
 export class Requests {
-  readonly store: LembroStore;
+  readonly store: Store;
 
   /** @param cookie The cookie settings of the app. */
-  constructor(store: LembroStore, cookie: session.SessionOptions["cookie"] = {}) {
+  constructor(store: Store, cookie: session.SessionOptions["cookie"] = {}) {
     this.store = store;
     // This assigns a function to `store.generate`, which makes new sessions.
     session({
@@ -97,7 +95,7 @@ export function regenerate(request: FakeRequest): Promise<void> {
 
 /** The kept data of a session without its cookie. This is no use of it. */
 export async function keptData(
-  store: LembroStore,
+  store: Store,
   sid: string,
 ): Promise<Record<string, unknown> | undefined> {
   const info = await store.info(sid);
