@@ -14,6 +14,7 @@ import { CRAWLED, type Left, LIMIT } from "./crowd.ts";
 import { type Child, inDeno } from "./processes.ts";
 import { writeTable } from "./readme.ts";
 import { IN_MEMORY, OURS, OURS_ON_REDIS } from "./stores.ts";
+import { row } from "./tables.ts";
 
 /** The stores as the table calls them, in its order. */
 const TITLES: Record<string, string> = {
@@ -54,20 +55,14 @@ function usersLeft({ users, bytes }: Left, { crowd }: Found): string {
 /** The rows of the table. */
 const ROWS: [title: string, cell: (found: Found) => string][] = [
   [`a crawler makes ${number(CRAWLED)} sessions: users left`, (f) => usersLeft(f.crawler, f)],
-  ["… an open login form still works", ({ crawler }) => yesOrNo(crawler.form)],
-  ["one session of 2.8 MB: users left", (found) => usersLeft(found.fat, found)],
-  [
-    "a slow request saves after the logout: still signed out",
-    ({ logoutSticks }) => yesOrNo(logoutSticks),
-  ],
+  ["… an open login form still works", (f) => yesOrNo(f.crawler.form)],
+  ["one session of 2.8 MB: users left", (f) => usersLeft(f.fat, f)],
+  ["a slow request saves after the logout: still signed out", (f) => yesOrNo(f.logoutSticks)],
   [
     `${WRITERS} requests at once write ${WRITERS} keys: kept`,
-    ({ keys }) => keys === WRITERS ? `all ${WRITERS}` : number(keys),
+    (f) => f.keys === WRITERS ? `all ${WRITERS}` : number(f.keys),
   ],
-  [
-    "sign-out everywhere ends a sign-in under way",
-    ({ signOutSticks }) => yesOrNo(signOutSticks),
-  ],
+  ["sign-out everywhere ends a sign-in under way", (f) => yesOrNo(f.signOutSticks)],
 ];
 
 /** Tries the overlaps in an app that has these processes. */
@@ -120,9 +115,6 @@ async function ask(processes: Child[], store: string, redisPort?: number): Promi
   return { crowd, crawler, fat, ...overlaps };
 }
 
-/** A row of a Markdown table. */
-const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
-
 async function compare(): Promise<string> {
   await using redis = await startRedis();
   if (!redis) console.error("Skipped the stores on Redis: there is no redis-server on the PATH.");
@@ -136,14 +128,12 @@ async function compare(): Promise<string> {
   }
   const cellOf = (i: number, cell: string) =>
     TITLES[stores[i]].startsWith("**") ? `**${cell}**` : cell;
+  const title = `${number(found[0].crowd)} users hold 80 % of 4 MB`;
   return [
-    row([
-      `${number(found[0].crowd)} users hold 80 % of 4 MB`,
-      ...stores.map((store) => TITLES[store]),
-    ]),
-    row(["---", ...stores.map(() => "---")]),
-    ...ROWS.map(([title, cell]) => row([title, ...found.map((one, i) => cellOf(i, cell(one)))])),
-  ].join("\n");
+    [title, ...stores.map((store) => TITLES[store])],
+    ["---", ...stores.map(() => "---")],
+    ...ROWS.map(([title, cell]) => [title, ...found.map((one, i) => cellOf(i, cell(one)))]),
+  ].map(row).join("\n");
 }
 
 const [option, ...more] = Deno.args;

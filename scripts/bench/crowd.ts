@@ -6,7 +6,7 @@
  * @module
  */
 import sizeomatic from "sizeomatic";
-import { call, contentOf, inFlight, loadAll, visit } from "./sessions.ts";
+import { call, contentOf, inFlight, loadAll, numbered, visit } from "./sessions.ts";
 import type { BenchStore, Live } from "./stores.ts";
 
 /** The limit of each store that has one, in bytes. */
@@ -30,12 +30,12 @@ const visitAs = (store: BenchStore, sids: string[], ip: string, contentOf: (i: n
     (i, done) => store.set(sids[i], visit(store, sids[i], contentOf(i), ip), done),
   );
 
-const numbered = (name: string, count: number) =>
-  Array.from({ length: count }, (_, i) => `${name} ${i}`);
-
 /** Signs the users in, each of whom comes back once, and opens the login form. Returns their ids. */
 export async function gather(store: BenchStore): Promise<string[]> {
-  const users = numbered("user", 0.8 * LIMIT / sizeOf(visit(store, "", contentOf(0), THEIRS)));
+  const users = numbered(
+    0.8 * LIMIT / sizeOf(visit(store, "", contentOf(0), THEIRS)),
+    (i) => `user ${i}`,
+  );
   await visitAs(store, users, THEIRS, (i) => contentOf(i));
   await loadAll(store, users);
   await visitAs(store, [FORM], THEIRS, () => ({ csrfToken: "a token" }));
@@ -46,7 +46,7 @@ export async function gather(store: BenchStore): Promise<string[]> {
 const deeds = {
   /** A client asks for pages, and never sends a cookie. */
   crawler: (store: BenchStore) =>
-    visitAs(store, numbered("crawler", CRAWLED), CRAWLERS, () => ({ views: 1 })),
+    visitAs(store, numbered(CRAWLED, (i) => `crawler ${i}`), CRAWLERS, () => ({ views: 1 })),
   /** A user saves 2.8 MB. That a store refuses them is an answer, too. */
   fat: (store: BenchStore) =>
     visitAs(store, ["fat"], THEIRS, () => ({ basket: "x".repeat(1_400_000) })).catch((error) => {

@@ -151,14 +151,14 @@ export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<T
     const path = (kept: string) => join(folder, kept.replaceAll(" ", "-"));
     const count = share(50_000, 100);
     try {
-      const open = (child: Child, kept: string) =>
-        child.ask("openKept", { kept, path: path(kept) });
-      const served = await visits(runtime, KEPT.slice(0, 3), share, 1, open);
-      const found = await oneByOne(runtime, KEPT, (child, kept) => {
+      const all = Object.keys(KEPT);
+      const open = (child: Child, kept: string) => child.ask("open", KEPT[kept](path(kept)));
+      const served = await visits(runtime, all.slice(0, 3), share, 1, open);
+      const found = await oneByOne(runtime, all, (child, kept) => {
         return child.ask("measureKept", { kept, path: path(`${kept} alone`), count });
       });
       const title = `On the disk, ${count.toLocaleString("en-US")} sessions`;
-      return { [title]: tableOf({ ...served, ...found }, KEPT) };
+      return { [title]: tableOf({ ...served, ...found }, all) };
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
