@@ -69,11 +69,10 @@ export interface Left {
 /** Who of the users is left. */
 export async function left(store: BenchStore, users: string[]): Promise<Left> {
   const get = (sid: string) => call<Live>((callback) => store.get(sid, callback as never));
-  const all = await call<object>((done) => store.all!(done as never));
+  const sizes = async () =>
+    Object.values(await call<object>((done) => store.all!(done as never)) ?? {}).map(sizeOf);
+  const bytes = store.redisInfo ? {} : { bytes: (await sizes()).reduce((a, b) => a + b) };
   const found = await Promise.all(users.map(get));
-  return {
-    users: found.filter(Boolean).length,
-    form: "csrfToken" in (await get(FORM) ?? {}),
-    ...!store.redisInfo && { bytes: Object.values(all!).map(sizeOf).reduce((a, b) => a + b) },
-  };
+  const form = "csrfToken" in (await get(FORM) ?? {});
+  return { users: found.filter(Boolean).length, form, ...bytes };
 }
