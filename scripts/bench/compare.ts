@@ -8,8 +8,8 @@
  *
  * @module
  */
+import { Browser } from "../support/processes.ts";
 import { startRedis } from "../support/redis_server.ts";
-import { Browser } from "./browser.ts";
 import { CRAWLED, type Left, LIMIT } from "./crowd.ts";
 import { type Child, inDeno } from "./processes.ts";
 import { writeTable } from "./readme.ts";
@@ -67,29 +67,31 @@ const ROWS: [title: string, cell: (found: Found) => string][] = [
 
 /** Tries the overlaps in an app that has these processes. */
 async function overlapsOf(processes: Child[]) {
-  const ports = await Promise.all(processes.map((one) => one.ask("serve")));
+  const urls = await Promise.all(processes.map((one) => one.ask("serve")));
+  /** Asks each of the processes. */
+  const all = (path: string) =>
+    Promise.all(urls.map(async (url) => await (await fetch(url + path)).json()));
   /** Requests that have all loaded their session before the first of them saves it. */
   const overlap = async (browser: Browser, paths: string[], meanwhile?: () => Promise<unknown>) => {
-    const answers = paths.map((path) => browser.ask(`${path}?wait`));
-    const gate = new Browser(ports);
-    await gate.untilWaiting(paths.length);
+    const answers = paths.map((path) => browser.get(`${path}?wait`));
+    while ((await all("/waiting")).reduce((a, b) => a + b) < paths.length);
     await meanwhile?.();
-    await gate.open();
+    await all("/open");
     await Promise.all(answers);
   };
-  const isSignedIn = async (one: Browser) => "passport" in await one.ask<object>("/data");
-  const [writer, asker, form] = Array.from({ length: 3 }, () => new Browser(ports));
-  await writer.ask("/sign-in/1");
+  const isSignedIn = async (one: Browser) => "passport" in await one.get<object>("/data");
+  const [writer, asker, form] = Array.from({ length: 3 }, () => new Browser({ urls }, true));
+  await writer.get("/sign-in/1");
   const keys = Array.from({ length: WRITERS }, (_, i) => `key${i}`);
   await overlap(writer, keys.map((key) => `/write/${key}`));
-  const written = await writer.ask<object>("/data");
+  const written = await writer.get<object>("/data");
   const { cookie } = writer;
-  await overlap(writer, ["/write/late"], () => writer.ask("/sign-out"));
+  await overlap(writer, ["/write/late"], () => writer.get("/sign-out"));
   writer.cookie = cookie;
   const logoutSticks = !await isSignedIn(writer);
-  await asker.ask("/sign-in/2");
-  await form.ask("/write/csrfToken");
-  await overlap(form, ["/sign-in/2"], () => asker.ask("/sign-out-everywhere"));
+  await asker.get("/sign-in/2");
+  await form.get("/write/csrfToken");
+  await overlap(form, ["/sign-in/2"], () => asker.get("/sign-out-everywhere"));
   return {
     logoutSticks,
     keys: keys.filter((key) => key in written).length,
