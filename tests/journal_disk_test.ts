@@ -15,6 +15,7 @@ import {
   assertInFile,
   codesOf,
   namesOfFiles,
+  namesOfLocks,
   openOn,
   type Told,
   toldBy,
@@ -211,14 +212,8 @@ describe("a disk that does not answer", () => {
       "ERR_LEMBRO_JOURNAL_IN_USE",
     );
     hooked.work();
-    let isFree = false;
-    for (let tries = 0; tries < 500 && !isFree; tries++) {
-      const again = await openJournal(other, folder.snapshot).catch(() => undefined);
-      isFree = again !== undefined;
-      await again?.close();
-      await settled();
-    }
-    assert(isFree, "the lock is released");
+    await until(() => namesOfLocks(folder.names()).length === 0);
+    await (await openJournal(other, folder.snapshot)).close();
     assertEquals(await other.ids(), []);
   });
 });
