@@ -114,7 +114,11 @@ export class Sessions {
 
   /** Saves `session`, unless it comes too late; merges it if another save was faster. */
   save(sid: string, session: SessionData): void {
-    this.#counted(() => this.#save(sid, session));
+    try {
+      this.#save(sid, session);
+    } catch (thrown) {
+      this.#reject(thrown);
+    }
   }
 
   /**
@@ -145,7 +149,11 @@ export class Sessions {
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
   touch(sid: string, session: SessionData): void {
-    this.#counted(() => this.#touch(sid, session));
+    try {
+      this.#touch(sid, session);
+    } catch (thrown) {
+      this.#reject(thrown);
+    }
   }
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
@@ -334,23 +342,21 @@ export class Sessions {
     return session;
   }
 
-  /** Counts what fails. */
-  #counted<Result>(work: () => Result): Result {
-    try {
-      return work();
-    } catch (thrown) {
-      this.#counters.rejected++;
-      throw thrown;
-    }
+  /** Counts a failure, and lets it through. */
+  #reject(thrown: unknown): never {
+    this.#counters.rejected++;
+    throw thrown;
   }
 
   #update(entry: Entry, change: (session: SessionData) => unknown): Entry | undefined {
-    return this.#counted(() => {
+    try {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, true);
       throw invalidResult("update session", "change must not return a promise", result);
-    });
+    } catch (thrown) {
+      this.#reject(thrown);
+    }
   }
 
   /**

@@ -97,7 +97,8 @@ export class BaseVersions {
 
   /** Notes that `session` was loaded from `entry`, as it is now or was when it left, after `epoch` endings. */
   loaded(session: SessionData, entry: Loadable, epoch: number = this.#endings.epoch): void {
-    this.#note(session, this.#baseOf(entry, cookieDateOf(entry, session), epoch));
+    const base = this.#baseOf(entry, cookieDateOf(entry, session), epoch);
+    this.#note(session, requestOf(session), base);
   }
 
   /** Notes that `to`, the session of a request, was made of what was loaded as `from`. */
@@ -105,7 +106,7 @@ export class BaseVersions {
     Stamp.copy(from, to);
     const base = this.find(from);
     // Each of the two may be saved without the other.
-    if (base) this.#note(to, { ...base });
+    if (base) this.#note(to, requestOf(to), { ...base });
   }
 
   /** Notes that `request` gets a new session, which was not loaded. */
@@ -136,7 +137,7 @@ export class BaseVersions {
     base.cookie = entry.cookie;
     base.ownCookie = mine?.ownCookie;
     base.date = date;
-    this.#note(session, base);
+    this.#note(session, request, base);
   }
 
   /** Returns the identity of `entry`, which is loaded, or about to leave. */
@@ -167,9 +168,8 @@ export class BaseVersions {
     };
   }
 
-  #note(session: SessionData, base: BaseVersion): void {
+  #note(session: SessionData, request: object | undefined, base: BaseVersion): void {
     this.#put(session, base);
-    const request = requestOf(session);
     if (request) this.#put(request, base);
   }
 

@@ -79,8 +79,8 @@ export function restored(
     ? templates.of(cookie, relative(date, expires))
     : undefined;
   const whole = cookie && !template ? insertCookie(text, cookie) : text;
-  const lifetime = { expires, end: date ?? expires };
-  return checkedRecord({ text: whole, cookie: template }, lifetime, maxSize);
+  const record = withLifetime(whole, template, { expires, end: date ?? expires });
+  return checkSize(record, maxSize);
 }
 
 /** Puts a cookie into the JSON of a session. */
@@ -108,7 +108,8 @@ export function withCookie(
     ? templates.of(cookie, relative(date, lifetime.expires))
     : undefined;
   if (entry.cookie && template) {
-    return checkedRecord({ text: entry.text, cookie: template }, lifetime, options.maxSize);
+    const record = withLifetime(entry.text, template, lifetime);
+    return template === entry.cookie ? record : checkSize(record, options.maxSize);
   }
   const session = parse(entry.text, serializer);
   session.cookie = cookie;
@@ -116,17 +117,13 @@ export function withCookie(
   return recordBy(fitting, session, lifetime, options);
 }
 
-/** What is kept of a session, but its lifetime. */
-type Content = Pick<SessionRecord, "text" | "cookie">;
-
 /** Returns a record that ends as `lifetime` says. */
-export function withLifetime({ text, cookie }: Content, lifetime: Lifetime): SessionRecord {
-  return { text, cookie, expires: lifetime.expires, dateOffset: offsetOf(lifetime) };
-}
-
-function checkedRecord(content: Content, lifetime: Lifetime, maxSize: number): SessionRecord {
-  checkSize(sizeOf(content), maxSize);
-  return withLifetime(content, lifetime);
+export function withLifetime(
+  text: string,
+  cookie: CookieTemplate | undefined,
+  { expires, end }: Lifetime,
+): SessionRecord {
+  return { text, cookie, expires, dateOffset: expires === Infinity ? 0 : end - expires };
 }
 
 function recordBy(
@@ -136,7 +133,7 @@ function recordBy(
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
   const text = serialize(template?.without(session) ?? session, serializer);
-  return checkedRecord({ text, cookie: template }, lifetime, maxSize);
+  return checkSize(withLifetime(text, template, lifetime), maxSize);
 }
 
 /**
@@ -172,15 +169,12 @@ function relative(date: number | undefined, expires: number): number | undefined
   return expires === Infinity ? undefined : date;
 }
 
-function offsetOf({ expires, end }: Lifetime): number {
-  return expires === Infinity ? 0 : end - expires;
-}
-
-/** Refuses a session of `size` bytes that is too large. */
-function checkSize(size: number, maxSize: number): void {
+/** Returns `record`, unless its session is too large. */
+function checkSize(record: SessionRecord, maxSize: number): SessionRecord {
+  const size = sizeOf(record);
   const share = Math.floor(maxSize * SESSION_SHARE);
   const most = Math.min(maxSize, Math.max(share, MIN_SESSION_LIMIT));
-  if (size <= most) return;
+  if (size <= most) return record;
   const which = most === maxSize
     ? "all of maxSize"
     : most === share

@@ -8,7 +8,7 @@ import type { SessionData } from "express-session";
 import { Heap, type Heaped } from "../../util/heap.ts";
 import { type Linked, LinkedList } from "../../util/linked_list.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
-import { getSize } from "../../util/sizes.ts";
+import { sizeOfText } from "../../util/sizes.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted. Newcomers
@@ -82,7 +82,7 @@ export interface SessionRecord {
 
 /** Returns the size of the session of a record by sizeomatic, in bytes. */
 export function sizeOf({ text, cookie }: Pick<SessionRecord, "text" | "cookie">): number {
-  return cookie ? cookie.sizeWith(text) : getSize(text);
+  return cookie ? cookie.sizeWith(text) : sizeOfText(text);
 }
 
 /** A kept session as files see it. */

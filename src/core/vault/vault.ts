@@ -213,7 +213,13 @@ export class Vault {
     const isUse = as === "save" || as === "touch";
     const isNewVersion = as === "save" || as === "update";
     if (isNewVersion) entry.revision = ++this.#revision;
-    this.#write(entry, record);
+    const { text, cookie, expires, dateOffset } = record;
+    if (isNewVersion || text !== entry.text || cookie !== entry.cookie) {
+      this.#resize(entry, record);
+    }
+    entry.expires = expires;
+    entry.dateOffset = dateOffset;
+    this.#noteExpiry(expires);
     if (isUse) entry.lastUsed = lastUsed;
     if (isUse) this.#users.set(entry, user);
     else if (entry.user !== user) this.#users.restore(entry, user);
@@ -413,16 +419,14 @@ export class Vault {
     this.#users.remove(entry);
   }
 
-  #write(entry: Entry, { text, cookie, expires, dateOffset }: SessionRecord): void {
+  /** Gives `entry` the data of `record`, and counts by how much it grows. */
+  #resize(entry: Entry, { text, cookie }: SessionRecord): void {
     const before = entry.size;
     entry.text = text;
     entry.cookie = cookie;
     const grown = entry.size - before;
     entry.queue.bytes += grown;
     this.#addresses.resize(entry, grown);
-    entry.expires = expires;
-    entry.dateOffset = dateOffset;
-    this.#noteExpiry(expires);
   }
 
   #noteExpiry(time: number): void {
