@@ -73,7 +73,7 @@ if (hasChromium()) {
 
     afterAll(() => browser.close());
 
-    beforeEach(async () => {
+    beforeEach(() => {
       wrongs = [];
       refusal = undefined;
     });
