@@ -58,6 +58,11 @@ export class Changes implements Observer {
     return this.#changes.has(sid);
   }
 
+  /** Whether more of a session has changed than a touch changes, or may have. */
+  isSaved(sid: string): boolean {
+    return this.#isVoid || (this.#changeOf(sid) & SAVED) !== 0;
+  }
+
   /** Forgets that a session has changed. */
   forget(sid: string): void {
     this.#changes.delete(sid);
@@ -130,16 +135,10 @@ export class Changes implements Observer {
         if (stays && change & LEFT) yield [sid];
         const row = port.read(entry);
         // With the cookie of a later save, a touch would be of no state that there was.
-        yield change & SAVED || this.#later?.#isSaved(sid)
-          ? rowOf(row, stays)
-          : touchOf(row, stays);
+        yield change & SAVED || this.#later?.isSaved(sid) ? rowOf(row, stays) : touchOf(row, stays);
       }
       yield;
     }
-  }
-
-  #isSaved(sid: string): boolean {
-    return this.#isVoid || (this.#changeOf(sid) & SAVED) !== 0;
   }
 
   #changeOf(sid: string): Change {
