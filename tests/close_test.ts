@@ -4,16 +4,8 @@ import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { Folder } from "./support/folder.ts";
 import { HeldClock, MINUTE } from "./support/clock.ts";
-import { until } from "./support/journals.ts";
+import { idsIn, until } from "./support/journals.ts";
 import { called, Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
-
-/** The ids in the journal at `path`, which nobody has open. */
-async function idsIn(path: string): Promise<string[]> {
-  const store = new Lembro();
-  const journal = await openJournal(store, path);
-  await journal.close();
-  return (await store.ids()).sort();
-}
 
 describe("a store that is closed", () => {
   for (

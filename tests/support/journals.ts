@@ -5,6 +5,7 @@
  */
 import { OpenJournal } from "../../src/persistence/open_journal.ts";
 import { type Disk, nodeDisk } from "../../src/persistence/disk.ts";
+import { realMonotonicNow } from "../../src/util/time.ts";
 import { Folder } from "./folder.ts";
 import { assertSame, portOf } from "./kept.ts";
 import { Lembro, type Store } from "./setup.ts";
@@ -74,8 +75,9 @@ export function namesOfFiles(names: string[]): string[] {
 
 /** Waits until `holds` returns `true`. */
 export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
-  for (const end = Date.now() + ms; !holds();) {
-    if (Date.now() > end) throw new Error(`it did not come true within ${ms} ms: ${holds}`);
+  // The clock may be held, and a disk is not.
+  for (const end = realMonotonicNow() + ms; !holds();) {
+    if (realMonotonicNow() > end) throw new Error(`it did not come true within ${ms} ms: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { session, type SessionData, type Store } from "./setup.ts";
+import { called, session, type SessionData, type Store } from "./setup.ts";
 
 /** The session of a request, with whatever the app keeps in it. */
 export type Kept = SessionData & Record<string, unknown>;
@@ -85,12 +85,8 @@ export function touch({ sessionStore, sessionID, session }: FakeRequest): Promis
 }
 
 /** Gives a request a new session with another id; the one before is destroyed. */
-export function regenerate(request: FakeRequest): Promise<void> {
-  return new Promise((resolve, reject) =>
-    (request.session as unknown as session.Session).regenerate((error) =>
-      error ? reject(error) : resolve()
-    )
-  );
+export async function regenerate(request: FakeRequest): Promise<void> {
+  await called((done) => (request.session as unknown as session.Session).regenerate(done));
 }
 
 /** The kept data of a session without its cookie. This is no use of it. */
