@@ -66,6 +66,5 @@ function slotTag(key: string): string {
 
 /** Returns a text without halves of characters, as Redis keeps it. */
 export function wellFormed(text: string): string {
-  if (!/[\ud800-\udfff]/.test(text)) return text;
-  return new TextDecoder().decode(new TextEncoder().encode(text));
+  return text.toWellFormed();
 }
