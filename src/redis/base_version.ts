@@ -136,9 +136,8 @@ export class BaseVersions {
   /** Notes that `request` has reached the store, at the latest at `begin`. */
   reached(request: unknown, begin: number): void {
     if (!isObject(request) || this.#noteOf(request)) return;
-    const note = { owner: this, other: undefined, mark: undefined, base: undefined };
-    const ofRequest: RequestNote = { ...note, begin };
-    Stamp.put(request, ofRequest);
+    const note = { owner: this, other: undefined, begin, mark: undefined, base: undefined };
+    Stamp.put(request, note satisfies RequestNote);
   }
 
   /** Returns when the request of `session` reached the store; now, if that is not known. */

@@ -52,10 +52,10 @@ export class Toucher {
       const plan = this.#plan(sid, session, base, kept, time);
       if (plan === "nothing") return;
       if (plan === "destroy") return void await this.#ender.end(sid, "*");
-      const { next, patch } = plan;
-      const life = next.expires - time;
+      const { next, patch, isIndexed } = plan;
+      const life = plan.expires - time;
       let enteredAt = "";
-      if (next.indexed !== kept.indexed) {
+      if (!isIndexed) {
         const applicant = { sid, live: session, begin: this.#bases.beginOf(session) };
         const isAdopted = !kept.isMarked;
         const enrolment = await this.#users.enrol(
@@ -114,17 +114,18 @@ export class Toucher {
     const asked = this.#kept.asksSession
       ? Object.assign(this.#kept.parse(kept), { cookie })
       : { cookie };
-    const isDateLeft = base !== undefined && dateOf(session.cookie) === base.date;
-    const expires = isDateLeft && date !== undefined && date <= time
+    const isDateLeft = () => base !== undefined && dateOf(session.cookie) === base.date;
+    const expires = date !== undefined && date <= time && isDateLeft()
       ? kept.expires
       : lifetimeOf(asked, sid, date, time, kept.created, options).expires;
-    if (expires <= time) return isDateLeft ? "nothing" : "destroy";
-    const isIndexed = expires <= kept.indexed || this.#userIn(kept, sid) === undefined;
+    if (expires <= time) return isDateLeft() ? "nothing" : "destroy";
+    const { indexed } = kept;
+    const isIndexed = expires <= indexed || this.#userIn(kept, sid) === undefined;
     const life = {
       rank: kept.rank === "newcomers" ? "returning" as const : kept.rank,
       lastUsed: time,
       expires,
-      indexed: isIndexed ? kept.indexed : expires + (expires - time),
+      indexed: isIndexed ? indexed : expires + (expires - time),
     };
     const template = serializer === JSON ? this.#templates.of(cookie, date) : undefined;
     const dates = template && withDate(kept.raw, template, date);
@@ -133,14 +134,14 @@ export class Toucher {
       const { raw } = kept;
       const patch = lifeText(life) + dates;
       const patched = raw.slice(0, AT.rank) + patch + raw.slice(AT.rank + patch.length);
-      return { next: new StoredSession(patched, kept.met), patch };
+      return { next: new StoredSession(patched, kept.met), patch, expires, isIndexed };
     }
     const whole = this.#kept.parse(kept);
     whole.cookie = cookie;
     const text = cookieFirst(serialize(whole, serializer), serializer);
     const user = this.#userIn(kept, sid);
     const next = this.#kept.next(kept, { ...life, created: kept.created, user, text });
-    return { next, patch: undefined };
+    return { next, patch: undefined, expires, isIndexed };
   }
 
   #userIn(kept: StoredSession, sid: string): string | undefined {
@@ -211,6 +212,9 @@ export class Toucher {
 interface TouchPlan {
   readonly next: StoredSession;
   readonly patch: string | undefined;
+  readonly expires: number;
+  /** Whether the index of its user lives as long. */
+  readonly isIndexed: boolean;
 }
 
 /** Notes that a touch has made `next` of `kept`, which others may have saved since `base`. */
