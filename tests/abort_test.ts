@@ -5,10 +5,11 @@ import { openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
 import { transferSessions } from "express-lembro/transfer";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";
-import { Folder, portOf, type Store } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
+import { portOf } from "./support/kept.ts";
+import { Lembro, sessionOf, sessionOfSize, type Store } from "./support/setup.ts";
 import { HookedDisk } from "./support/disks.ts";
 import { openOn } from "./support/journals.ts";
-import { Lembro, sessionOf, sessionOfSize } from "./support/setup.ts";
 
 const reason = new Error("the app is closing");
 

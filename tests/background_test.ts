@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { DAY, HeldClock, MINUTE } from "./support/clock.ts";
-import { called, Lembro, sessionOf } from "./support/setup.ts";
+import { called, Lembro, sessionOf, type Store } from "./support/setup.ts";
 
 describe("the interval", () => {
   it("purges expired sessions every six minutes by default", async () => {
@@ -42,7 +42,7 @@ describe("close", () => {
       ["close()", (store) => store.close()],
       ["close(callback)", (store) => called((callback) => store.close(callback))],
       ["Symbol.dispose", (store) => store[Symbol.dispose]()],
-    ] as [string, (store: InstanceType<typeof Lembro>) => unknown][]
+    ] as [string, (store: Store) => unknown][]
   ) {
     it(`${how}: stops the timer, may be called twice, and leaves the store usable`, async () => {
       using clock = new HeldClock();

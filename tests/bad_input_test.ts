@@ -10,9 +10,14 @@ import { runInNewContext } from "node:vm";
 import type { LembroOptions } from "express-lembro";
 import { atTime, MINUTE } from "./support/clock.ts";
 import { until } from "./support/journals.ts";
-import { Lembro, type SessionData, sessionOf, settled, sizeOfAll } from "./support/setup.ts";
-
-type Store = InstanceType<typeof Lembro>;
+import {
+  Lembro,
+  type SessionData,
+  sessionOf,
+  settled,
+  sizeOfAll,
+  type Store,
+} from "./support/setup.ts";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;
@@ -345,6 +350,20 @@ describe("sessions that call the store while they are saved", () => {
     assertEquals(Object.keys(kept(store)), Object.keys(before));
     store.close();
   });
+
+  for (const [name, end] of rows.filter(([name]) => /^(destroy themselves|clear)$/.test(name))) {
+    it(`${name} from ttl while they are touched: nothing brings them back`, async () => {
+      const { store, arm } = await storeOfFour((store) => ({ ttl: () => (end(store()), 60_000) }));
+      arm(true);
+      assertEquals(
+        await outcome((callback) => store.touch("sid", sessionOf(), callback)),
+        "no error",
+      );
+      arm(false);
+      assertEquals("sid" in kept(store), false);
+      store.close();
+    });
+  }
 
   for (const where of ["toJSON", "protect"]) {
     it(`a logout from ${where} sticks, as from another request`, async () => {

@@ -2,20 +2,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
-import { Folder } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
 import { HeldClock, MINUTE } from "./support/clock.ts";
-import { until } from "./support/journals.ts";
-import { called, Lembro, sessionOf, settled } from "./support/setup.ts";
-
-type Store = InstanceType<typeof Lembro>;
-
-/** The ids in the journal at `path`, which nobody has open. */
-async function idsIn(path: string): Promise<string[]> {
-  const store = new Lembro();
-  const journal = await openJournal(store, path);
-  await journal.close();
-  return (await store.ids()).sort();
-}
+import { idsIn, until } from "./support/journals.ts";
+import { called, Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
 
 describe("a store that is closed", () => {
   for (

@@ -5,7 +5,7 @@ import type { Port } from "../src/core/port.ts";
 import { CommitLoop, type Target } from "../src/persistence/commit_loop.ts";
 import { DiskWatch, lockLost, Outage, PATIENCE, unanswered } from "../src/persistence/outage.ts";
 import { atTime } from "./support/at_time.ts";
-import { DAY, SECOND } from "./support/clock.ts";
+import { DAY, SECOND, watched } from "./support/clock.ts";
 import { diskError } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 
@@ -68,7 +68,7 @@ class Setup implements Disposable {
   readonly target = new Numbers();
   /** What the store has told. */
   readonly told: string[] = [];
-  readonly watch: DiskWatch = new DiskWatch(PATIENCE, unanswered, () => this.loop.hangs());
+  readonly watch: DiskWatch = new DiskWatch(PATIENCE, () => this.loop.hangs());
   readonly loop: CommitLoop;
   stops = 0;
 
@@ -97,13 +97,6 @@ class Setup implements Disposable {
   [Symbol.dispose](): void {
     this.timers[Symbol.dispose]();
   }
-}
-
-/** Whether a promise has been fulfilled by now. */
-function watched(promise: Promise<unknown>): { isDone: boolean } {
-  const state = { isDone: false };
-  promise.then(() => state.isDone = true, () => {});
-  return state;
 }
 
 const fail = () => {
@@ -199,6 +192,45 @@ describe("an outage", () => {
     const { writes } = target;
     await timers.tick(100);
     assertEquals([target.writes, told.length], [writes + 1, 3]);
+  });
+
+  it("that a flush has ended is over: the next one begins anew, and what waits for it waits", async () => {
+    using setup = new Setup();
+    const { target, timers, loop } = setup;
+    target.disk = fail;
+    setup.change();
+    await assertRejects(() => loop.commit());
+    await timers.tick(SECOND);
+    target.disk = () => {};
+    await loop.commit();
+    const { writes } = target;
+    // It works again after 100 tries, so that this comes to its end in any case.
+    target.disk = () => target.writes - writes < 100 ? fail() : undefined;
+    setup.change();
+    const answer = watched(loop.confirm());
+    await timers.tick(99);
+    assertEquals([target.writes - writes, answer.isDone], [1, false]);
+    await timers.tick(1);
+    assertEquals(target.writes - writes, 2);
+  });
+
+  it("that a flush has ended leaves no change behind that came during it", async () => {
+    using setup = new Setup(SECOND);
+    const { target, timers, loop } = setup;
+    target.disk = fail;
+    setup.change();
+    await assertRejects(() => loop.commit());
+    // The next one would be three seconds later.
+    await timers.tick(2 * SECOND);
+    const { disk, release } = hanging();
+    target.disk = disk;
+    const flushed = loop.commit();
+    await timers.tick(0);
+    setup.change();
+    release();
+    await flushed;
+    await timers.tick(SECOND / 2);
+    assertEquals(target.isUpToDate, true);
   });
 
   it("is not made longer by changes, and not shorter by flushes that fail", async () => {
@@ -343,7 +375,7 @@ describe("an answer that waits for the disk", () => {
     target.disk = () => watch.answered(disk());
     setup.change();
     const answer = watched(loop.confirm());
-    const flushed = watch.orHang(loop.commit());
+    const flushed = watch.orHang(loop.commit(), unanswered);
     flushed.catch(() => {});
     await timers.tick(2_999);
     assertEquals([answer.isDone, loop.isFailing, told], [false, false, []]);

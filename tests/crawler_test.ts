@@ -6,14 +6,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { LembroOptions } from "express-lembro";
 import { type FakeRequest, Requests, save } from "./support/requests.ts";
-import { Lembro, settled, sizeOfAll } from "./support/setup.ts";
+import { Lembro, settled, sizeOfAll, type Store } from "./support/setup.ts";
 
 const MEGABYTE = 1024 * 1024;
 
 /** How many sessions a crawler creates, where it does not matter: five times what the store holds. */
 const FLOOD = 15_000;
-
-type Store = InstanceType<typeof Lembro>;
 
 /** A store that users fill up to a share of its limit. */
 class FullStore implements Disposable {

@@ -8,7 +8,7 @@ import { openJournal } from "express-lembro/journal";
 import { monitor } from "express-lembro/monitor";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
 import { transferSessions } from "express-lembro/transfer";
-import { Folder } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
 import { root } from "./support/installed.ts";
 import { Lembro, lembro, session, sessionOf } from "./support/setup.ts";
 

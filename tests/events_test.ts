@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock, MINUTE } from "./support/clock.ts";
-import { Lembro, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
+import { Lembro, sessionOf, sessionOfSize, settled, type Store } from "./support/setup.ts";
 
 describe("events", () => {
   it("expire: passes the id, whichever call finds the session expired", async () => {
@@ -17,6 +17,20 @@ describe("events", () => {
     await store.purge();
     assertEquals(expired, ["a", "b"]);
     assertEquals(store.stats().expired, 2);
+  });
+
+  it("expire: passes the session as it left, though a save brings it back in the same turn", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro();
+    const date = new Date(Date.now() + 1000);
+    for (const sid of "ab") await store.set(sid, sessionOf({}, { expires: date }));
+    const loaded = (await store.get("b"))!;
+    const dates: unknown[] = [];
+    store.on("expire", (_sid, session) => dates.push(session?.cookie.expires));
+    clock.tick(1000);
+    loaded.cookie.expires = new Date(Date.now() + MINUTE);
+    await store.set("b", loaded);
+    assertEquals(dates, [date.toISOString()]);
   });
 
   it("purge: passes how many sessions had expired, at each purge", async () => {
@@ -113,7 +127,7 @@ describe("the session in an event", () => {
   const causes: [
     event: "destroy" | "expire" | "evict",
     how: string,
-    cause: (store: InstanceType<typeof Lembro>, clock: HeldClock) => Promise<unknown>,
+    cause: (store: Store, clock: HeldClock) => Promise<unknown>,
   ][] = [
     ["destroy", "destroy", (store) => store.destroy("0")],
     [

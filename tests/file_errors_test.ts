@@ -4,12 +4,9 @@ import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
 import { explained } from "../src/persistence/file_errors.ts";
-import { Folder } from "./snapshot/setup.ts";
-import { errorOf } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
+import { errorOf, Lembro, type Store } from "./support/setup.ts";
 import { diskError } from "./support/disks.ts";
-import { Lembro } from "./support/setup.ts";
-
-type Store = InstanceType<typeof Lembro>;
 
 const CALLS: [what: string, call: (store: Store, path: string) => Promise<unknown>][] = [
   ["open journal", openJournal],

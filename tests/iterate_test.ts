@@ -2,9 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock, withSlowSteps } from "./support/clock.ts";
-import { Lembro, sessionOf, settled } from "./support/setup.ts";
-
-type Store = InstanceType<typeof Lembro>;
+import { Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
 
 /** The ids that an iteration finds; `each` runs in its body. */
 async function sidsIn(store: Store, each: (sid: string) => unknown = () => {}): Promise<string[]> {

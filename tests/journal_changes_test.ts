@@ -13,7 +13,7 @@ import { draftOf, restore, TestVault } from "./support/core.ts";
 function noting(...sids: string[]) {
   const vault = new TestVault(10_000);
   const expiring = (sid: string, expires: number) => {
-    const { record, ...draft } = draftOf(sid, 1, { isProtected: true });
+    const { record, ...draft } = draftOf(sid, 2, { isProtected: true });
     return { ...draft, record: { ...record, expires } };
   };
   const entries = sids.map((sid) => vault.put(expiring(sid, 50)));
@@ -59,7 +59,7 @@ describe("Changes", () => {
     const { vault, changes, port } = noting("a", "b");
     const cookie = CookieTemplate.of({ path: "/" }, undefined);
     const put = (sid: string, as: "touch" | "update") => {
-      const { record, ...draft } = draftOf(sid, 1, { isProtected: true, lastUsed: 1 });
+      const { record, ...draft } = draftOf(sid, 2, { isProtected: true, lastUsed: 1 });
       vault.put({ ...draft, as, record: { ...record, cookie, expires: 60 } });
     };
     for (const sid of ["a", "b"]) put(sid, "touch");
@@ -67,7 +67,23 @@ describe("Changes", () => {
     assertEquals([...changes.rows(port)].filter(Boolean), [["a", ...touch], ["b", ...touch]]);
     put("b", "update");
     const [, row] = [...changes.rows(port)].filter(Boolean);
-    assertEquals(row, ["b", "protected", 60, 0, 1, null, { path: "/" }, "b"]);
+    assertEquals(row, ["b", "protected", 60, 0, 1, null, { path: "/" }, "x"]);
+  });
+
+  it("tell all of a session that was touched, and saved before its row was read", () => {
+    const { vault, changes, port } = noting("a", "b", "c");
+    const cookie = CookieTemplate.of({ path: "/" }, undefined);
+    const put = (sid: string, as: "touch" | "update") => {
+      const { record, ...draft } = draftOf(sid, 2, { isProtected: true, lastUsed: 1 });
+      vault.put({ ...draft, as, record: { ...record, cookie } });
+    };
+    for (const sid of ["a", "b", "c"]) put(sid, "touch");
+    const rows = changes.take().rows(port);
+    assertEquals((rows.next().value as FileRow).length, 5);
+    put("b", "update");
+    const [b, c] = [...rows].filter((row) => row !== undefined);
+    assertEquals([b.length, c.length], [8, 5], "the touch of b would have the save's cookie");
+    assertEquals(rowsOf(changes, port), ["b stays"]);
   });
 
   it("note that a session has left which expires after a change", () => {

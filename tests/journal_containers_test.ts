@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Folder } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
 import { HOLDER, Holder } from "./support/holders.ts";
 import { chances } from "./support/journals.ts";
 
-/** How often two containers meet; a hundred times take some five minutes. */
-const ROUNDS = Number(Deno.env.get("ROUNDS") ?? 6);
+/** How often two containers meet; a hundred times take some three minutes. */
+const ROUNDS = Number(Deno.env.get("ROUNDS") ?? 3);
 
 const NEW_NAMESPACES = ["--pid", "--fork", "--mount-proc", "--net", "--kill-child=SIGKILL"];
 

@@ -1,15 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
-import {
-  errorOf,
-  Folder,
-  Lembro,
-  portOf,
-  sessionOf,
-  sessionsIn,
-  type Store,
-} from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
+import { portOf, sessionsIn } from "./support/kept.ts";
+import { errorOf, Lembro, sessionOf, type Store } from "./support/setup.ts";
 import { diskError, HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { chances, openOn } from "./support/journals.ts";
 

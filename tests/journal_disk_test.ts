@@ -1,24 +1,21 @@
 /** What a journal does, and says, while its disk fails, is full, or does not answer. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { basename } from "node:path";
 import process from "node:process";
 import { openJournal } from "express-lembro/journal";
-import {
-  errorOf,
-  Folder,
-  Lembro,
-  sessionOf,
-  sessionOfSize,
-  settled,
-  type Store,
-} from "./snapshot/setup.ts";
-import { SECOND } from "./support/clock.ts";
+import { temporaryOf } from "../src/persistence/disk.ts";
+import type { OpenJournal } from "../src/persistence/open_journal.ts";
+import { Folder } from "./support/folder.ts";
+import { errorOf, Lembro, sessionOf, sessionOfSize, settled, type Store } from "./support/setup.ts";
+import { SECOND, watched } from "./support/clock.ts";
 import { diskError, HookedDisk, isTemporary, MemoryDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import {
   assertInFile,
   codesOf,
   namesOfFiles,
+  namesOfLocks,
   openOn,
   type Told,
   toldBy,
@@ -37,16 +34,18 @@ describe("a disk that fails for a while", () => {
     ] as const
   ) {
     it(`with ${code} at ${methods.join(", ")}: two events, and the file is right again`, async () => {
-      using folder = new Folder();
       using store = new Lembro();
       const errors = toldBy(store);
-      const hooked = new HookedDisk();
-      const journal = await openOn(hooked.disk, store, folder.snapshot, { interval: 20 });
+      using timers = new HeldTimers();
+      const memory = new MemoryDisk();
+      const hooked = new HookedDisk(memory);
+      const journal = await openOn(hooked.disk, store, "/disk/j", { interval: 20 });
       await store.set("before", sessionOf());
       await journal.flush();
       hooked.fail(code, methods);
       for (let i = 0; i < 20; i++) await store.set(`${i}`, sessionOf({ i }));
-      await until(() => journal.stats().errors >= 3);
+      await timers.tick(SECOND);
+      assert(journal.stats().errors >= 3);
       store.destroy("before", () => {});
       await store.set("0", sessionOf({ again: true }));
       await assertRejects(() => journal.flush(), Error, code);
@@ -59,12 +58,12 @@ describe("a disk that fails for a while", () => {
       // It is used from memory.
       assertEquals(await store.length(), 20);
       hooked.work();
-      await until(() => !journal.stats().isFailing);
-      await until(() => errors.length === 2);
+      await timers.tick(5 * SECOND);
+      assertEquals(journal.stats().isFailing, false);
       assertEquals(codesOf(errors), BEGUN_AND_OVER);
       await store.set("after", sessionOf());
       await journal.close();
-      await assertInFile(folder.snapshot, store);
+      await assertInFile("/disk/j", store, memory);
       assertEquals(codesOf(errors), BEGUN_AND_OVER);
     });
   }
@@ -213,16 +212,137 @@ describe("a disk that does not answer", () => {
       "ERR_LEMBRO_JOURNAL_IN_USE",
     );
     hooked.work();
-    let isFree = false;
-    for (let tries = 0; tries < 500 && !isFree; tries++) {
-      const again = await openJournal(other, folder.snapshot).catch(() => undefined);
-      isFree = again !== undefined;
-      await again?.close();
-      await settled();
-    }
-    assert(isFree, "the lock is released");
+    await until(() => namesOfLocks(folder.names()).length === 0);
+    await (await openJournal(other, folder.snapshot)).close();
     assertEquals(await other.ids(), []);
   });
+});
+
+describe("a disk that does not answer while a journal is opened", () => {
+  /** What is there before. */
+  const BEFORE = {
+    "a file with sessions": async (disk: MemoryDisk) => {
+      using store = new Lembro();
+      const journal = await openOn(disk, store, "/disk/j");
+      for (const sid of "ab") await store.set(sid, sessionOf());
+      await journal.close();
+    },
+    "no file": () => Promise.resolve(),
+  };
+  for (const [what, prepare] of Object.entries(BEFORE)) {
+    it(`bounds the opening, with ${what}, at whatever call it hangs`, async () => {
+      let [given, begun] = [0, 0];
+      for (let at = 0;; at++) {
+        const memory = new MemoryDisk();
+        await prepare(memory);
+        const before = await memory.names();
+        const lock = `/disk/j.lock.0mgk3x2a1-4194305-${await memory.keeper()}-0123456789ab`;
+        for (const path of [lock, temporaryOf("/disk/j")]) memory.put(path, new Uint8Array());
+        using store = new Lembro();
+        const told = toldBy(store);
+        using timers = new HeldTimers();
+        const hooked = new HookedDisk(memory);
+        const hang = hooked.hangAt(at);
+        const opening = openOn(hooked.disk, store, "/disk/j");
+        const opened = watched(opening);
+        const answered = watched(store.destroy("a"));
+        await timers.tick(3 * SECOND);
+        const where = `call ${at}, ${hang.method}`;
+        assertEquals([opened.isDone, answered.isDone], [true, true], where);
+        const outcome = await opening.catch((error: Told) => error);
+        if (!(outcome instanceof Error)) {
+          await settled();
+          const isOver = hang.method === "";
+          assertEquals(codesOf(told), isOver ? [] : BEGUN_AND_OVER.slice(0, 1), where);
+          assertEquals(outcome.stats().isFailing, !isOver, where);
+          await store.set("c", sessionOf());
+          // It is tried again, and still hangs.
+          await timers.tick(SECOND);
+          hooked.work();
+          await timers.tick(SECOND);
+          assertEquals(codesOf(told), isOver ? [] : BEGUN_AND_OVER, where);
+          assertEquals(outcome.stats().isFailing, false, where);
+          await outcome.close();
+          await assertInFile("/disk/j", store, memory);
+          assertEquals(await memory.names(), ["j"], where);
+          if (isOver) break;
+          begun++;
+          continue;
+        }
+        given++;
+        assertEquals(outcome.code, "ETIMEDOUT", where);
+        assertEquals(
+          outcome.message,
+          "Cannot open journal: the disk must answer, see whether it works and try again: " +
+            'received ETIMEDOUT for "/disk/j"',
+        );
+        assertEquals([await store.ids(), told], [[], []], where);
+        hooked.work();
+        await timers.tick(SECOND);
+        // Nothing has come to the store, or to the file, and nobody has the lock.
+        assertEquals(await store.ids(), [], where);
+        const names = (await memory.names()).filter((name) => name !== basename(lock));
+        assertEquals(names.filter((name) => !isTemporary(name)), before, where);
+        const again = await openOn(memory, store, "/disk/j");
+        assert((await store.ids()).includes("b") === before.includes("j"), where);
+        await again.close();
+      }
+      assert(given > 5 && begun > 3, `${given} given up, ${begun} begun`);
+    });
+  }
+
+  it("bounds the refusal of a damaged file, at whatever call it hangs", async () => {
+    for (let at = 0;; at++) {
+      const memory = new MemoryDisk();
+      memory.put("/disk/j", new TextEncoder().encode("of somebody else"));
+      using store = new Lembro();
+      using timers = new HeldTimers();
+      const hooked = new HookedDisk(memory);
+      const hang = hooked.hangAt(at);
+      const refused = errorOf(openOn(hooked.disk, store, "/disk/j"));
+      const opened = watched(refused);
+      await timers.tick(3 * SECOND);
+      assertEquals(opened.isDone, true, `call ${at}, ${hang.method}`);
+      hooked.work();
+      await timers.tick(SECOND);
+      assertEquals(await memory.names(), ["j"]);
+      if (hang.method !== "") continue;
+      assertEquals((await refused).code, "ERR_LEMBRO_JOURNAL");
+      return assert(at > 10, `${at} calls`);
+    }
+  });
+});
+
+describe("a disk that does not answer while a journal is open", () => {
+  for (
+    const [what, work] of [
+      ["a flush", (journal) => journal.flush()],
+      ["a close", (journal) => journal.close()],
+      ["the answer of a logout", (_journal, store) => store.destroy("a")],
+    ] as [string, (journal: OpenJournal, store: Store) => Promise<unknown>][]
+  ) {
+    it(`bounds ${what}, at whatever call it hangs`, async () => {
+      for (let at = 0;; at++) {
+        const memory = new MemoryDisk();
+        using store = new Lembro();
+        toldBy(store);
+        using timers = new HeldTimers();
+        const hooked = new HookedDisk(memory);
+        const journal = await openOn(hooked.disk, store, "/disk/j");
+        for (const sid of "ab") await store.set(sid, sessionOf());
+        const hang = hooked.hangAt(at);
+        const done = watched(work(journal, store));
+        await timers.tick(3 * SECOND);
+        assertEquals(done.isDone, true, `call ${at}, ${hang.method}`);
+        hooked.work();
+        await timers.tick(10 * SECOND);
+        await journal.close().catch(() => {});
+        await assertInFile("/disk/j", store, memory);
+        assertEquals(await memory.names(), ["j"]);
+        if (hang.method === "") return assert(at > 3, `${at} calls`);
+      }
+    });
+  }
 });
 
 describe("a file that vanishes", () => {

@@ -3,9 +3,9 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import { Folder, type SessionData, type Store } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
+import { Lembro, type SessionData, sessionOf, settled, type Store } from "./support/setup.ts";
 import { HeldClock, HOUR, MINUTE } from "./support/clock.ts";
-import { Lembro, sessionOf, settled } from "./support/setup.ts";
 
 /** Notes the sessions that expire, with what they hold. */
 function expiredIn(store: Store): [sid: string, name: unknown][] {

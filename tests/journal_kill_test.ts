@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
 import { openJournal } from "express-lembro/journal";
-import { Folder, Lembro } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
+import { Lembro } from "./support/setup.ts";
 import { chances, idsIn } from "./support/journals.ts";
 import { killed, KILLS } from "./support/kills.ts";
 

@@ -3,32 +3,34 @@ import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
 import { openJournal } from "express-lembro/journal";
 import { Lock, LockedError } from "../src/persistence/lock.ts";
-import { errorOf, Folder, Lembro, sessionOf, type Store } from "./snapshot/setup.ts";
-import { HookedDisk } from "./support/disks.ts";
+import { pause } from "../src/persistence/pause.ts";
+import { Folder } from "./support/folder.ts";
+import { errorOf, Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
+import { DAY, HOUR, MINUTE, SECOND, watched } from "./support/clock.ts";
+import { HookedDisk, MemoryDisk } from "./support/disks.ts";
+import { HeldTimers } from "./support/held_timers.ts";
 import { Holder, holderWith } from "./support/holders.ts";
-import {
-  chances,
-  codesOf,
-  namesOfFiles,
-  namesOfLocks,
-  openOn,
-  toldBy,
-  until,
-} from "./support/journals.ts";
+import { chances, codesOf, namesOfLocks, openOn, toldBy, until } from "./support/journals.ts";
 
 /** The folder of the repository. */
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 type Refused = Error & { code: string; pid: number };
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+/** A disk in memory whose calls take some time of a held clock. */
+function slowDisk(chance: () => number) {
+  const memory = new MemoryDisk();
+  const hooked = new HookedDisk(memory);
+  hooked.hook = () => pause(chance() * 4);
+  return { memory, disk: hooked.disk };
+}
 
-/** A file system without sockets and without locked files: only time tells who lives. */
-function withoutKernel(): HookedDisk {
-  const hooked = new HookedDisk();
-  hooked.disk.hold = () => Promise.resolve(undefined);
-  hooked.disk.isHeld = () => Promise.resolve(undefined);
-  return hooked;
+/** A disk without sockets and without locked files: only time tells who lives. */
+function slowDiskWithoutKernel(chance: () => number) {
+  const slow = slowDisk(chance);
+  slow.disk.hold = () => Promise.resolve(undefined);
+  slow.disk.isHeld = () => Promise.resolve(undefined);
+  return slow;
 }
 
 describe("one journal for one process", () => {
@@ -45,8 +47,6 @@ describe("one journal for one process", () => {
       new RegExp(`^Cannot open journal: .*process ${first.pid} has open:`),
     );
     assertMatch(error.message, /option wait$/);
-    await using second = await Holder.start(folder.snapshot);
-    assertEquals(second.said, `ERR_LEMBRO_JOURNAL_IN_USE ${first.pid}`);
     await first.kill();
     const journal = await openJournal(store, folder.snapshot);
     assertEquals(await store.ids(), ["of-the-first"]);
@@ -58,8 +58,9 @@ describe("one journal for one process", () => {
     using folder = new Folder();
     await using first = await Holder.start(folder.snapshot);
     first.signal("SIGSTOP");
-    await using second = await Holder.start(folder.snapshot);
-    assertEquals(second.said, `ERR_LEMBRO_JOURNAL_IN_USE ${first.pid}`);
+    using store = new Lembro();
+    const error = await errorOf(openJournal(store, folder.snapshot)) as Refused;
+    assertEquals([error.code, error.pid], ["ERR_LEMBRO_JOURNAL_IN_USE", first.pid]);
     first.signal("SIGCONT");
     assertEquals(await first.tell("close"), "closed");
   });
@@ -102,9 +103,11 @@ describe("one journal for one process", () => {
     for (const known of ["", "a"]) {
       await using holder = await Holder.start(folder.snapshot, { command });
       assertEquals([holder.said, await holder.tell("ids")], ["open", known]);
-      await using other = await Holder.start(folder.snapshot, { command });
-      assertEquals(other.said, `ERR_LEMBRO_JOURNAL_IN_USE ${holder.pid}`);
       await holder.tell("save a");
+      if (known) {
+        await using other = await Holder.start(folder.snapshot, { command });
+        assertEquals(other.said, `ERR_LEMBRO_JOURNAL_IN_USE ${holder.pid}`);
+      }
       await holder.kill();
     }
   });
@@ -134,73 +137,108 @@ describe("one journal for one process", () => {
     assertEquals([await last.opened(), await last.tell("ids")], ["open", ""]);
   });
 
-  it("with wait, a second one is refused when that time is over", async () => {
-    using folder = new Folder();
+  it("with wait, a second one is refused when that time is over, and not before", async () => {
     using store = new Lembro();
     using other = new Lembro();
-    await using _journal = await openJournal(store, folder.snapshot);
-    const start = performance.now();
-    const error = await errorOf(openJournal(other, folder.snapshot, { wait: 300 })) as Refused;
-    assertEquals(error.code, "ERR_LEMBRO_JOURNAL_IN_USE");
-    assert(performance.now() - start >= 300);
+    using timers = new HeldTimers();
+    const disk = new MemoryDisk();
+    const journal = await openOn(disk, store, "/disk/j");
+    const refused = errorOf(openOn(disk, other, "/disk/j", { wait: MINUTE }));
+    const second = watched(refused);
+    await timers.tick(MINUTE - 1);
+    assertEquals(second.isDone, false);
+    await timers.tick(1);
+    assertEquals(second.isDone, true);
+    assertEquals((await refused as Refused).code, "ERR_LEMBRO_JOURNAL_IN_USE");
+    await journal.close();
+  });
+
+  it("with wait, a second one is let in within a second of the close of the first", async () => {
+    using store = new Lembro();
+    using other = new Lembro();
+    using timers = new HeldTimers();
+    const disk = new MemoryDisk();
+    const first = await openOn(disk, store, "/disk/j");
+    await store.set("a", sessionOf());
+    const opening = openOn(disk, other, "/disk/j", { wait: DAY });
+    const second = watched(opening);
+    await timers.tick(HOUR);
+    assertEquals(second.isDone, false);
+    await first.close();
+    await timers.tick(SECOND);
+    assertEquals([second.isDone, await other.ids()], [true, ["a"]]);
+    await (await opening).close();
   });
 });
 
 describe("a lock", () => {
   for (
     const [kind, make] of [
-      ["of the kernel", () => new HookedDisk()],
-      ["that only time keeps", withoutKernel],
+      ["of the kernel", slowDisk],
+      ["that only time keeps", slowDiskWithoutKernel],
     ] as const
   ) {
     it(`${kind}: one of many gets it, however they interleave`, async () => {
       const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
       const chance = chances(seed);
-      for (let round = 0; round < (make === withoutKernel ? 5 : 60); round++) {
-        using folder = new Folder();
-        const hooked = make();
-        const target = `${folder.path}/file`;
+      using timers = new HeldTimers();
+      for (let round = 0; round < 60; round++) {
+        const { memory, disk } = make(chance);
         // Sometimes one has died before.
         if (round % 3 === 0) {
-          const name = `${target}.lock.0mgk3x2a1-4194305-${await hooked.disk
-            .keeper()}-0123456789ab`;
-          await Deno.writeTextFile(name, "");
+          memory.put("/disk/file.lock.0mgk3x2a1-4194305-memory-0123456789ab", new Uint8Array());
         }
-        hooked.hook = () => pause(chance() * 4);
-        const outcomes = await Promise.allSettled(
-          Array.from({ length: 6 }, () => Lock.acquire(hooked.disk, target, { silence: 1_500 })),
-        );
+        const all = Array.from({ length: 6 }, () => Lock.acquire(disk, "/disk/file"));
+        const outcomes = await timers.until(Promise.allSettled(all));
         const locks = outcomes.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
         assertEquals(locks.length, 1, `SEED=${seed}, round ${round}`);
         for (const one of outcomes) {
           if (one.status === "rejected") assert(one.reason instanceof LockedError, one.reason);
         }
-        assertEquals(namesOfLocks(folder.names()).length, 1);
-        assertEquals(namesOfFiles(folder.names()), []);
-        assertEquals(await locks[0].isHeld(), true);
-        await locks[0].release();
-        assertEquals(folder.names(), []);
+        const names = await memory.names();
+        assertEquals([names.length, namesOfLocks(names).length], [1, 1]);
+        assertEquals(await timers.until(locks[0].isHeld()), true);
+        await timers.until(locks[0].release());
+        assertEquals(await memory.names(), []);
       }
+    });
+
+    it(`${kind}: is given up by one and taken by the next, however they interleave`, async () => {
+      const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
+      const chance = chances(seed);
+      using timers = new HeldTimers();
+      const { memory, disk } = make(chance);
+      let held = 0;
+      let times = 0;
+      const worker = async () => {
+        while (times < 100) {
+          const lock = await Lock.acquire(disk, "/disk/file", { wait: DAY });
+          assertEquals(++held, 1, `SEED=${seed}`);
+          times++;
+          await pause(chance() * SECOND);
+          held--;
+          await lock.release();
+        }
+      };
+      await timers.until(Promise.all(Array.from({ length: 4 }, worker)));
+      assertEquals(await memory.names(), []);
     });
   }
 
-  it("is given up by one and taken by the next, however they interleave", async () => {
-    const chance = chances(1);
+  it("on the disk of this machine is given up by one and taken by the next", async () => {
     using folder = new Folder();
     const target = `${folder.path}/file`;
-    const hooked = new HookedDisk();
-    hooked.hook = () => pause(chance() * 2);
     let held = 0;
     let times = 0;
     const worker = async () => {
-      while (times < 60) {
-        const lock = await Lock.acquire(hooked.disk, target).catch((error) => {
+      while (times < 20) {
+        const lock = await Lock.acquire(new HookedDisk().disk, target).catch((error) => {
           assert(error instanceof LockedError, `${error}`);
         });
         if (!lock) continue;
         assertEquals(++held, 1);
         times++;
-        await pause(chance() * 2);
+        await settled();
         held--;
         await lock.release();
       }
@@ -210,22 +248,37 @@ describe("a lock", () => {
   });
 
   it("of another kernel is known by its time: as long as that is renewed, it is held", async () => {
-    using folder = new Folder();
-    const target = `${folder.path}/file`;
-    const there = new HookedDisk();
+    using timers = new HeldTimers();
+    const memory = new MemoryDisk();
+    const there = new HookedDisk(memory);
     there.disk.keeper = () => Promise.resolve("there");
-    const lock = await Lock.acquire(there.disk, target);
-    const here = new HookedDisk();
+    const lock = await Lock.acquire(there.disk, "/disk/file");
+    const here = new HookedDisk(memory);
     // This kernel knows of no such process.
     here.disk.isHeld = () => Promise.resolve(false);
-    await assertRejects(() => Lock.acquire(here.disk, target), LockedError);
-    // It dies.
+    await assertRejects(() => timers.until(Lock.acquire(here.disk, "/disk/file")), LockedError);
+    // Its disk is slow, but answers in time.
+    there.hook = (method) => method === "utimes" ? pause(3 * SECOND) : undefined;
+    for (let i = 0; i < 5; i++) {
+      await timers.tick(SECOND);
+      await assertRejects(() => timers.until(Lock.acquire(here.disk, "/disk/file")), LockedError);
+    }
     await lock.release();
-    const name = "file.lock.0mgk3x2a1-1-there-0123456789ab";
-    await Deno.writeTextFile(`${folder.path}/${name}`, "");
-    const next = await Lock.acquire(here.disk, target, { silence: 300 });
-    assert(!folder.names().includes(name));
-    await next.release();
+    assertEquals(await memory.names(), []);
+  });
+
+  it("of another kernel is taken over after five seconds in which it was not renewed", async () => {
+    using timers = new HeldTimers();
+    const memory = new MemoryDisk();
+    memory.put("/disk/file.lock.0mgk3x2a1-1-there-0123456789ab", new Uint8Array());
+    const taking = Lock.acquire(memory, "/disk/file");
+    const next = watched(taking);
+    await timers.tick(5 * SECOND - 1);
+    assertEquals([next.isDone, (await memory.names()).length], [false, 1]);
+    await timers.tick(1);
+    assertEquals([next.isDone, (await memory.names()).length], [true, 1]);
+    await (await taking).release();
+    assertEquals(await memory.names(), []);
   });
 
   it("that a process has not finished is no lock, and is removed an hour later", async () => {
@@ -293,7 +346,7 @@ describe("a journal whose lock is gone", () => {
         await next(store, journal);
         const error = await errorOf(journal.close()) as Refused;
         assertEquals(error.code, "ERR_LEMBRO_JOURNAL_LOST");
-        await pause(0);
+        await settled();
         assertEquals(codesOf(told), ["ERR_LEMBRO_JOURNAL_LOST"]);
         assertEquals(journal.stats().isFailing, true);
         assertEquals((journal.stats().lastError as Refused).code, "ERR_LEMBRO_JOURNAL_LOST");
@@ -357,10 +410,19 @@ describe("a journal whose lock is gone", () => {
     assertEquals([...Deno.readDirSync(`${folder.path}/in`)], []);
   });
 
-  it("is told of within seconds, also if there is nothing to write", async () => {
-    using folder = new Folder();
-    await using holder = await Holder.start(folder.snapshot);
-    for (const name of namesOfLocks(folder.names())) await Deno.remove(`${folder.path}/${name}`);
-    assertEquals(await holder.error(), "ERR_LEMBRO_JOURNAL_LOST");
+  it("is told of within a second, also if there is nothing to write", async () => {
+    using store = new Lembro();
+    const told = toldBy(store);
+    using timers = new HeldTimers();
+    const disk = new MemoryDisk();
+    const journal = await openOn(disk, store, "/disk/j");
+    await timers.tick(MINUTE);
+    assertEquals(told, []);
+    for (const name of namesOfLocks(await disk.names())) await disk.remove(`/disk/${name}`);
+    await timers.tick(SECOND);
+    assertEquals(codesOf(told), ["ERR_LEMBRO_JOURNAL_LOST"]);
+    await errorOf(journal.close());
+    await timers.tick(MINUTE);
+    assertEquals(told.length, 1);
   });
 });

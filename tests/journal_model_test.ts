@@ -2,7 +2,8 @@ import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import fc from "fast-check";
-import { assertSame, Lembro, sessionOf, sessionOfSize, type Store } from "./snapshot/setup.ts";
+import { assertSame } from "./support/kept.ts";
+import { Lembro, sessionOf, sessionOfSize, type Store } from "./support/setup.ts";
 import { MemoryDisk } from "./support/disks.ts";
 import { openOn } from "./support/journals.ts";
 

@@ -4,19 +4,17 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type JournalOptions, openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
+import { Folder } from "./support/folder.ts";
+import { assertSame, keptIn, sessionsIn } from "./support/kept.ts";
 import {
-  assertSame,
   errorOf,
-  Folder,
-  keptIn,
   Lembro,
   session,
   sessionOf,
   sessionOfSize,
-  sessionsIn,
   settled,
   type Store,
-} from "./snapshot/setup.ts";
+} from "./support/setup.ts";
 import { atTime } from "./support/at_time.ts";
 import { HookedDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";

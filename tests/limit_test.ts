@@ -9,6 +9,7 @@ import {
   sessionOfSize,
   sizeOf,
   sizeOfAll,
+  type Store,
 } from "./support/setup.ts";
 
 /** A small repeatable source of chance: the same numbers in every run. */
@@ -20,7 +21,7 @@ function chanceOf(seed: number): (below: number) => number {
 }
 
 /** Fills a store with so many sessions of 1,000 bytes. */
-async function fill(store: InstanceType<typeof Lembro>, rank: Rank, count: number): Promise<void> {
+async function fill(store: Store, rank: Rank, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const data = rank === "protected" ? { passport: { user: i } } : {};
     await store.set(`${i}`, sessionOfSize(1_000, data));
@@ -29,7 +30,7 @@ async function fill(store: InstanceType<typeof Lembro>, rank: Rank, count: numbe
 }
 
 /** A store that is full of eight sessions of one rank. */
-async function fullOf(rank: Rank): Promise<InstanceType<typeof Lembro>> {
+async function fullOf(rank: Rank): Promise<Store> {
   const store = new Lembro({ maxSize: 8_000 });
   await fill(store, rank, 8);
   return store;

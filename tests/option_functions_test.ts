@@ -8,6 +8,7 @@ import type { LembroOptions } from "express-lembro";
 import { inMemory } from "./support/engines.ts";
 import { HeldClock, MINUTE, SECOND, START } from "./support/clock.ts";
 import { Site } from "./support/http.ts";
+import { jsonCalls } from "./support/json.ts";
 import { type FakeRequest, Requests, save, touch } from "./support/requests.ts";
 import {
   called,
@@ -325,20 +326,6 @@ describe("every function among the options sees the session as it will be read b
     });
   }
 });
-
-/** How often JSON is called while `work` runs. */
-async function jsonCalls(work: () => Promise<void>): Promise<{ parse: number; stringify: number }> {
-  const { parse, stringify } = JSON;
-  const calls = { parse: 0, stringify: 0 };
-  JSON.parse = (...args) => (calls.parse++, parse(...args));
-  JSON.stringify = (...args: unknown[]) => (calls.stringify++, stringify(...args as [unknown]));
-  try {
-    await work();
-  } finally {
-    Object.assign(JSON, { parse, stringify });
-  }
-  return calls;
-}
 
 describe("a user whom a function revokes while a save asks it", () => {
   // Of many sessions, most leave in later slices.

@@ -3,17 +3,10 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { inMemory } from "./support/engines.ts";
 import { type Kept, type Request, Site, type Visitor } from "./support/http.ts";
-import { Lembro, sessionOfSize } from "./support/setup.ts";
+import { called, Lembro, sessionOfSize } from "./support/setup.ts";
 
 /** For what only a store in memory promises. */
 const test = inMemory(it);
-
-/** Gives a request a new session, as Passport does at a sign-in. */
-function regenerate(request: Request): Promise<void> {
-  return new Promise((resolve, reject) =>
-    request.session.regenerate((error) => error ? reject(error) : resolve())
-  );
-}
 
 /** An app where Ada signs in by her password, and changes it. */
 function bank(options: { resave: boolean; isRegenerating?: boolean }, lembro = {}) {
@@ -26,7 +19,7 @@ function bank(options: { resave: boolean; isRegenerating?: boolean }, lembro = {
     const isRight = request.query.password === password;
     await wait;
     if (!isRight) return "wrong password";
-    if (request.query.regenerate) await regenerate(request);
+    if (request.query.regenerate) await called((done) => request.session.regenerate(done));
     (request.session as Kept).passport = { user: "ada" };
     return "welcome";
   }
@@ -43,7 +36,7 @@ function bank(options: { resave: boolean; isRegenerating?: boolean }, lembro = {
     password = "new";
     changed.push(await site.store.revokeUser(user, { except: request as never }));
     if (isRegenerating) {
-      await regenerate(request);
+      await called((done) => request.session.regenerate(done));
       (request.session as Kept).passport = { user };
     }
     return "changed";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { Visitor } from "./support/http.ts";
 import { App, firstProgram, snippetOf } from "./support/readme.ts";
-import { Folder } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
 
 /** How long a change may take to be on the disk, in milliseconds, and some time to spare. */
 const INTERVAL = 1_500;

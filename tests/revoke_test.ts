@@ -12,12 +12,17 @@ import {
   save,
   touch,
 } from "./support/requests.ts";
-import { Lembro, sessionOf, sessionOfSize, settled, sizeOfAll } from "./support/setup.ts";
+import {
+  Lembro,
+  sessionOf,
+  sessionOfSize,
+  settled,
+  sizeOfAll,
+  type Store,
+} from "./support/setup.ts";
 
 /** For what only a store in memory promises. */
 const test = inMemory(it);
-
-type Store = InstanceType<typeof Lembro>;
 
 const ada = { passport: { user: "ada" } };
 const eve = { passport: { user: "eve" } };

@@ -2,9 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { HeldClock, withSlowSteps } from "./support/clock.ts";
 import debug from "debug";
-import { Lembro, sessionOf, sessionOfSize, settled, turnsUntil } from "./support/setup.ts";
-
-type Store = InstanceType<typeof Lembro>;
+import {
+  Lembro,
+  sessionOf,
+  sessionOfSize,
+  settled,
+  type Store,
+  turnsUntil,
+} from "./support/setup.ts";
 
 const MANY = 2_000;
 

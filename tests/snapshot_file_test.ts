@@ -7,18 +7,9 @@ import { BlockReader } from "../src/persistence/block_reader.ts";
 import { BlockWriter } from "../src/persistence/block_writer.ts";
 import { nodeDisk } from "../src/persistence/disk.ts";
 import { fillWith, SESSIONS } from "./snapshot/contents.ts";
-import {
-  assertSame,
-  errorOf,
-  eventsOf,
-  Folder,
-  keptIn,
-  Lembro,
-  sessionOf,
-  sessionsIn,
-  settled,
-  type Store,
-} from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
+import { assertSame, eventsOf, keptIn, sessionsIn } from "./support/kept.ts";
+import { errorOf, Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
 import { chances } from "./support/journals.ts";
 import { killed, KILLS } from "./support/kills.ts";
 

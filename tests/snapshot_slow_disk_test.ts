@@ -5,20 +5,13 @@ import type { Entry, Port } from "../src/core/port.ts";
 import { Copy } from "../src/persistence/copy.ts";
 import { nodeDisk } from "../src/persistence/disk.ts";
 import { Scan } from "../src/persistence/scan.ts";
+import { readSnapshot } from "../src/persistence/snapshot_reader.ts";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";
-import {
-  assertSame,
-  errorOf,
-  Folder,
-  keptIn,
-  Lembro,
-  portOf,
-  sessionOf,
-  settled,
-  type Store,
-  withSlowSteps,
-} from "./snapshot/setup.ts";
-import { diskError, HookedDisk } from "./support/disks.ts";
+import { SECOND, watched, withSlowSteps } from "./support/clock.ts";
+import { Folder } from "./support/folder.ts";
+import { assertSame, keptIn, portOf } from "./support/kept.ts";
+import { errorOf, Lembro, sessionOf, settled, type Store } from "./support/setup.ts";
+import { diskError, HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { idsIn, until } from "./support/journals.ts";
 
@@ -205,6 +198,34 @@ describe("a disk that does not answer", () => {
       assertEquals(await idsIn(folder.snapshot), ["a"]);
     });
   }
+
+  it("for half a minute while a file is loaded is an error, and nothing comes to the store", async () => {
+    using before = await storeOf(["a"]);
+    const memory = new MemoryDisk();
+    await save(new HookedDisk(memory), before, "/disk/sessions");
+    for (let at = 0;; at++) {
+      using store = new Lembro();
+      using timers = new HeldTimers();
+      const hooked = new HookedDisk(memory);
+      const hang = hooked.hangAt(at);
+      const secrets = { secrets: [], isPlainRead: true };
+      const loading = readSnapshot(hooked.disk, portOf(store), "/disk/sessions", secrets);
+      const failed = loading.then(() => undefined, (error) => error);
+      const loaded = watched(failed);
+      await timers.tick(29 * SECOND);
+      assertEquals(loaded.isDone, hang.method === "");
+      await timers.tick(SECOND);
+      assertEquals(loaded.isDone, true);
+      if (hang.method === "") {
+        assertEquals([await store.ids(), await failed], [["a"], undefined]);
+        return assert(at > 3, `${at} calls`);
+      }
+      assertEquals([(await failed).code, hang.method], ["ETIMEDOUT", hang.method]);
+      hooked.work();
+      await timers.tick(SECOND);
+      assertEquals(await store.ids(), []);
+    }
+  });
 });
 
 describe("of several saves to one path", () => {
@@ -289,7 +310,11 @@ describe("a rename that fails because somebody reads the file", () => {
     await store.set("b", sessionOf());
     const hooked = new HookedDisk();
     hooked.fail("EPERM", ["rename"]);
-    assertEquals((await errorOf(save(hooked, store, folder.snapshot))).code, "EPERM");
+    using timers = new HeldTimers();
+    const failed = errorOf(save(hooked, store, folder.snapshot));
+    await until(() => hooked.calls.includes("rename"));
+    await timers.tick(SECOND);
+    assertEquals((await failed).code, "EPERM");
     assertEquals(await idsIn(folder.snapshot), ["a"]);
     assertEquals(folder.names(), ["sessions"]);
   });

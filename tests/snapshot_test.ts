@@ -8,13 +8,11 @@ import {
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
+import { withSlowSteps } from "./support/clock.ts";
+import { Folder } from "./support/folder.ts";
+import { assertSame, eventsOf, type Kept, keptIn } from "./support/kept.ts";
 import {
-  assertSame,
   errorOf,
-  eventsOf,
-  Folder,
-  type Kept,
-  keptIn,
   Lembro,
   session,
   sessionOf,
@@ -23,8 +21,7 @@ import {
   sizeOf,
   type Store,
   turnsUntil,
-  withSlowSteps,
-} from "./snapshot/setup.ts";
+} from "./support/setup.ts";
 
 /** Protects what starts with "p". */
 const protect = (_session: unknown, sid: string) => sid.startsWith("p");

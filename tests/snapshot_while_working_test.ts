@@ -3,21 +3,18 @@ import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import fc from "fast-check";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
+import { withSlowSteps } from "./support/clock.ts";
+import { Folder } from "./support/folder.ts";
+import { type Kept, keptIn, portOf, sessionsIn } from "./support/kept.ts";
 import {
   errorOf,
-  Folder,
-  type Kept,
-  keptIn,
   Lembro,
-  portOf,
   type SessionData,
   sessionOf,
   sessionOfSize,
-  sessionsIn,
   settled,
   type Store,
-  withSlowSteps,
-} from "./snapshot/setup.ts";
+} from "./support/setup.ts";
 import type { Observer, Port } from "../src/core/port.ts";
 import { nodeDisk } from "../src/persistence/disk.ts";
 import { writeSnapshot } from "../src/persistence/snapshot_writer.ts";

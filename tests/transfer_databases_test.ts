@@ -9,9 +9,7 @@ import { transferSessions } from "express-lembro/transfer";
 import { portOf } from "../src/core/port.ts";
 import { Site } from "./support/http.ts";
 import { hasRedis, RedisSite } from "./support/redis.ts";
-import { called, Lembro, session, sessionOf } from "./support/setup.ts";
-
-type Store = InstanceType<typeof Lembro>;
+import { called, Lembro, session, sessionOf, type Store } from "./support/setup.ts";
 
 /** Another one than that of any target here, in milliseconds. */
 const TTL = 1_000_000;

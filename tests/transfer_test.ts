@@ -18,9 +18,9 @@ import {
   sessionOf,
   sessionOfSize,
   settled,
+  type Store,
 } from "./support/setup.ts";
 
-type Store = InstanceType<typeof Lembro>;
 type Data = Record<string, unknown>;
 
 const MINUTE = 60_000;

@@ -4,7 +4,14 @@ import { describe, it } from "@std/testing/bdd";
 import { inMemory } from "./support/engines.ts";
 import { HeldClock, MINUTE, withSlowSteps } from "./support/clock.ts";
 import { keptData, Requests, save } from "./support/requests.ts";
-import { called, Lembro, type SessionData, sessionOf, settled } from "./support/setup.ts";
+import {
+  called,
+  Lembro,
+  type SessionData,
+  sessionOf,
+  settled,
+  type Store,
+} from "./support/setup.ts";
 
 /** For what only a store in memory promises. */
 const test = inMemory(it);
@@ -14,8 +21,7 @@ const by = (user: unknown, data = {}) => sessionOf({ passport: { user }, ...data
 /** A change that an app makes. */
 const promote = (session: SessionData) => void Object.assign(session, { role: "admin" });
 
-const roleOf = async (store: InstanceType<typeof Lembro>, sid: string) =>
-  (await keptData(store, sid))?.role;
+const roleOf = async (store: Store, sid: string) => (await keptData(store, sid))?.role;
 
 describe("updateUser", () => {
   it("changes each session of a user and of nobody else, and returns how many", async () => {

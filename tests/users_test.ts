@@ -2,11 +2,18 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import { Folder } from "./snapshot/setup.ts";
+import { Folder } from "./support/folder.ts";
 import { inMemory, isOnRedis } from "./support/engines.ts";
 import { HeldClock, MINUTE, SECOND, START } from "./support/clock.ts";
 import { keptData, Requests, save } from "./support/requests.ts";
-import { Lembro, type SessionData, sessionOf, sessionOfSize, settled } from "./support/setup.ts";
+import {
+  Lembro,
+  type SessionData,
+  sessionOf,
+  sessionOfSize,
+  settled,
+  type Store,
+} from "./support/setup.ts";
 
 /** For what only a store in memory promises. */
 const test = inMemory(it);
@@ -16,7 +23,7 @@ type Data = Record<string, unknown>;
 const by = (user: unknown, data: Data = {}) => sessionOf({ passport: { user }, ...data }, {});
 
 /** The ids of a user's sessions, the most recently used first. */
-async function sidsOf(store: InstanceType<typeof Lembro>, user: string | number | bigint) {
+async function sidsOf(store: Store, user: string | number | bigint) {
   return (await store.sessionsOfUser(user)).map(({ sid }) => sid);
 }
 
@@ -112,7 +119,7 @@ describe("the user of a session", () => {
         "updated to nobody's",
         (store) => store.update("a", (s) => void delete (s as never as Data).passport),
       ],
-    ] as [string, (store: InstanceType<typeof Lembro>) => Promise<unknown>][]
+    ] as [string, (store: Store) => Promise<unknown>][]
   ) {
     it(`is forgotten when the session is ${how}`, async () => {
       using store = new Lembro();

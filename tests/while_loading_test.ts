@@ -3,19 +3,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
-import {
-  errorOf,
-  Folder,
-  keptIn,
-  Lembro,
-  sessionOf,
-  sessionOfSize,
-  sessionsIn,
-  settled,
-  type Store,
-} from "./snapshot/setup.ts";
+import type { OpenJournal } from "../src/persistence/open_journal.ts";
+import { Folder } from "./support/folder.ts";
+import { keptIn, sessionsIn } from "./support/kept.ts";
+import { errorOf, Lembro, sessionOf, sessionOfSize, settled, type Store } from "./support/setup.ts";
 import { HookedDisk } from "./support/disks.ts";
-import { idsIn, openOn } from "./support/journals.ts";
+import { idsIn, openOn, until } from "./support/journals.ts";
 
 const user = (session: unknown) => (session as { user?: string }).user;
 
@@ -29,17 +22,27 @@ async function writeFile(folder: Folder): Promise<void> {
   await journal.close();
 }
 
-/** A disk that does not give the file away before `release` is called. */
-function heldDisk() {
-  const { promise, resolve: release } = Promise.withResolvers<void>();
-  const hooked = new HookedDisk();
-  const { promise: isRead, resolve: reading } = Promise.withResolvers<void>();
-  hooked.hook = async (method) => {
-    if (method !== "read") return;
-    reading();
-    await promise;
-  };
-  return { disk: hooked.disk, isRead, release };
+/** A store whose journal is being opened, on a disk that does not give the file away yet. */
+class Opening implements Disposable {
+  readonly folder = new Folder();
+  readonly path = this.folder.snapshot;
+  readonly store = new Lembro({ user });
+  readonly disk = new HookedDisk();
+
+  async begin(): Promise<{ journal: Promise<OpenJournal> }> {
+    await writeFile(this.folder);
+    this.disk.hang("read");
+    return { journal: openOn(this.disk.disk, this.store, this.path) };
+  }
+
+  async isRead(): Promise<void> {
+    await until(() => this.disk.isHanging);
+  }
+
+  [Symbol.dispose](): void {
+    this.store[Symbol.dispose]();
+    this.folder[Symbol.dispose]();
+  }
 }
 
 describe("what is answered while a journal is read", () => {
@@ -66,24 +69,22 @@ describe("what is answered while a journal is read", () => {
   ) {
     for (const when of ["at once", "when the file is being read"]) {
       it(`${what} ${when}: holds, and is answered when it is on the disk`, async () => {
-        using folder = new Folder();
-        await writeFile(folder);
-        using store = new Lembro({ user });
-        const { disk, isRead, release } = heldDisk();
-        const opening = openOn(disk, store, folder.snapshot);
-        if (when !== "at once") await isRead;
+        using opening = new Opening();
+        const { store, disk, path } = opening;
+        const { journal } = await opening.begin();
+        if (when !== "at once") await opening.isRead();
         let atAnswer: Promise<string[]> | undefined;
-        const answered = work(store).then(() => atAnswer = idsIn(folder.snapshot));
-        await isRead;
+        const answered = work(store).then(() => atAnswer = idsIn(path));
+        await opening.isRead();
         await settled();
         assertEquals(atAnswer, undefined, "nothing is on the disk yet");
-        release();
-        const journal = await opening;
+        disk.work();
+        await journal;
         assertEquals((await store.ids()).sort(), left);
         await answered;
         assertEquals(await atAnswer, left);
-        await journal.close();
-        assertEquals(await idsIn(folder.snapshot), left);
+        await (await journal).close();
+        assertEquals(await idsIn(path), left);
       });
     }
   }
@@ -99,39 +100,35 @@ describe("what is answered while a journal is read", () => {
   });
 
   it("a save stays: it is newer than what the file has", async () => {
-    using folder = new Folder();
-    await writeFile(folder);
-    using store = new Lembro({ user });
-    const { disk, isRead, release } = heldDisk();
-    const opening = openOn(disk, store, folder.snapshot);
-    await isRead;
+    using opening = new Opening();
+    const { store, disk, path } = opening;
+    const { journal } = await opening.begin();
+    await opening.isRead();
     await store.set("bob", sessionOf({ user: "bob", n: 2 }));
-    release();
-    const journal = await opening;
+    disk.work();
+    await journal;
     assertEquals((await store.get("bob") as unknown as { n: number }).n, 2);
-    await journal.close();
+    await (await journal).close();
     using after = new Lembro({ user });
-    await using _journal = await openJournal(after, folder.snapshot);
+    await using _journal = await openJournal(after, path);
     assertEquals(sessionsIn(after), sessionsIn(store));
   });
 
   it("a late save of what was destroyed meanwhile brings nothing back", async () => {
-    using folder = new Folder();
-    await writeFile(folder);
-    using store = new Lembro({ user });
-    const { disk, isRead, release } = heldDisk();
-    const opening = openOn(disk, store, folder.snapshot);
-    await isRead;
+    using opening = new Opening();
+    const { store, disk, path } = opening;
+    const { journal } = await opening.begin();
+    await opening.isRead();
     await store.set("bob", sessionOf({ user: "bob" }));
     const live = (await store.get("bob"))!;
     const answered = store.destroy("bob");
     await store.set("bob", live);
-    release();
-    const journal = await opening;
+    disk.work();
+    await journal;
     await answered;
     assertEquals(await store.get("bob"), undefined);
-    await journal.close();
-    assertEquals(await idsIn(folder.snapshot), ["ada 1", "ada 2", "nobody"]);
+    await (await journal).close();
+    assertEquals(await idsIn(path), ["ada 1", "ada 2", "nobody"]);
   });
 });
 

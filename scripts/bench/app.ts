@@ -12,8 +12,8 @@ import type { BenchStore, Live } from "./stores.ts";
 
 const live = (request: { session: unknown }) => request.session as Live;
 
-/** Starts the app, and returns its port. */
-export async function serve(store: BenchStore): Promise<number> {
+/** Starts the app, and returns its address. */
+export async function serve(store: BenchStore): Promise<string> {
   // Only where it is needed: it takes its time.
   // @ts-types="npm:@types/express@^5.0.0"
   const { default: express } = await import("express");
@@ -57,7 +57,7 @@ export async function serve(store: BenchStore): Promise<number> {
   });
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return (server.address() as AddressInfo).port;
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 type Owned = { id: string; passport?: { user: string } };

@@ -8,12 +8,13 @@
  *
  * @module
  */
+import { Browser } from "../support/processes.ts";
 import { startRedis } from "../support/redis_server.ts";
-import { Browser } from "./browser.ts";
 import { CRAWLED, type Left, LIMIT } from "./crowd.ts";
 import { type Child, inDeno } from "./processes.ts";
 import { writeTable } from "./readme.ts";
 import { IN_MEMORY, OURS, OURS_ON_REDIS } from "./stores.ts";
+import { row } from "./tables.ts";
 
 /** The stores as the table calls them, in its order. */
 const TITLES: Record<string, string> = {
@@ -54,47 +55,43 @@ function usersLeft({ users, bytes }: Left, { crowd }: Found): string {
 /** The rows of the table. */
 const ROWS: [title: string, cell: (found: Found) => string][] = [
   [`a crawler makes ${number(CRAWLED)} sessions: users left`, (f) => usersLeft(f.crawler, f)],
-  ["… an open login form still works", ({ crawler }) => yesOrNo(crawler.form)],
-  ["one session of 2.8 MB: users left", (found) => usersLeft(found.fat, found)],
-  [
-    "a slow request saves after the logout: still signed out",
-    ({ logoutSticks }) => yesOrNo(logoutSticks),
-  ],
+  ["… an open login form still works", (f) => yesOrNo(f.crawler.form)],
+  ["one session of 2.8 MB: users left", (f) => usersLeft(f.fat, f)],
+  ["a slow request saves after the logout: still signed out", (f) => yesOrNo(f.logoutSticks)],
   [
     `${WRITERS} requests at once write ${WRITERS} keys: kept`,
-    ({ keys }) => keys === WRITERS ? `all ${WRITERS}` : number(keys),
+    (f) => f.keys === WRITERS ? `all ${WRITERS}` : number(f.keys),
   ],
-  [
-    "sign-out everywhere ends a sign-in under way",
-    ({ signOutSticks }) => yesOrNo(signOutSticks),
-  ],
+  ["sign-out everywhere ends a sign-in under way", (f) => yesOrNo(f.signOutSticks)],
 ];
 
 /** Tries the overlaps in an app that has these processes. */
 async function overlapsOf(processes: Child[]) {
-  const ports = await Promise.all(processes.map((one) => one.ask("serve")));
+  const urls = await Promise.all(processes.map((one) => one.ask("serve")));
+  /** Asks each of the processes. */
+  const all = (path: string) =>
+    Promise.all(urls.map(async (url) => await (await fetch(url + path)).json()));
   /** Requests that have all loaded their session before the first of them saves it. */
   const overlap = async (browser: Browser, paths: string[], meanwhile?: () => Promise<unknown>) => {
-    const answers = paths.map((path) => browser.ask(`${path}?wait`));
-    const gate = new Browser(ports);
-    await gate.untilWaiting(paths.length);
+    const answers = paths.map((path) => browser.get(`${path}?wait`));
+    while ((await all("/waiting")).reduce((a, b) => a + b) < paths.length);
     await meanwhile?.();
-    await gate.open();
+    await all("/open");
     await Promise.all(answers);
   };
-  const isSignedIn = async (one: Browser) => "passport" in await one.ask<object>("/data");
-  const [writer, asker, form] = Array.from({ length: 3 }, () => new Browser(ports));
-  await writer.ask("/sign-in/1");
+  const isSignedIn = async (one: Browser) => "passport" in await one.get<object>("/data");
+  const [writer, asker, form] = Array.from({ length: 3 }, () => new Browser({ urls }, true));
+  await writer.get("/sign-in/1");
   const keys = Array.from({ length: WRITERS }, (_, i) => `key${i}`);
   await overlap(writer, keys.map((key) => `/write/${key}`));
-  const written = await writer.ask<object>("/data");
+  const written = await writer.get<object>("/data");
   const { cookie } = writer;
-  await overlap(writer, ["/write/late"], () => writer.ask("/sign-out"));
+  await overlap(writer, ["/write/late"], () => writer.get("/sign-out"));
   writer.cookie = cookie;
   const logoutSticks = !await isSignedIn(writer);
-  await asker.ask("/sign-in/2");
-  await form.ask("/write/csrfToken");
-  await overlap(form, ["/sign-in/2"], () => asker.ask("/sign-out-everywhere"));
+  await asker.get("/sign-in/2");
+  await form.get("/write/csrfToken");
+  await overlap(form, ["/sign-in/2"], () => asker.get("/sign-out-everywhere"));
   return {
     logoutSticks,
     keys: keys.filter((key) => key in written).length,
@@ -120,9 +117,6 @@ async function ask(processes: Child[], store: string, redisPort?: number): Promi
   return { crowd, crawler, fat, ...overlaps };
 }
 
-/** A row of a Markdown table. */
-const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
-
 async function compare(): Promise<string> {
   await using redis = await startRedis();
   if (!redis) console.error("Skipped the stores on Redis: there is no redis-server on the PATH.");
@@ -136,14 +130,12 @@ async function compare(): Promise<string> {
   }
   const cellOf = (i: number, cell: string) =>
     TITLES[stores[i]].startsWith("**") ? `**${cell}**` : cell;
+  const title = `${number(found[0].crowd)} users hold 80 % of 4 MB`;
   return [
-    row([
-      `${number(found[0].crowd)} users hold 80 % of 4 MB`,
-      ...stores.map((store) => TITLES[store]),
-    ]),
-    row(["---", ...stores.map(() => "---")]),
-    ...ROWS.map(([title, cell]) => row([title, ...found.map((one, i) => cellOf(i, cell(one)))])),
-  ].join("\n");
+    [title, ...stores.map((store) => TITLES[store])],
+    ["---", ...stores.map(() => "---")],
+    ...ROWS.map(([title, cell]) => [title, ...found.map((one, i) => cellOf(i, cell(one)))]),
+  ].map(row).join("\n");
 }
 
 const [option, ...more] = Deno.args;

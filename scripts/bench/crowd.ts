@@ -6,7 +6,7 @@
  * @module
  */
 import sizeomatic from "sizeomatic";
-import { call, contentOf, inFlight, loadAll, visit } from "./sessions.ts";
+import { call, contentOf, inFlight, loadAll, numbered, visit } from "./sessions.ts";
 import type { BenchStore, Live } from "./stores.ts";
 
 /** The limit of each store that has one, in bytes. */
@@ -30,12 +30,12 @@ const visitAs = (store: BenchStore, sids: string[], ip: string, contentOf: (i: n
     (i, done) => store.set(sids[i], visit(store, sids[i], contentOf(i), ip), done),
   );
 
-const numbered = (name: string, count: number) =>
-  Array.from({ length: count }, (_, i) => `${name} ${i}`);
-
 /** Signs the users in, each of whom comes back once, and opens the login form. Returns their ids. */
 export async function gather(store: BenchStore): Promise<string[]> {
-  const users = numbered("user", 0.8 * LIMIT / sizeOf(visit(store, "", contentOf(0), THEIRS)));
+  const users = numbered(
+    0.8 * LIMIT / sizeOf(visit(store, "", contentOf(0), THEIRS)),
+    (i) => `user ${i}`,
+  );
   await visitAs(store, users, THEIRS, (i) => contentOf(i));
   await loadAll(store, users);
   await visitAs(store, [FORM], THEIRS, () => ({ csrfToken: "a token" }));
@@ -46,7 +46,7 @@ export async function gather(store: BenchStore): Promise<string[]> {
 const deeds = {
   /** A client asks for pages, and never sends a cookie. */
   crawler: (store: BenchStore) =>
-    visitAs(store, numbered("crawler", CRAWLED), CRAWLERS, () => ({ views: 1 })),
+    visitAs(store, numbered(CRAWLED, (i) => `crawler ${i}`), CRAWLERS, () => ({ views: 1 })),
   /** A user saves 2.8 MB. That a store refuses them is an answer, too. */
   fat: (store: BenchStore) =>
     visitAs(store, ["fat"], THEIRS, () => ({ basket: "x".repeat(1_400_000) })).catch((error) => {
@@ -69,11 +69,10 @@ export interface Left {
 /** Who of the users is left. */
 export async function left(store: BenchStore, users: string[]): Promise<Left> {
   const get = (sid: string) => call<Live>((callback) => store.get(sid, callback as never));
-  const all = await call<object>((done) => store.all!(done as never));
+  const sizes = async () =>
+    Object.values(await call<object>((done) => store.all!(done as never)) ?? {}).map(sizeOf);
+  const bytes = store.redisInfo ? {} : { bytes: (await sizes()).reduce((a, b) => a + b) };
   const found = await Promise.all(users.map(get));
-  return {
-    users: found.filter(Boolean).length,
-    form: "csrfToken" in (await get(FORM) ?? {}),
-    ...!store.redisInfo && { bytes: Object.values(all!).map(sizeOf).reduce((a, b) => a + b) },
-  };
+  const form = "csrfToken" in (await get(FORM) ?? {});
+  return { users: found.filter(Boolean).length, form, ...bytes };
 }

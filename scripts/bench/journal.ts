@@ -5,41 +5,34 @@
  */
 import { rm, stat } from "node:fs/promises";
 import { type Figures, longestHold } from "./measure.ts";
-import { fill, newSession, sidOf } from "./sessions.ts";
-import { type BenchStore, open, OURS } from "./stores.ts";
+import { call, fill, newSession, sidOf } from "./sessions.ts";
+import { type BenchStore, open, type Opening, OURS } from "./stores.ts";
 
-/** How the sessions of an app are kept. */
-export const KEPT = ["no journal", "journal", "sealed journal", "snapshot"];
+/** How the sessions of an app are kept: how its store is opened, with a file at `path`. */
+export const KEPT: Record<string, (path: string) => Opening> = {
+  "no journal": () => ({ store: OURS }),
+  "journal": (journal) => ({ store: OURS, journal }),
+  "sealed journal": (journal) => ({ store: OURS, journal, secret: "a secret" }),
+  "snapshot": () => ({ store: OURS }),
+};
 
 /** How many sessions an app saves at most in one turn of the event loop. */
 const TOGETHER = 10;
 
-/** Opens a store whose sessions are kept so. */
-export async function openKept(kept: string, path: string) {
-  const { openJournal } = await import("express-lembro/journal");
-  const store = await open({ store: OURS });
-  const journal = kept.endsWith("journal") && kept !== "no journal"
-    ? await openJournal(store as never, path, kept === "journal" ? {} : { secret: "a secret" })
-    : undefined;
-  return { store, journal };
-}
-
 /** Does `work`, and tells how long it took and for how long it held the event loop. */
 async function watched(name: string, work: () => Promise<unknown>): Promise<Figures> {
-  let time = 0;
+  const start = performance.now();
+  let end = start;
   const hold = await longestHold(`${name}: longest hold`, async () => {
-    const start = performance.now();
     await work();
-    time = performance.now() - start;
+    end = performance.now();
   });
-  return { [`${name}, ms`]: time, ...hold };
+  return { [`${name}, ms`]: end - start, ...hold };
 }
 
 /** Saves `count` sessions again and again, a few in each turn, until the journal was compacted. */
-async function saveAll(
-  { store, journal }: Awaited<ReturnType<typeof openKept>>,
-  count: number,
-): Promise<void> {
+async function saveAll(store: BenchStore, count: number): Promise<void> {
+  const { journal } = store;
   const compactions = journal?.stats().compactions;
   do {
     for (let i = 0; i < count; i++) {
@@ -56,29 +49,25 @@ export async function measureKept(
   { kept, path, count }: { kept: string; path: string; count: number },
 ): Promise<Figures> {
   const { loadSnapshot, saveSnapshot } = await import("express-lembro/snapshot");
-  const before = await openKept(kept, path);
-  await fill(before.store, 0, count);
+  const opening = KEPT[kept](path);
+  const before = await open(opening);
+  await fill(before, 0, count);
   await before.journal?.flush();
   const written = kept === "snapshot"
-    ? await watched("writing", () => saveSnapshot(before.store as never, path))
+    ? await watched("writing", () => saveSnapshot(before as never, path))
     : await longestHold("writing: longest hold", () => saveAll(before, count));
-  await before.journal?.close();
-  before.store.close!();
+  await call((callback) => before.close!(callback));
   if (kept === "no journal") return written;
   const bytes = (await stat(path)).size / count;
-  let after: Awaited<ReturnType<typeof openKept>> | undefined;
+  let after: BenchStore;
   const read = await watched("reading", async () => {
-    after = await openKept(kept, path);
-    if (kept === "snapshot") await loadSnapshot(after.store as never, path);
+    after = await open(opening);
+    if (kept === "snapshot") await loadSnapshot(after as never, path);
   });
-  if (await lengthOf(after!.store) !== count) {
+  if (await call<number>((callback) => after.length!(callback as never)) !== count) {
     throw new Error("Cannot measure: sessions are missing");
   }
-  await after!.journal?.close();
-  after!.store.close!();
+  await call((callback) => after.close!(callback));
   await rm(path);
   return { ...written, ...read, "a session in the file, bytes": bytes };
 }
-
-const lengthOf = (store: BenchStore) =>
-  new Promise((resolve) => store.length!((_error, length) => resolve(length)));

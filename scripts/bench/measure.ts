@@ -4,7 +4,17 @@
  * @module
  */
 import process from "node:process";
-import { call, fill, inFlight, LIFE_MS, loadAll, newSession, sidOf } from "./sessions.ts";
+import {
+  call,
+  fill,
+  inFlight,
+  LIFE_MS,
+  loadAll,
+  newSession,
+  numbered,
+  sidOf,
+  TOGETHER,
+} from "./sessions.ts";
 import type { BenchStore, Live } from "./stores.ts";
 
 /** What was measured, by what it is and its unit. */
@@ -33,8 +43,8 @@ export const difference = (name: string, before: Figures, after: Figures, count:
     Object.entries(after).map(([of, time]) => [`${name}, µs ${of}`, (time - before[of]) / count]),
   );
 
-/** How many requests a busy app works on at a time. */
-const TOGETHER = 100;
+/** A call for one session, with what it needs. */
+type Call<Needed> = (sid: string, needed: Needed, done: () => void) => void;
 
 /**
  * The time that a call takes, in microseconds. Before each hundred calls
@@ -46,7 +56,7 @@ async function timed<Needed>(
   name: string,
   sids: string[],
   prepare: (sids: string[]) => Needed[] | Promise<Needed[]>,
-  work: (sid: string, needed: Needed, done: () => void) => void,
+  work: Call<Needed>,
 ): Promise<Figures> {
   const spent: Figures = { "µs": 0 };
   for (let from = 0; from < sids.length; from += TOGETHER) {
@@ -71,9 +81,10 @@ export async function measureCalls(
   store: BenchStore,
   { kept, count, round }: { kept: number; count: number; round: number },
 ): Promise<Figures> {
-  const numbers = Array.from({ length: count }, (_, i) => i);
   const step = Math.max(1, Math.floor(kept / count));
-  const sids = numbers.map((i) => sidOf((i * step + round * 31) % kept));
+  const sids = numbered(count, (i) => sidOf((i * step + round * 31) % kept));
+  let [views, made] = [0, NEW + round * count];
+  const fresh = numbered(count, (i) => sidOf(made + i));
   const loaded = (change: (live: Live) => void) => async (some: string[]) => {
     const all = await loadAll(store, some);
     all.forEach(change);
@@ -81,39 +92,22 @@ export async function measureCalls(
   };
   const change = loaded((one) => one.views = 10 + (one.views + 1) % 90);
   const renew = loaded((one) => one.cookie.maxAge = LIFE_MS);
-  const set = (sid: string, live: Live, done: () => void) => store.set(sid, live, done);
-  const overwrite = await timed(store, "set, overwrite", sids, change, set);
-  const touch = await timed(
-    store,
-    "touch",
-    sids,
-    renew,
-    (sid, live, done) => store.touch!(sid, live, done),
-  );
-  let views = 0;
-  const get = await timed(
-    store,
-    "get",
-    sids,
-    () => [],
-    (sid, _, done) =>
-      store.get(sid, (_error, data) => {
-        views += (data as Live).views;
-        done();
-      }),
-  );
-  if (!(views > 0)) throw new Error("Cannot measure get: the sessions have no content");
-  let made = NEW + round * count;
-  const fresh = numbers.map((i) => sidOf(made + i));
   const make = (some: string[]) => some.map(() => newSession(store, made++));
+  const nothing = () => [];
+  const set: Call<Live> = (sid, live, done) => store.set(sid, live, done);
+  const extend: Call<Live> = (sid, live, done) => store.touch!(sid, live, done);
+  const end: Call<undefined> = (sid, _, done) => store.destroy(sid, done);
+  const read: Call<undefined> = (sid, _, done) =>
+    store.get(sid, (_error, data) => {
+      views += (data as Live).views;
+      done();
+    });
+  const overwrite = await timed(store, "set, overwrite", sids, change, set);
+  const touch = await timed(store, "touch", sids, renew, extend);
+  const get = await timed(store, "get", sids, nothing, read);
+  if (!(views > 0)) throw new Error("Cannot measure get: the sessions have no content");
   const create = await timed(store, "set, new", fresh, make, set);
-  const destroy = await timed(
-    store,
-    "destroy",
-    fresh,
-    () => [],
-    (sid, _, done) => store.destroy(sid, done),
-  );
+  const destroy = await timed(store, "destroy", fresh, nothing, end);
   return { ...get, ...touch, ...overwrite, ...create, ...destroy };
 }
 
@@ -121,27 +115,22 @@ let visitors = 0;
 
 /** `count` new sessions of visitors in a store that is full of such. */
 export function measureFull(store: BenchStore, { count }: { count: number }): Promise<Figures> {
-  const sids = Array.from({ length: count }, (_, i) => sidOf(visitors + i));
+  const sids = numbered(count, (i) => sidOf(visitors + i));
   const make = (some: string[]) => some.map(() => newSession(store, visitors++, false));
-  return timed(
-    store,
-    "set, new, in a full store",
-    sids,
-    make,
-    (sid, live, done) => store.set(sid, live, done),
-  );
+  const set: Call<Live> = (sid, live, done) => store.set(sid, live, done);
+  return timed(store, "set, new, in a full store", sids, make, set);
 }
 
-const numbered = (count: number, value: (i: number) => unknown = (i) => `the value of ${i}`) =>
-  Object.fromEntries(Array.from({ length: count }, (_, i) => [`key${i}`, value(i)]));
+const keys = (count: number, value: (i: number) => unknown = (i) => `the value of ${i}`) =>
+  Object.fromEntries(numbered(count, (i) => [`key${i}`, value(i)]));
 
 /** The sessions that are merged: what they hold beside what all sessions of the bench do. */
 export const MERGED: Record<string, () => object> = {
   "350 characters": () => ({}),
-  "10,000 keys": () => numbered(10_000),
-  "1,000 objects of ten keys": () => ({ inventory: numbered(1_000, () => numbered(10)) }),
+  "10,000 keys": () => keys(10_000),
+  "1,000 objects of ten keys": () => ({ inventory: keys(1_000, () => keys(10)) }),
   "a list of 1,000 items": () => ({
-    items: Array.from({ length: 1_000 }, (_, id) => ({ id, quantity: 1, note: `item ${id}` })),
+    items: numbered(1_000, (id) => ({ id, quantity: 1, note: `item ${id}` })),
   }),
 };
 
@@ -151,7 +140,7 @@ export async function measureMerge(
   { holds, count }: { holds: string; count: number },
 ): Promise<Figures> {
   await fill(store, 0, count, (live) => Object.assign(live, MERGED[holds]()));
-  const sids = Array.from({ length: count }, (_, i) => sidOf(i));
+  const sids = numbered(count, sidOf);
   const [slow, fast] = [await loadAll(store, sids), await loadAll(store, sids)];
   const text = JSON.stringify(slow[0]);
   const changeItem = ({ items }: Live, i: number) => {
@@ -159,11 +148,11 @@ export async function measureMerge(
   };
   fast.forEach((one) => changeItem(Object.assign(one, { views: one.views + 1 }), 3));
   slow.forEach((one) => changeItem(Object.assign(one, { locale: "de-AT" }), 7));
-  const parse = (_sid: string, _: unknown, done: () => void) => {
+  const parse: Call<unknown> = (_sid, _, done) => {
     for (let n = 0; n < 3; n++) JSON.parse(text);
     done();
   };
-  const set = (sid: string, live: Live, done: () => void) => store.set(sid, live, done);
+  const set: Call<Live> = (sid, live, done) => store.set(sid, live, done);
   const parses = await timed(store, "three JSON.parse of it", sids, () => [], parse);
   const alone = await timed(store, "a save", sids, () => fast, set);
   const overtaken = await timed(store, "a save, overtaken, and merged", sids, () => slow, set);

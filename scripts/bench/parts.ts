@@ -5,8 +5,8 @@
  * @module
  */
 import { join } from "node:path";
+import { Browser } from "../support/processes.ts";
 import { type Redis, startRedis } from "../support/redis_server.ts";
-import { Browser, visitAll } from "./browser.ts";
 import { KEPT } from "./journal.ts";
 import { difference, type Figures, MERGED } from "./measure.ts";
 import type { Child, Runtime } from "./processes.ts";
@@ -62,6 +62,25 @@ async function oneByOne(
   return found;
 }
 
+/**
+ * Browsers ask for `requests` pages at the same time, every so many of which
+ * change the session. Returns how many they got in a second.
+ */
+async function visitAll(
+  browsers: Browser[],
+  requests: number,
+  writesEvery: number,
+): Promise<number> {
+  const start = performance.now();
+  await Promise.all(browsers.map(async (browser) => {
+    for (let i = 0; i < requests / browsers.length; i++) {
+      const views = await browser.get(i % writesEvery === 0 ? "/write" : "/read");
+      if (!(Number(views) > 0)) throw new Error(`Cannot measure: a session is lost: ${views}`);
+    }
+  }));
+  return requests / (performance.now() - start) * 1e3;
+}
+
 /** How many visitors an app has at a time. */
 const VISITORS = 32;
 
@@ -77,9 +96,9 @@ async function visits(
   const requests = share(30, 1) * VISITORS;
   return await byTurns(runtime, columns, share(6, 1), async (child, column) => {
     await start(child, column);
-    const port = await child.ask("serve");
-    browsers[column] = Array.from({ length: VISITORS }, () => new Browser([port]));
-    await Promise.all(browsers[column].map((browser, i) => browser.ask(`/sign-in/${i}`)));
+    const site = { urls: [await child.ask("serve")] };
+    browsers[column] = Array.from({ length: VISITORS }, () => new Browser(site));
+    await Promise.all(browsers[column].map((browser, i) => browser.get(`/sign-in/${i}`)));
   }, async (child, column) => {
     const before = await child.ask("worked");
     const perSecond = await visitAll(browsers[column], requests, writesEvery);
@@ -151,14 +170,14 @@ export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<T
     const path = (kept: string) => join(folder, kept.replaceAll(" ", "-"));
     const count = share(50_000, 100);
     try {
-      const open = (child: Child, kept: string) =>
-        child.ask("openKept", { kept, path: path(kept) });
-      const served = await visits(runtime, KEPT.slice(0, 3), share, 1, open);
-      const found = await oneByOne(runtime, KEPT, (child, kept) => {
+      const all = Object.keys(KEPT);
+      const open = (child: Child, kept: string) => child.ask("open", KEPT[kept](path(kept)));
+      const served = await visits(runtime, all.slice(0, 3), share, 1, open);
+      const found = await oneByOne(runtime, all, (child, kept) => {
         return child.ask("measureKept", { kept, path: path(`${kept} alone`), count });
       });
       const title = `On the disk, ${count.toLocaleString("en-US")} sessions`;
-      return { [title]: tableOf({ ...served, ...found }, KEPT) };
+      return { [title]: tableOf({ ...served, ...found }, all) };
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

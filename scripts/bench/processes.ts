@@ -12,6 +12,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
+import importMap from "../imports.json" with { type: "json" };
 import type { BenchStore } from "./stores.ts";
 import type { Orders } from "./worker.ts";
 
@@ -19,7 +20,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
 const flags = ["--expose-gc", "--max-old-space-size=4096"];
 
-/** What the processes import beside this package, by the names of deno.json. */
+/** What the processes import beside this package, by the names of imports.json. */
 const PACKAGES = [
   "connect-redis",
   "express",
@@ -85,15 +86,15 @@ export async function inNode(folder: string): Promise<Runtime> {
     ...["run", "-A", "scripts/suppliers.ts", "run", "-A", "scripts/build_npm.ts"],
     built,
   ]);
-  const [{ filename }] = JSON.parse(
-    await run(built, "npm", ["pack", "--json", "--pack-destination", folder]),
-  );
   await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module" }\n');
   await run(folder, "npm", [
-    ...["install", "--no-audit", "--no-fund", join(folder, filename)],
-    ...PACKAGES.map((name) => `${name}@${config.imports[name]}`),
+    ...["install", "--no-audit", "--no-fund", "--install-links", built],
+    ...PACKAGES.map((name) => `${name}@${importMap.imports[name]}`),
   ]);
-  await bundleWorker(folder);
+  const output = { platform: "node", target: "node20", format: "esm" } as const;
+  const outfile = join(folder, "worker.js");
+  await build({ entryPoints: [worker], bundle: true, packages: "external", ...output, outfile });
+  await stop();
   const packages = await Promise.all(PACKAGES.map(async (name) => {
     const manifest = join(folder, "node_modules", name, "package.json");
     const found = JSON.parse(await Deno.readTextFile(manifest));
@@ -102,22 +103,8 @@ export async function inNode(folder: string): Promise<Runtime> {
   return {
     name: `Node ${(await run(folder, "node", ["--version"])).trim().slice(1)}`,
     packages: [`express-lembro ${config.version}`, ...packages],
-    start: () => new Child("node", [...flags, join(folder, "worker.js")]),
+    start: () => new Child("node", [...flags, outfile]),
   };
-}
-
-/** Writes the modules of the bench into a folder, as one without types. */
-async function bundleWorker(folder: string): Promise<void> {
-  await build({
-    entryPoints: [worker],
-    bundle: true,
-    packages: "external",
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    outfile: join(folder, "worker.js"),
-  });
-  await stop();
 }
 
 /** Runs a command that has to succeed, and returns what it printed. */

@@ -32,6 +32,10 @@ export function contentOf(i: number, isSignedIn = true): object {
   };
 }
 
+/** `count` values with their numbers. */
+export const numbered = <Value>(count: number, value: (i: number) => Value): Value[] =>
+  Array.from({ length: Math.floor(count) }, (_, i) => value(i));
+
 /** The session that express-session makes for a request without a cookie. */
 export function visit(store: BenchStore, sid: string, content: object, ip: string): Live {
   const request = { ip, headers: {}, socket: { remoteAddress: ip }, sid, sessionStore: store };
@@ -60,7 +64,7 @@ export function call<Result>(
 }
 
 /** How many requests a busy app works on at a time. */
-const TOGETHER = 100;
+export const TOGETHER = 100;
 
 /** Makes `count` calls, a hundred at a time, and waits for the callbacks of each hundred. */
 export async function inFlight(

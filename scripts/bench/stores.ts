@@ -18,8 +18,9 @@ export type Live = session.Session & session.SessionData & Record<string, unknow
 export interface BenchStore extends session.Store {
   /** What express-session gives it: makes the session of a request that has none. */
   generate?(request: object): void;
-  /** Ends its timers and connections. */
-  close?(): void;
+  /** Ends its timers and connections, and closes its journal. */
+  close?(callback?: Callback): void;
+  readonly journal?: { flush(): Promise<void>; stats(): { compactions: number } };
   ids?(callback: Callback<string[]>): void;
   reduce?(callback: Callback): void;
   purge?(callback: Callback): void;
@@ -37,6 +38,9 @@ export interface Opening {
   maxSessions?: number;
   /** Where redis-server listens. */
   redisPort?: number;
+  /** The file of its journal, and the secret of that. */
+  journal?: string;
+  secret?: string;
   /** How long a session lives in Redis that nobody asks for again, in milliseconds. */
   newcomerTtl?: number;
 }
@@ -68,9 +72,13 @@ const stores: Record<string, (opening: Opening) => Promise<unknown>> = {
     const purge = (callback: Callback) => store.all!(() => callback());
     return Object.assign(store, { purge });
   },
-  async [OURS]({ maxSize = Infinity }) {
+  async [OURS]({ maxSize = Infinity, journal, secret }) {
     const { default: lembro } = await import("express-lembro");
-    return new (lembro(session))({ maxSize, maxSessionsPerUser: 10_000 });
+    const store = new (lembro(session))({ maxSize, maxSessionsPerUser: 10_000 });
+    if (!journal) return store;
+    const { openJournal } = await import("express-lembro/journal");
+    const options = secret ? { secret } : {};
+    return Object.assign(store, { journal: await openJournal(store, journal, options) });
   },
   async "connect-redis"({ redisPort }) {
     const { RedisStore } = await import("connect-redis");

@@ -37,7 +37,8 @@ function ratioOf(row: string, values: Found[string], ours: string): string {
   return Number.isFinite(median(ratios)) ? `${median(ratios).toFixed(2)} × ${best}` : "";
 }
 
-const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
+/** A row of a table of Markdown. */
+export const row = (cells: string[]): string => `| ${cells.join(" | ")} |`;
 
 /** A table of Markdown with the medians; with `ours` beside the best of the other columns. */
 export function tableOf(found: Found, columns: string[], ours?: string) {
@@ -55,12 +56,7 @@ export function tableOf(found: Found, columns: string[], ours?: string) {
 const SUMMARY = [
   ["a request, µs of CPU", "Express: a request, µs of CPU", OURS, "MemoryStore"],
   ["a session, bytes", "a session, bytes", OURS, "MemoryStore"],
-  [
-    "a request on Redis",
-    "Express: a request, µs of CPU",
-    OURS_ON_REDIS,
-    "connect-redis",
-  ],
+  ["a request on Redis", "Express: a request, µs of CPU", OURS_ON_REDIS, "connect-redis"],
 ];
 
 /** The figures of the README, of each runtime by its name. */

@@ -8,7 +8,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { serve } from "./app.ts";
 import { gather, left, need } from "./crowd.ts";
-import { measureKept, openKept } from "./journal.ts";
+import { measureKept } from "./journal.ts";
 import * as measure from "./measure.ts";
 import { fill } from "./sessions.ts";
 import { type BenchStore, open, type Opening } from "./stores.ts";
@@ -25,9 +25,6 @@ const orders = {
     const size = measure.sizeOfOne(await open({ store: "MemoryStore" }));
     const maxSize = room ? room * size : opening.maxSize;
     store = await open({ ...opening, maxSize, maxSessions: maxSize && Math.floor(maxSize / size) });
-  },
-  async openKept(_store: BenchStore, { kept, path }: { kept: string; path: string }) {
-    ({ store } = await openKept(kept, path));
   },
 };
 

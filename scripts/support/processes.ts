@@ -68,24 +68,28 @@ export class Processes implements AsyncDisposable {
   }
 }
 
-/** A browser, whose requests come to any of the processes. */
+/** A browser, whose requests come to any of the processes, or to each in turn. */
 export class Browser {
-  readonly #site: Processes;
+  readonly #site: { readonly urls: readonly string[] };
+  readonly #isInTurn: boolean;
+  #asked = 0;
   cookie = "";
 
-  constructor(site: Processes) {
+  constructor(site: { readonly urls: readonly string[] }, isInTurn = false) {
     this.#site = site;
+    this.#isInTurn = isInTurn;
   }
 
   /** Another tab of this browser. */
   tab(): Browser {
-    return Object.assign(new Browser(this.#site), { cookie: this.cookie });
+    return Object.assign(new Browser(this.#site, this.#isInTurn), { cookie: this.cookie });
   }
 
-  /** Gets a page as JSON, of the process number `n` or of any. */
+  /** Gets a page as JSON, of the process number `n` or of the next one. */
   async get<Result>(path: string, n?: number): Promise<Result> {
     const { urls } = this.#site;
-    const url = urls[(n ?? Math.floor(Math.random() * urls.length)) % urls.length];
+    const next = this.#isInTurn ? this.#asked++ : Math.floor(Math.random() * urls.length);
+    const url = urls[(n ?? next) % urls.length];
     const response = await fetch(url + path, {
       headers: { cookie: this.cookie },
       signal: AbortSignal.timeout(LONGEST_REQUEST_MS),

@@ -61,12 +61,15 @@ export class Drafts {
     const asked = this.#readBack(whole);
     const date = dateOf(whole.cookie);
     const hasPassed = date !== undefined && date <= now;
-    // A date that a request did not set itself, or that is none of its business, ends nothing.
-    const isDateSet = isPassive ? !base && !kept : !base || dateOf(session.cookie) !== base.date;
-    if (hasPassed && isDateSet && (base || kept)) return "destroy";
+    if (hasPassed) {
+      // A date that a request did not set itself, or that is none of its business, ends nothing.
+      const isSet = isPassive ? !base && !kept : !base || dateOf(session.cookie) !== base.date;
+      if (isSet && (base || kept)) return "destroy";
+      if (!isSet && !kept) return "nothing";
+    }
     // Nor does a request that is no activity extend the life of one that has left meanwhile.
     const last = isPassive && !kept ? base?.identity.expires ?? Infinity : Infinity;
-    if (!kept && (hasPassed && !isDateSet || last <= now)) return "nothing";
+    if (last <= now) return "nothing";
 
     const isInPlace = kept !== undefined && (isUpdate || isPassive);
     const created = kept?.created ?? base?.identity.created ?? now;
@@ -84,6 +87,7 @@ export class Drafts {
     return {
       as: isInPlace ? "update" : "save",
       sid,
+      kept,
       record,
       user,
       isProtected: isGuarded,
@@ -127,7 +131,7 @@ export class Drafts {
     const end = dateOf(cookie) ?? kept.expires + kept.dateOffset;
     const expires = earlierOf(end, asked, sid, now, created, this.#options);
     if (expires <= kept.expires) return undefined;
-    return draftOf(kept, "extension", withLifetime(kept, { expires, end }), now);
+    return draftOf(kept, "extension", withLifetime(kept.text, kept.cookie, { expires, end }), now);
   }
 
   /** Returns what is to be kept of a session that comes from a file. */
@@ -164,6 +168,7 @@ function draftOf(kept: Entry, as: Draft["as"], record: SessionRecord, now: numbe
   return {
     as,
     sid,
+    kept,
     record,
     user,
     isProtected: rank === "protected",

@@ -6,6 +6,7 @@ import { sessionOf, TOO_LARGE } from "./record/record.ts";
 import type { Sessions } from "./sessions.ts";
 import {
   Entry,
+  Identity,
   type Queue,
   type Rank,
   RANKS,
@@ -122,7 +123,8 @@ export class Restoration implements Observer {
     }
     before?.queue.remove(before);
     const { sid, created, lastUsed } = row;
-    const added = new Entry(sid, 1, at, queue, record, created, lastUsed, undefined);
+    const identity = new Identity(sid, created, record.expires);
+    const added = new Entry(identity, 1, at, queue, record, lastUsed);
     added.owner = row.user;
     this.#staged.set(sid, added);
     if (stays) queue.prepend(added);
@@ -289,7 +291,8 @@ export class Restoration implements Observer {
 }
 
 function rewrite(entry: Entry, record: SessionRecord, lastUsed: number): void {
-  entry.queue.bytes += record.size - entry.size;
+  const before = entry.size;
   Object.assign(entry, record);
+  entry.queue.bytes += entry.size - before;
   entry.lastUsed = lastUsed;
 }

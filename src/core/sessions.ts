@@ -114,7 +114,11 @@ export class Sessions {
 
   /** Saves `session`, unless it comes too late; merges it if another save was faster. */
   save(sid: string, session: SessionData): void {
-    this.#counted(() => this.#save(sid, session));
+    try {
+      this.#save(sid, session);
+    } catch (thrown) {
+      this.#reject(thrown);
+    }
   }
 
   /**
@@ -145,7 +149,11 @@ export class Sessions {
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
   touch(sid: string, session: SessionData): void {
-    this.#counted(() => this.#touch(sid, session));
+    try {
+      this.#touch(sid, session);
+    } catch (thrown) {
+      this.#reject(thrown);
+    }
   }
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
@@ -325,7 +333,7 @@ export class Sessions {
     if (!entry || !isActivity(session, this.options)) return;
     const draft = this.drafts.ofUse(entry, now);
     // One of the app's functions may have ended the session.
-    if (draft && entry.isKept) this.vault.put(draft);
+    if (draft && this.vault.has(entry)) this.vault.put(draft);
   }
 
   #load(entry: Entry): SessionData {
@@ -334,23 +342,21 @@ export class Sessions {
     return session;
   }
 
-  /** Counts what fails. */
-  #counted<Result>(work: () => Result): Result {
-    try {
-      return work();
-    } catch (thrown) {
-      this.#counters.rejected++;
-      throw thrown;
-    }
+  /** Counts a failure, and lets it through. */
+  #reject(thrown: unknown): never {
+    this.#counters.rejected++;
+    throw thrown;
   }
 
   #update(entry: Entry, change: (session: SessionData) => unknown): Entry | undefined {
-    return this.#counted(() => {
+    try {
       const session = this.#load(entry);
       const result = change(session);
       if (!isThenable(result)) return this.#save(entry.sid, session, true);
       throw invalidResult("update session", "change must not return a promise", result);
-    });
+    } catch (thrown) {
+      this.#reject(thrown);
+    }
   }
 
   /**
@@ -362,7 +368,8 @@ export class Sessions {
    */
   #save(sid: string, session: SessionData, isUpdate = false): Entry | undefined {
     checkSession("save session", session);
-    const base = this.#bases.of(session, sid);
+    const loaded = this.#bases.find(session);
+    const base = loaded?.identity.sid === sid ? loaded : undefined;
     if (this.#endings.isOver(base?.identity)) return this.#late(sid);
     const isPassive = !isUpdate && !isActivity(session, this.options);
     const now = this.now();
@@ -374,10 +381,11 @@ export class Sessions {
     if (draft === "nothing") return undefined;
     if (draft === "destroy") return void this.destroy(sid);
 
-    if (this.#isLate(draft, session, base, now)) return this.#late(sid);
+    if (this.#endings.isOver(base?.identity)) return this.#late(sid);
+    if (this.#isStale(draft, session, loaded, now)) return this.#late(sid);
     if (draft.record.expires <= now) return void this.#saveExpired(draft, now);
     const entry = this.vault.put(draft);
-    this.#bases.rebase(session, base, entry, mine);
+    this.#bases.rebase(session, loaded, entry, mine);
     this.#counters.saves++;
     if (isOvertaken) this.#counters.merges++;
     this.#counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
@@ -402,20 +410,17 @@ export class Sessions {
   }
 
   /**
-   * Whether the session has ended by now, or the user was revoked since the
-   * request began: nobody comes back by a save, but into a session that the user
-   * has signed in to anew.
+   * Whether the user was revoked since the request began: nobody comes back by a
+   * save, but into a session that the user has signed in to anew. What was loaded
+   * under another id began when it was loaded.
    */
-  #isLate(
+  #isStale(
     { sid, user }: Draft,
     session: SessionData,
-    base: BaseVersion | undefined,
+    loaded: BaseVersion | undefined,
     now: number,
   ): boolean {
-    if (this.#endings.isOver(base?.identity)) return true;
     if (user === undefined) return false;
-    // What was loaded under another id began when it was loaded.
-    const loaded = base ?? this.#bases.find(session);
     return this.#endings.isStale(user, sid, requestOf(session), loaded?.epoch) &&
       this.vault.find(sid, now)?.user !== user;
   }
@@ -442,7 +447,7 @@ export class Sessions {
     const draft = this.drafts.ofTouch(entry, session, base, mine ?? session.cookie, now);
     if (draft === "destroy") return this.destroy(sid);
     // One of the app's functions saved or destroyed the session itself: that is newer.
-    if (!entry.isKept || entry.revision !== revision) return;
+    if (!this.vault.has(entry) || entry.revision !== revision) return;
     this.vault.put(draft);
     if (base) rebaseCookie(base, entry, session.cookie, mine !== undefined);
     this.#counters.touches++;
@@ -468,11 +473,11 @@ export class Sessions {
 
   /** Destroys the least recently used sessions of the user of `entry` that are too many. */
   #limitUser(entry: Entry, now: number): void {
-    const { user } = entry;
-    if (user === undefined) return;
     const { maxSessionsPerUser } = this.options;
+    if (entry.countOfUser <= maxSessionsPerUser) return;
+    const user = entry.user!;
     this.#forgetExpired(user, maxSessionsPerUser, now);
-    while (this.vault.countOf(user) > maxSessionsPerUser) {
+    while (entry.countOfUser > maxSessionsPerUser) {
       this.#counters.revoked++;
       // What was just saved stays, even if an update has left it in its place.
       this.vault.remove(this.vault.leastRecentOf(user, entry)!, "destroy");
@@ -573,7 +578,6 @@ export class Sessions {
       if (entry.isRevoked) this.#counters.revoked++;
       this.vault.notifyEnd(sid);
     } else {
-      entry.identity?.leave(entry);
       if (reason === "expire") this.#counters.expired++;
       else this.#counters.evicted[rank]++;
     }
@@ -588,12 +592,14 @@ export class Sessions {
   #lastOf(entry: Entry): () => SessionData | undefined {
     // What a revocation ends was loaded before it.
     const epoch = entry.isRevoked ? 0 : this.#endings.epoch;
-    // Before it is destroyed: that is known by its identity.
-    this.#bases.identityOf(entry);
+    const { revision, text, cookie, expires, dateOffset } = entry;
+    // It may be saved again before it is parsed: then it expires at another time.
+    const identity = this.#bases.identityOf(entry);
+    const last = { identity, revision, text, cookie, expires, dateOffset };
     return () => {
       try {
-        const session = sessionOf(entry, this.options);
-        this.#bases.loaded(session, entry, epoch);
+        const session = sessionOf(last, this.options);
+        this.#bases.loaded(session, last, epoch);
         return session;
       } catch {
         // The serializer can't read it: the listeners still have the id.

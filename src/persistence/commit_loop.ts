@@ -129,7 +129,8 @@ export class CommitLoop {
   commit(): Promise<void> {
     if (this.#end) return Promise.reject(this.#end);
     if (!this.#current) {
-      if (this.#target.isUpToDate) return Promise.resolve();
+      // After a failure, only a write shows that the disk works again.
+      if (this.#target.isUpToDate && this.#failures === 0) return Promise.resolve();
       return this.#current = this.#write().finally(() => this.#current = undefined);
     }
     if (this.#target.changes.isEmpty) return this.#current;
@@ -141,12 +142,13 @@ export class CommitLoop {
 
   /**
    * What the answers of `destroy`, `revokeUser` and `clear` wait for: that changes are on
-   * the disk, but no longer than {@linkcode PATIENCE} for one that fails.
+   * the disk, but no longer than {@linkcode PATIENCE} for one that fails, and not at all for one
+   * that is known to hang.
    */
   confirm(): Promise<void> {
     if (this.#end || !this.#current && this.#target.isUpToDate) return Promise.resolve();
     const patience = PATIENCE - this.#outage.age;
-    if (patience <= 0) return Promise.resolve();
+    if (patience <= 0 || this.#watch.isHanging) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = timers.setTimeout(() => {
         this.#outage.begin("write", unanswered());
@@ -225,8 +227,12 @@ export class CommitLoop {
     }
     this.#stats.lastSync = new Date(now());
     this.#failures = 0;
+    timers.clearTimeout(this.#retry);
+    this.#retry = undefined;
     this.#outage.end("write");
     if (isNew) this.#compacted();
+    // What has come during an outage waits for no timer.
+    this.noted();
     this.#answers();
     this.#release();
     this.#considerCompaction();

@@ -8,10 +8,10 @@ import { constants, fdatasync, fsync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { invalid } from "../util/errors.ts";
 import { type Hold, hold, isHeld, keeper } from "./hold.ts";
+import { pause } from "./pause.ts";
 
 export type { Hold };
 
@@ -258,7 +258,7 @@ export async function renamePatiently(disk: Disk, from: string, to: string): Pro
       return await disk.rename(from, to);
     } catch (error) {
       if (!isHeldForAMoment(error) || tries === RENAME_TRIES) throw error;
-      await setTimeout(RENAME_PAUSE);
+      await pause(RENAME_PAUSE);
     }
   }
 }

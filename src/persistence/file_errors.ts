@@ -15,6 +15,7 @@ const RULES: Record<string, string> = {
   EPERM: PERMISSION,
   EROFS: "the file system must not be read-only",
   ENOSPC: "the disk must have room",
+  ETIMEDOUT: "the disk must answer, see whether it works and try again",
 };
 
 /**

@@ -27,7 +27,6 @@ import { readSignal } from "../util/abort.ts";
 import { checkOptions, failure, invalidOption } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
 import { nodeDisk } from "./disk.ts";
-import { explained } from "./file_errors.ts";
 import type { Journal, JournalStats } from "./journal_types.ts";
 import { type JournalSettings, OpenJournal } from "./open_journal.ts";
 import { readSecrets } from "./encryption.ts";
@@ -148,7 +147,8 @@ export interface JournalOptions {
  * @throws {Error} With the code `ERR_LEMBRO_JOURNAL` and the position in bytes, if the file is
  * damaged, of another version, or of another serializer or secret. The file stays as it is.
  * @throws {Error} With the code `ERR_LEMBRO_JOURNAL_IN_USE` and the other's `pid`, if it is open.
- * @throws What the file system says, as `ENOENT` if there is no such folder.
+ * @throws What the file system says, as `ENOENT` if there is no such folder, or an error with the
+ * code `ETIMEDOUT` if the disk does not answer for 3 seconds. The file stays as it is.
  */
 export async function openJournal(
   store: LembroMethods,
@@ -168,7 +168,7 @@ export async function openJournal(
     return await OpenJournal.open(nodeDisk, port, where, settings);
   } catch (error) {
     journaled.delete(port);
-    throw explained(OPEN, where, error);
+    throw error;
   }
 }
 

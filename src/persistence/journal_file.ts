@@ -1,13 +1,12 @@
 import { dirname } from "node:path";
 import type { Entry, Port } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
-import { BlockReader, type Purpose } from "./block_reader.ts";
+import type { BlockReader, Purpose } from "./block_reader.ts";
 import { BlockWriter } from "./block_writer.ts";
 import { Copy } from "./copy.ts";
-import { closing, codeOf, type Disk, type DiskFile, type FileStatus, syncFolder } from "./disk.ts";
+import { codeOf, type Disk, type DiskFile, type FileStatus, syncFolder } from "./disk.ts";
 import type { Secrets } from "./encryption.ts";
 import type { Loader } from "./loader.ts";
-import type { Lock } from "./lock.ts";
 import { lockLost, UNWRITTEN } from "./outage.ts";
 import { writeRows } from "./rows.ts";
 import { Changes } from "./scan.ts";
@@ -62,7 +61,7 @@ export class JournalFile {
   readonly #disk: Disk;
   readonly #port: Port;
   readonly #path: string;
-  readonly #lock: Lock;
+  readonly #isLocked: () => Promise<boolean>;
   readonly #secrets: Secrets;
   /** What is not in the file yet. */
   readonly changes = new Changes();
@@ -77,11 +76,18 @@ export class JournalFile {
   /** The size of a whole file for each byte in the store. */
   #ratio = USUAL_RATIO;
 
-  constructor(disk: Disk, port: Port, path: string, lock: Lock, secrets: Secrets) {
+  /** @param isLocked Whether the file is still that of this journal. */
+  constructor(
+    disk: Disk,
+    port: Port,
+    path: string,
+    isLocked: () => Promise<boolean>,
+    secrets: Secrets,
+  ) {
     this.#disk = disk;
     this.#port = port;
     this.#path = path;
-    this.#lock = lock;
+    this.#isLocked = isLocked;
     this.#secrets = secrets;
   }
 
@@ -115,32 +121,47 @@ export class JournalFile {
     return this.#port.bytes + ROW_OVERHEAD * this.#port.size;
   }
 
-  /**
-   * Brings the sessions of the file to the store, or creates it. Returns the error of
-   * a disk that is full: the store has them nevertheless.
-   */
-  async replay(loader: Loader, signal: AbortSignal | undefined): Promise<Error | undefined> {
-    const hadSessions = this.#port.size > 0;
-    const reader = await this.#read(loader, signal);
-    let isComplete = false;
-    if (reader) {
-      // From here on it is done in any case.
-      const { omitted } = await loader.enter(reader, (entry: Entry) => {
-        // By a clock that may have been wrong: it stays away all the same.
-        this.changes.delete(entry);
-        this.#port.announceExpired(entry);
-      });
-      // What the store has not taken must not come back from the file later.
-      isComplete = omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
-    }
+  /** Reads the file, if there is one. Nothing has come to the store then. */
+  async read(loader: Loader, signal: AbortSignal | undefined): Promise<BlockReader | undefined> {
     try {
-      if (reader && isComplete) await this.#resume(reader);
-      else await this.#writeAnew();
+      return await loader.read(this.#disk, this.#path, PURPOSE, this.#secrets, signal);
     } catch (error) {
-      if (!FULL.includes(codeOf(error) ?? "")) throw error;
-      this.#become("lost");
-      return error as Error;
+      if (codeOf(error) !== "ENOENT") throw error;
     }
+  }
+
+  /**
+   * Brings the sessions of the file to the store. Returns whether it can go on as it is.
+   *
+   * @param reader Has read it. Nothing if there is none.
+   */
+  async enter(loader: Loader, reader: BlockReader | undefined): Promise<boolean> {
+    if (!reader) return false;
+    const hadSessions = this.#port.size > 0;
+    const { omitted } = await loader.enter(reader, (entry: Entry) => {
+      // By a clock that may have been wrong: it stays away all the same.
+      this.changes.delete(entry);
+      this.#port.announceExpired(entry);
+    });
+    // What the store has not taken must not come back from the file later.
+    return omitted === 0 && !hadSessions && reader.kind === "journal" && reader.isCurrent;
+  }
+
+  /**
+   * Goes on behind what `reader` has read, or writes the file anew. Returns the error of
+   * a disk that is full: the next write does it.
+   */
+  begin(reader: BlockReader | undefined): Promise<Error | undefined> {
+    return this.#exclusive(async () => {
+      try {
+        if (reader) await this.#resume(reader);
+        else await this.#writeAnew();
+      } catch (error) {
+        if (!FULL.includes(codeOf(error) ?? "")) throw error;
+        this.#become("lost");
+        return error as Error;
+      }
+    });
   }
 
   /**
@@ -202,23 +223,6 @@ export class JournalFile {
       throw new Error(`Cannot change journal: it may not become ${state}: received ${this.#state}`);
     }
     this.#state = state;
-  }
-
-  async #read(loader: Loader, signal?: AbortSignal): Promise<BlockReader | undefined> {
-    const { serializer } = this.#port.options;
-    try {
-      const reader = await BlockReader.open(
-        this.#disk,
-        this.#path,
-        PURPOSE,
-        serializer,
-        this.#secrets,
-      );
-      await closing(reader, () => loader.read(reader, signal));
-      return reader;
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
-    }
   }
 
   /** Goes on behind what `reader` has read. */
@@ -328,7 +332,7 @@ export class JournalFile {
 
   /** Somebody else has the file if its lock is gone. */
   async #checkLock(): Promise<void> {
-    if (!await this.#lock.isHeld()) throw lockLost(this.#path);
+    if (!await this.#isLocked()) throw lockLost(this.#path);
   }
 
   #isOurs({ ino, dev }: FileStatus): boolean {

@@ -6,7 +6,9 @@
 import type { Entry, Port, Restoration, Restored } from "../core/port.ts";
 import { failure } from "../util/errors.ts";
 import { sliced } from "../util/slices.ts";
-import type { Block, BlockReader } from "./block_reader.ts";
+import { type Block, BlockReader, type Purpose } from "./block_reader.ts";
+import { closing, type Disk } from "./disk.ts";
+import type { Secrets } from "./encryption.ts";
 import { applyRow } from "./rows.ts";
 
 /** How many rows are read in one step. */
@@ -32,16 +34,22 @@ export class Loader {
     return this.#restoration.isEntering;
   }
 
-  /** Reads a file to its end. Nothing has come to the store then. */
-  async read(reader: BlockReader, signal?: AbortSignal): Promise<void> {
-    let rows = 0;
-    for (;;) {
-      const block = await reader.next();
-      signal?.throwIfAborted();
-      if (!block) return;
-      if (block.kind === "ends") return readEnd(reader, block, rows);
-      rows += await sliced(this.#apply(reader, block));
-    }
+  /**
+   * Reads the file at `path` to its end. Nothing has come to the store then.
+   *
+   * @returns What {@linkcode Loader.enter} takes.
+   */
+  async read(
+    disk: Disk,
+    path: string,
+    purpose: Purpose,
+    secrets: Secrets,
+    signal?: AbortSignal,
+  ): Promise<BlockReader> {
+    const { serializer } = this.#port.options;
+    const reader = await BlockReader.open(disk, path, purpose, serializer, secrets);
+    await closing(reader, () => this.#read(reader, signal));
+    return reader;
   }
 
   /**
@@ -68,6 +76,17 @@ export class Loader {
   /** Stops watching the store, once or again. */
   stop(): void {
     this.#restoration.stop();
+  }
+
+  async #read(reader: BlockReader, signal: AbortSignal | undefined): Promise<void> {
+    let rows = 0;
+    for (;;) {
+      const block = await reader.next();
+      signal?.throwIfAborted();
+      if (!block) return;
+      if (block.kind === "ends") return readEnd(reader, block, rows);
+      rows += await sliced(this.#apply(reader, block));
+    }
   }
 
   *#apply(reader: BlockReader, block: Block): Generator<void, number, undefined> {

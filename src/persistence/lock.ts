@@ -18,10 +18,10 @@
  */
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
-import { clearInterval, setInterval } from "node:timers";
-import { setTimeout } from "node:timers/promises";
-import { now } from "../util/time.ts";
+import timers from "node:timers";
+import { monotonicNow, now } from "../util/time.ts";
 import { closing, codeOf, type Disk, type Hold, removeLeftovers } from "./disk.ts";
+import { pause } from "./pause.ts";
 import { shared } from "./shared.ts";
 
 /** How often a holder renews its lock file, in milliseconds. */
@@ -56,14 +56,12 @@ interface LockFile {
   readonly token: string;
 }
 
-/** How long to wait, in milliseconds. */
+/** How to wait for another holder to give the lock up. */
 export interface Patience {
-  /** For another holder to give the lock up. */
-  readonly wait?: number;
-  /** Without a sign of life of one that cannot be asked. */
-  readonly silence?: number;
-  /** Ends the waiting. */
-  readonly signal?: AbortSignal | undefined;
+  /** In milliseconds. */
+  readonly wait?: number | undefined;
+  /** Called again and again. Throws to give it up. */
+  check?(): void;
 }
 
 /** Somebody else holds the lock. */
@@ -85,8 +83,7 @@ export class Lock {
   readonly #disk: Disk;
   readonly #file: LockFile;
   readonly #hold: Hold | undefined;
-  readonly #timer: ReturnType<typeof setInterval>;
-  #isBeating = false;
+  #timer: ReturnType<typeof timers.setTimeout> | undefined;
   /** Called when the lock file is gone. */
   onLost: () => void = () => {};
 
@@ -94,9 +91,8 @@ export class Lock {
     this.#disk = disk;
     this.#file = file;
     this.#hold = hold;
-    this.#timer = setInterval(() => void this.#beat(), BEAT);
-    this.#timer.unref();
     shared().locks.add(file.token);
+    this.#beatLater();
   }
 
   /**
@@ -107,13 +103,13 @@ export class Lock {
   static async acquire(
     disk: Disk,
     target: string,
-    { wait = 0, silence = SILENCE, signal }: Patience = {},
+    { wait = 0, check }: Patience = {},
   ): Promise<Lock> {
     await removeLeftovers(disk, `${target}.lock`, LEFTOVER, now() - HOUR);
-    const start = performance.now();
-    const others = new Others(disk, target, silence);
+    const start = monotonicNow();
+    const others = new Others(disk, target);
     for (;;) {
-      signal?.throwIfAborted();
+      check?.();
       let other = await others.first();
       if (!other) {
         const lock = await Lock.#announce(disk, target, others.keeper);
@@ -124,8 +120,8 @@ export class Lock {
         if (!other) return lock;
         await lock.release();
       }
-      if (performance.now() - start >= wait) throw new LockedError(other);
-      await setTimeout(RETRY);
+      if (monotonicNow() - start >= wait) throw new LockedError(other);
+      await pause(RETRY);
     }
   }
 
@@ -156,7 +152,7 @@ export class Lock {
       const other = await others.first(this.#file);
       if (!other) return await this.isHeld() ? undefined : this.#file;
       if (other.name < this.#file.name || yields === MAX_YIELDS) return other;
-      await setTimeout(YIELD);
+      await pause(YIELD);
     }
   }
 
@@ -167,7 +163,7 @@ export class Lock {
 
   /** Gives the lock up. */
   async release(): Promise<void> {
-    clearInterval(this.#timer);
+    timers.clearTimeout(this.#timer);
     shared().locks.delete(this.#file.token);
     try {
       await removeIfThere(this.#disk, this.#file.path);
@@ -176,16 +172,19 @@ export class Lock {
     }
   }
 
+  #beatLater(): void {
+    this.#timer = timers.setTimeout(() => void this.#beat(), BEAT).unref();
+  }
+
   async #beat(): Promise<void> {
-    if (this.#isBeating) return;
-    this.#isBeating = true;
+    const isOurs = () => shared().locks.has(this.#file.token);
     try {
       await this.#disk.utimes(this.#file.path, now());
     } catch (error) {
-      if (codeOf(error) === "ENOENT" && shared().locks.has(this.#file.token)) this.onLost();
-    } finally {
-      this.#isBeating = false;
+      if (codeOf(error) === "ENOENT" && isOurs()) this.onLost();
     }
+    // It may have been released meanwhile.
+    if (isOurs()) this.#beatLater();
   }
 }
 
@@ -193,15 +192,13 @@ export class Lock {
 class Others {
   readonly #disk: Disk;
   readonly #target: string;
-  readonly #silence: number;
   /** Dead lock files that could not be removed. */
   readonly #dead = new Set<string>();
   #keeper: string | undefined;
 
-  constructor(disk: Disk, target: string, silence: number) {
+  constructor(disk: Disk, target: string) {
     this.#disk = disk;
     this.#target = target;
-    this.#silence = silence;
   }
 
   /** Who keeps a lock file of this process alive. */
@@ -237,8 +234,8 @@ class Others {
     // Another kernel knows nothing of it.
     if (isHeld || isHeld === false && keeper === this.keeper) return isHeld;
     const before = await timeOf(this.#disk, path);
-    for (let waited = 0; waited < this.#silence; waited += LOOK) {
-      await setTimeout(LOOK);
+    for (let waited = 0; waited < SILENCE; waited += LOOK) {
+      await pause(LOOK);
       const time = await timeOf(this.#disk, path);
       if (time === undefined) return false;
       if (time !== before) return true;

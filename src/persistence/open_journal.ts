@@ -6,11 +6,12 @@ import { monotonicNow } from "../util/time.ts";
 import { CommitLoop } from "./commit_loop.ts";
 import { checkIsFile, type Disk, removeLeftovers, targetOf, TEMPORARY } from "./disk.ts";
 import type { Secrets } from "./encryption.ts";
+import { explained } from "./file_errors.ts";
 import { JournalFile } from "./journal_file.ts";
 import type { Journal, JournalStats } from "./journal_types.ts";
 import { Loader } from "./loader.ts";
-import { Lock, LockedError } from "./lock.ts";
-import { DiskWatch, lockLost, Outage, PATIENCE, unanswered } from "./outage.ts";
+import { Lock, LockedError, type Patience } from "./lock.ts";
+import { DiskWatch, lockLost, Outage, PATIENCE, tooSlow, unanswered } from "./outage.ts";
 import { shared } from "./shared.ts";
 
 /** The code of the error for a journal that is open already. */
@@ -55,8 +56,10 @@ export class OpenJournal implements Journal {
   ) {
     this.#port = port;
     this.#lock = lock;
-    this.#watch = new DiskWatch(PATIENCE, unanswered, () => this.#loop.hangs());
-    this.#file = new JournalFile(this.#watch.over(disk), port, path, lock, secrets);
+    this.#watch = new DiskWatch(PATIENCE, () => this.#loop.hangs());
+    // The heartbeat may hang: it says nothing of the file.
+    const isLocked = () => this.#watch.answered(lock.isHeld());
+    this.#file = new JournalFile(this.#watch.over(disk), port, path, isLocked, secrets);
     this.#stopObserving = this.#observe(loader);
     this.#loop = new CommitLoop(
       this.#file,
@@ -86,31 +89,28 @@ export class OpenJournal implements Journal {
       await (await opening)?.confirm();
     });
     try {
-      const target = await targetOf(disk, path);
-      await checkIsFile(disk, target, OPEN);
-      const lock = await lockOf(disk, target, settings);
+      const { target, lock } = await claim(disk, path, settings);
       const journal = new OpenJournal(disk, port, target, lock, settings, loader);
-      await removeLeftovers(disk, target, TEMPORARY, Infinity);
       await journal.#start(loader, settings.signal);
       opened(journal.#loop);
       return journal;
     } catch (error) {
       port.confirmBy(undefined);
       opened(undefined);
-      throw error;
+      throw explained(OPEN, path, error);
     } finally {
       loader.stop();
     }
   }
 
   async flush(): Promise<void> {
-    await this.#watch.orHang(this.#loop.commit());
+    await this.#watch.orHang(this.#loop.commit(), unanswered);
   }
 
   async close(): Promise<void> {
     try {
       // If the disk hangs, the file is given up when it answers. Nobody else may have it before.
-      await (this.#closing ??= this.#watch.orHang(this.#close()));
+      await (this.#closing ??= this.#watch.orHang(this.#close(), unanswered));
     } finally {
       this.#loop.stop();
       this.#forget();
@@ -159,10 +159,19 @@ export class OpenJournal implements Journal {
 
   async #start(loader: Loader, signal: AbortSignal | undefined): Promise<void> {
     try {
-      this.#loop.start(await this.#file.replay(loader, signal));
+      const reader = await this.#watch.orHang(this.#file.read(loader, signal), tooLate);
+      // From here on it is done in any case.
+      const isComplete = await this.#file.enter(loader, reader);
+      const beginning = this.#file.begin(isComplete ? reader : undefined);
+      const error = await this.#watch.orHang(beginning, unanswered).catch((error) => {
+        // The store has the sessions: the app goes on, as when the disk hangs later.
+        if (!this.#watch.isHanging) throw error;
+        return error as Error;
+      });
+      this.#loop.start(error);
     } catch (error) {
       this.#stopObserving();
-      await this.#release();
+      await this.#watch.orHang(this.#release(), tooLate).catch(() => {});
       throw error;
     }
     this.#port.closeWith(() => this.close());
@@ -180,7 +189,7 @@ export class OpenJournal implements Journal {
 
   async #release(): Promise<void> {
     await this.#file.close().catch(() => {});
-    await this.#lock.release().catch(() => {});
+    await this.#watch.answered(this.#lock.release()).catch(() => {});
   }
 
   #forget(): void {
@@ -191,13 +200,38 @@ export class OpenJournal implements Journal {
   }
 }
 
-async function lockOf(
-  disk: Disk,
-  target: string,
-  { wait, signal }: JournalSettings,
-): Promise<Lock> {
+/** Takes the lock of the file that `path` leads to. */
+async function claim(disk: Disk, path: string, { wait, signal }: JournalSettings) {
+  let isGivenUp = false;
+  const watch = new DiskWatch(PATIENCE, () => isGivenUp = true);
+  const check = () => {
+    signal?.throwIfAborted();
+    // Whoever waited for it has gone.
+    if (isGivenUp) throw tooLate();
+  };
+  const work = async (disk: Disk) => {
+    const target = await targetOf(disk, path);
+    await checkIsFile(disk, target, OPEN);
+    const lock = await lockOf(disk, target, { wait, check });
+    try {
+      await removeLeftovers(disk, target, TEMPORARY, Infinity);
+      check();
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    return { target, lock };
+  };
+  return await watch.orHang(work(watch.over(disk)), tooLate);
+}
+
+function tooLate(): Error {
+  return tooSlow(`the disk has not answered for ${PATIENCE} ms`);
+}
+
+async function lockOf(disk: Disk, target: string, patience: Patience): Promise<Lock> {
   try {
-    return await Lock.acquire(disk, target, { wait, signal });
+    return await Lock.acquire(disk, target, patience);
   } catch (error) {
     if (!(error instanceof LockedError)) throw error;
     const { pid, isOwn } = error;

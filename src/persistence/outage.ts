@@ -91,7 +91,6 @@ export class Outage {
 /** Notices calls of a disk that are not answered. */
 export class DiskWatch {
   readonly #patience: number;
-  readonly #error: () => Error;
   readonly #onHang: () => void;
   #unanswered = 0;
   /** Called when the disk hangs. */
@@ -99,11 +98,9 @@ export class DiskWatch {
 
   /**
    * @param patience How long a call may take, in milliseconds.
-   * @param error What to say of a longer one.
    */
-  constructor(patience: number, error: () => Error, onHang: () => void) {
+  constructor(patience: number, onHang: () => void) {
     this.#patience = patience;
-    this.#error = error;
     this.#onHang = onHang;
   }
 
@@ -120,11 +117,11 @@ export class DiskWatch {
   /**
    * Waits for `work`, but not for a disk that hangs.
    *
-   * @throws What `work` is rejected with, or that the disk has not answered.
+   * @throws What `work` is rejected with, or what `error` returns.
    */
-  orHang<Result>(work: Promise<Result>): Promise<Result> {
+  orHang<Result>(work: Promise<Result>, error: () => Error): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const hang = () => reject(this.#error());
+      const hang = () => reject(error());
       if (this.isHanging) hang();
       else this.#waiting.add(hang);
       work.then(resolve, reject).finally(() => this.#waiting.delete(hang));

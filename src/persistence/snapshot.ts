@@ -25,11 +25,10 @@ import type { LembroMethods } from "../types.ts";
 import { readSignal } from "../util/abort.ts";
 import { checkOptions } from "../util/errors.ts";
 import { checkedPath, checkedPort } from "./arguments.ts";
-import { BlockReader, type Purpose } from "./block_reader.ts";
-import { checkIsFile, closing, nodeDisk } from "./disk.ts";
+import { nodeDisk } from "./disk.ts";
 import { explained } from "./file_errors.ts";
-import { Loader } from "./loader.ts";
 import { readSecrets } from "./encryption.ts";
+import { readSnapshot } from "./snapshot_reader.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
 
 /**
@@ -155,8 +154,6 @@ export interface LoadSnapshotOptions extends SnapshotOptions {
 const SAVE = "save snapshot";
 const LOAD = "load snapshot";
 
-const PURPOSE: Purpose = { cannot: LOAD, code: "ERR_LEMBRO_SNAPSHOT", kind: "snapshot" };
-
 /**
  * Writes the sessions of a store to a file, once: for a backup or a move. The
  * file holds what the serializer makes of them, how long each has to live, and
@@ -235,7 +232,8 @@ export async function saveSnapshot(
  * @throws {TypeError} If an argument cannot be used.
  * @throws {Error} With the code `ERR_LEMBRO_SNAPSHOT`, and the position in bytes, if the file is
  * torn, altered, of another version, or of another serializer or secret. The store is as it was.
- * @throws What the file system says, as `ENOENT` if there is no file.
+ * @throws What the file system says, as `ENOENT` if there is no file, or an error with the code
+ * `ETIMEDOUT` if the disk does not answer for 30 seconds. The store is as it was.
  */
 export async function loadSnapshot(
   store: LembroMethods,
@@ -247,18 +245,7 @@ export async function loadSnapshot(
   checkOptions(LOAD, options, ["secret", "plain", "signal"], true);
   const secrets = readSecrets(LOAD, options);
   const signal = readSignal(LOAD, options.signal);
-  const { serializer } = port.options;
-  // At once: what is destroyed while the file is read must not come back from it.
-  const loader = new Loader(port);
-  try {
-    await checkIsFile(nodeDisk, where, LOAD);
-    const reader = await BlockReader.open(nodeDisk, where, PURPOSE, serializer, secrets);
-    await closing(reader, () => loader.read(reader, signal));
-    // From here on it is done in any case: a store with a part of it would be neither.
-    return await loader.enter(reader);
-  } catch (error) {
+  return await readSnapshot(nodeDisk, port, where, secrets, signal).catch((error) => {
     throw explained(LOAD, where, error, { ENOENT: "the file must exist" });
-  } finally {
-    loader.stop();
-  }
+  });
 }

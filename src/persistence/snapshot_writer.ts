@@ -17,7 +17,7 @@ import { type Saves, shared } from "./shared.ts";
 const MIN_ABANDONED_MS = 60 * 60 * 1000;
 
 /** How long a disk may take for an answer, in milliseconds: nobody's answer waits for a snapshot. */
-const PATIENCE = 30_000;
+export const PATIENCE = 30_000;
 
 /** What was written. */
 export interface Saved {
@@ -37,13 +37,14 @@ export async function writeSnapshot(
 ): Promise<Saved> {
   const number = ++shared().started;
   let isGivenUp = false;
-  const watch = new DiskWatch(PATIENCE, unanswered, () => isGivenUp = true);
+  const watch = new DiskWatch(PATIENCE, () => isGivenUp = true);
   const check = () => {
     signal?.throwIfAborted();
     // Whoever waited for it has gone.
     if (isGivenUp) throw unanswered();
   };
-  return await watch.orHang(save(watch, watch.over(disk), port, path, number, { secrets, check }));
+  const saving = save(watch, watch.over(disk), port, path, number, { secrets, check });
+  return await watch.orHang(saving, unanswered);
 }
 
 async function save(
@@ -88,6 +89,7 @@ function savesTo(target: string): Saves {
   return saves;
 }
 
-function unanswered(): Error {
+/** The error for a disk that takes longer. */
+export function unanswered(): Error {
   return tooSlow(`the disk has not answered for ${PATIENCE} ms`);
 }

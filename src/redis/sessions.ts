@@ -4,7 +4,7 @@ import { isActivity, KEEP } from "../core/answers.ts";
 import type { Restore } from "../core/port.ts";
 import type { SessionInfo } from "../core/vault/entry.ts";
 import { invalid, invalidResult, isObject, isThenable } from "../util/errors.ts";
-import { getSize } from "../util/sizes.ts";
+import { sizeOfText } from "../util/sizes.ts";
 import { now, realMonotonicNow } from "../util/time.ts";
 import { type ListedUser, UserTally } from "../util/user_list.ts";
 import { BaseVersions } from "./base_version.ts";
@@ -273,7 +273,7 @@ export class RedisSessions {
       session,
       user: kept.isMarked ? kept.user : this.#kept.userOf(session, sid),
       rank: kept.rank,
-      bytes: getSize(kept.text),
+      bytes: sizeOfText(kept.text),
       created: new Date(kept.created),
       lastUsed: new Date(kept.lastUsed),
       expires: Number.isNaN(end.getTime()) ? undefined : end,

@@ -36,7 +36,7 @@ export function answer<Result>(
   work: () => Result,
   barrier?: () => Promise<unknown>,
 ): Promise<Result> | void {
-  if (!isFunction(callback)) return promised((settle) => answer(settle, work, barrier));
+  if (!isFunction(callback)) return answerByPromise(work, barrier);
   let result: Result;
   try {
     result = work();
@@ -44,6 +44,14 @@ export function answer<Result>(
     return defer(callback, truthy(thrown));
   }
   succeed(callback, result, barrier);
+}
+
+/** Apart, since what a closure holds is an object at every call. */
+function answerByPromise<Result>(
+  work: () => Result,
+  barrier: (() => Promise<unknown>) | undefined,
+): Promise<Result> {
+  return promised((settle) => answer(settle, work, barrier));
 }
 
 /** As {@linkcode answer}, for work in slices: the first slice runs at once. */
@@ -133,7 +141,15 @@ function succeed<Result>(
   barrier: (() => Promise<unknown>) | undefined,
 ): void {
   if (!barrier) return defer(settle, null, result);
-  barrier().then(() => defer(settle, null, result), (error) => defer(settle, error));
+  succeedAfter(barrier(), settle, result);
+}
+
+function succeedAfter<Result>(
+  confirmed: Promise<unknown>,
+  settle: Callback<Result>,
+  result: Result,
+): void {
+  confirmed.then(() => defer(settle, null, result), (error) => defer(settle, error));
 }
 
 function promised<Result>(start: (settle: Callback<Result>) => void): Promise<Result> {

@@ -139,6 +139,14 @@ describe("isTemplatable", () => {
     assertEquals(isTemplatable(Object.create(sessionOf()), JSON), false);
     assertEquals(isTemplatable({ ...sessionOf(), toJSON: () => ({}) } as never, JSON), false);
     assertEquals(isTemplatable(Object.assign([], sessionOf()) as never, JSON), false);
-    assertEquals(isTemplatable(JSON.parse('{"cookie":{},"__proto__":1}'), JSON), false);
+  });
+
+  it("without: leaves the cookie blank, and all other keys as they are", () => {
+    const template = CookieTemplate.of({ path: "/" }, undefined)!;
+    for (const others of ['"a":1', '"__proto__":{"a":1},"constructor":2']) {
+      const session = JSON.parse(`{"cookie":{"path":"/"},${others}}`);
+      assertEquals(JSON.stringify(template.without(session)), `{"cookie":null,${others}}`);
+      assertEquals(session.cookie, { path: "/" });
+    }
   });
 });

@@ -98,12 +98,11 @@ describe("Drafts: a save", () => {
 
   it("of what has ended meanwhile keeps nothing if its date has passed, or if it is no activity", () => {
     const scene = new Scene();
-    const [entry, loaded] = scene.kept(dated(MADE + 50));
+    const [, loaded] = scene.kept(dated(MADE + 50));
     scene.at += 100;
     assertEquals(scene.vault.find("a", scene.at), undefined);
     assertEquals(scene.save(loaded), "nothing");
     loaded.cookie.expires = new Date(MADE + 900);
-    entry.identity!.leave(entry);
     assertEquals(scene.save(loaded, { isPassive: true }), "nothing");
     assertEquals(endOf(scene.save(loaded)), MADE + 900, "another date brings it back");
   });
@@ -111,7 +110,6 @@ describe("Drafts: a save", () => {
   it("of an evicted session by a request that is no activity ends when it was to end", () => {
     const scene = new Scene();
     const [entry, loaded] = scene.kept(sessionOf({}, {}));
-    entry.identity!.leave(entry);
     scene.vault.remove(entry, "evict");
     scene.at += 100;
     const draft = scene.save(loaded, { isPassive: true }) as Draft;

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Draft, Observer } from "../../src/core/vault/vault.ts";
 import { RANKS } from "../../src/core/vault/entry.ts";
-import { draftOf, finish, restore, TestVault } from "../support/core.ts";
+import { draftOf, finish, restore, TestVault, textOf } from "../support/core.ts";
 
 describe("Vault: the ledger", () => {
   it("counts the bytes and the entries of each rank", () => {
@@ -15,7 +15,7 @@ describe("Vault: the ledger", () => {
     assertEquals(vault.counts, { newcomers: 2, returning: 1, protected: 1 });
     const record = { ...draftOf("p1", 150).record };
     const put = (size: number, as: "save" | "touch" | "update", more: Partial<Draft>) =>
-      vault.put(draftOf("p1", 100, { as, record: { ...record, size }, ...more }));
+      vault.put(draftOf("p1", 100, { as, record: { ...record, text: textOf(size) }, ...more }));
     put(150, "save", { lastUsed: 1 });
     assertEquals([vault.bytes, vault.queue("returning").bytes], [450, 250]);
     put(120, "touch", { lastUsed: 2 });

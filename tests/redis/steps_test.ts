@@ -6,7 +6,7 @@ import process from "node:process";
 import { createClient } from "redis";
 import { type Redis, startRedis, startRedisCluster } from "../../scripts/support/redis_server.ts";
 import { ENROL, REVOKE, SAVE } from "../../src/redis/scripts.ts";
-import { hasRedis } from "../support/redis.ts";
+import { eventually, hasRedis } from "../support/redis.ts";
 import { CLIENTS } from "../support/redis_clients.ts";
 import { session, type SessionData, sessionOf } from "../support/setup.ts";
 
@@ -21,18 +21,6 @@ async function clientOf(port: number): Promise<Client> {
   const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true });
   await client.on("error", () => {}).connect();
   return client;
-}
-
-/** Waits until `check` does not throw, for half a minute at most. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (const end = Date.now() + 30_000;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }
 
 /** A client that looks at each command before it is sent, and may keep it waiting. */

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createClient } from "redis";
 import { type Redis, startRedis, startRedisCluster } from "../../scripts/support/redis_server.ts";
-import { hasRedis } from "../support/redis.ts";
+import { eventually, hasRedis } from "../support/redis.ts";
 import { CLIENTS } from "../support/redis_clients.ts";
 import { Lembro as InMemory, session, type SessionData, sessionOf } from "../support/setup.ts";
 
@@ -21,18 +21,6 @@ const at = (port: number) => ({ url: `redis://127.0.0.1:${port}` });
 
 /** A session of a user. */
 const by = (user: string, data = {}) => sessionOf({ passport: { user }, ...data }, { path: "/" });
-
-/** Waits until `check` does not throw, for five seconds at most. */
-async function eventually(check: () => void | Promise<void>): Promise<void> {
-  for (const end = Date.now() + 5_000;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
 
 /** A port that leads to Redis, and can lose the answer of a script: then it breaks the connection. */
 class CuttingLine implements AsyncDisposable {

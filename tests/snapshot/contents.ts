@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { type Lembro, sessionOf } from "../support/setup.ts";
+import { sessionOf, type Store } from "../support/setup.ts";
 
 /** How many sessions each content has. */
 export const SESSIONS = 1_500;
 
 /** Fills a store with the content `name`, of some hundreds of kilobytes. */
-export async function fillWith(store: InstanceType<typeof Lembro>, name: string): Promise<void> {
+export async function fillWith(store: Store, name: string): Promise<void> {
   for (let i = 0; i < SESSIONS; i++) {
     const cookie = { path: "/", expires: new Date(Date.UTC(2100, 0, 1)) };
     store.set(`${name} ${i}`, sessionOf({ name, i, text: name.repeat(200) }, cookie), () => {});

@@ -81,3 +81,11 @@ export async function withSlowSteps<Result>(work: () => Promise<Result>): Promis
     performance.now = now;
   }
 }
+
+/** Whether a promise is settled by now. */
+export function watched(promise: Promise<unknown>): { isDone: boolean } {
+  const state = { isDone: false };
+  const done = () => void (state.isDone = true);
+  promise.then(done, done);
+  return state;
+}

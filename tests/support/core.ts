@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Entry, Queue, type Rank, type Reason } from "../../src/core/vault/entry.ts";
+import { Entry, Identity, Queue, type Rank, type Reason } from "../../src/core/vault/entry.ts";
 import { type Draft, Vault } from "../../src/core/vault/vault.ts";
 
 let last = 0;
@@ -17,25 +17,20 @@ export function entryOf(
     rank?: Rank;
   } = {},
 ) {
-  const record = { text: "{}", cookie: undefined, size: 4, expires: Infinity, dateOffset: 0 };
+  const record = { text: "{}", cookie: undefined, expires: Infinity, dateOffset: 0 };
   const number = ++last;
-  const entry = new Entry(
-    sid,
-    number,
-    number,
-    new Queue(rank),
-    record,
-    0,
-    lastUsed,
-    undefined,
-  );
+  const identity = new Identity(sid, 0, Infinity);
+  const entry = new Entry(identity, number, number, new Queue(rank), record, lastUsed);
   entry.owner = user;
   return entry;
 }
 
+/** A text of so many bytes by sizeomatic. */
+export const textOf = (size: number): string => "x".repeat(size / 2);
+
 /** What a vault takes, of `size` bytes. */
 export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): Draft {
-  const record = { text: sid, cookie: undefined, size, expires: Infinity, dateOffset: 0 };
+  const record = { text: textOf(size), cookie: undefined, expires: Infinity, dateOffset: 0 };
   return {
     as: "save",
     sid,
@@ -45,6 +40,7 @@ export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): D
     address: "",
     created: 0,
     lastUsed: 0,
+    kept: undefined,
     identity: undefined,
     ...more,
   };
@@ -53,7 +49,8 @@ export function draftOf(sid: string, size: number, more: Partial<Draft> = {}): D
 /** Brings a session to a vault as from a file. */
 export function restore(vault: Vault, draft: Draft, rank: Rank): boolean {
   const { sid, record, created, lastUsed, user } = draft;
-  const entry = new Entry(sid, 1, 0, vault.queue(rank), record, created, lastUsed, undefined);
+  const identity = new Identity(sid, created, record.expires);
+  const entry = new Entry(identity, 1, 0, vault.queue(rank), record, lastUsed);
   entry.owner = user;
   return vault.restore(entry, rank);
 }

@@ -64,6 +64,20 @@ export class HookedDisk {
     };
   }
 
+  /** Lets one call, counted from 0, wait for {@linkcode HookedDisk.work}. Returns which it is. */
+  hangAt(at: number): { method: string } {
+    let calls = 0;
+    const state = { method: "" };
+    const answer = new Promise<void>((resolve) => this.#release = resolve);
+    this.hook = (method) => {
+      // The heartbeat of a lock goes on by itself.
+      if (method === "utimes" || calls++ !== at) return;
+      state.method = method;
+      return answer;
+    };
+    return state;
+  }
+
   /** Works from now on, and answers what has waited for it. */
   work(): void {
     this.hook = () => {};

@@ -12,7 +12,7 @@ import session, { type SessionData } from "express-session";
 import type lembro from "express-lembro";
 import { lembroRedis } from "express-lembro/redis";
 import { StoredSession } from "../../src/redis/record.ts";
-import { getSize } from "../../src/util/sizes.ts";
+import sizeomatic from "sizeomatic";
 import { CLIENTS } from "./redis_clients.ts";
 
 /** Whether the tests are put to a store on Redis. */
@@ -51,7 +51,7 @@ export async function redisStores(): Promise<ReturnType<typeof lembro<typeof ses
         ...super.stats(),
         sessions: kept.length,
         expired: 0,
-        bytes: kept.reduce((sum, { text }) => sum + getSize(text), 0),
+        bytes: kept.reduce((sum, { text }) => sum + sizeomatic.getSize(text), 0),
         users: new Set(kept.flatMap(({ user }) => user ?? [])).size,
         newcomers: ranked("newcomers"),
         returning: ranked("returning"),

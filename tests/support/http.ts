@@ -7,7 +7,7 @@
 import express, { type Express, type Request } from "express";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { Lembro, session } from "./setup.ts";
+import { Lembro, session, type Store } from "./setup.ts";
 
 export type { Request };
 
@@ -24,13 +24,13 @@ export interface Gate {
 
 /** An app with sessions from a store of its own, listening on a free port. */
 export class Site implements AsyncDisposable {
-  readonly store: InstanceType<typeof Lembro>;
+  readonly store: Store;
   readonly app: Express = express();
   readonly #server: ReturnType<Express["listen"]>;
 
   constructor(
     options: Partial<session.SessionOptions> = {},
-    store: InstanceType<typeof Lembro> = new Lembro(),
+    store: Store = new Lembro(),
   ) {
     this.store = store;
     this.app.use(session({

@@ -5,20 +5,24 @@
  */
 import { OpenJournal } from "../../src/persistence/open_journal.ts";
 import { type Disk, nodeDisk } from "../../src/persistence/disk.ts";
-import { assertSame, Folder, Lembro, portOf, type Store } from "../snapshot/setup.ts";
+import { realMonotonicNow } from "../../src/util/time.ts";
+import { Folder } from "./folder.ts";
+import { assertSame, portOf } from "./kept.ts";
+import { Lembro, type Store } from "./setup.ts";
 
 /** A journal on a file system of the test, as `openJournal` opens it on the real one. */
 export async function openOn(
   disk: Disk,
   store: Store,
   path: string,
-  { interval = 60_000, secrets = [] as string[], signal }: {
+  { interval = 60_000, secrets = [] as string[], wait = 0, signal }: {
     interval?: number;
     secrets?: string[];
+    wait?: number;
     signal?: AbortSignal;
   } = {},
 ): Promise<OpenJournal> {
-  const settings = { interval, secrets, isPlainRead: secrets.length === 0, signal };
+  const settings = { interval, secrets, isPlainRead: secrets.length === 0, wait, signal };
   return await OpenJournal.open(disk, portOf(store), path, settings);
 }
 
@@ -71,8 +75,9 @@ export function namesOfFiles(names: string[]): string[] {
 
 /** Waits until `holds` returns `true`. */
 export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
-  for (const end = Date.now() + ms; !holds();) {
-    if (Date.now() > end) throw new Error(`it did not come true within ${ms} ms: ${holds}`);
+  // The clock may be held, and a disk is not.
+  for (const end = realMonotonicNow() + ms; !holds();) {
+    if (realMonotonicNow() > end) throw new Error(`it did not come true within ${ms} ms: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

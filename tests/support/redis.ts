@@ -19,6 +19,18 @@ export function hasRedis(): boolean {
   }
 }
 
+/** Waits until `check` does not throw, for half a minute at most. */
+export async function eventually(check: () => void | Promise<void>): Promise<void> {
+  for (const end = Date.now() + 30_000;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
 /** A redis-server of our own, and a client of it. */
 export class RedisSite implements AsyncDisposable {
   readonly url: string;

@@ -4,9 +4,7 @@
  *
  * @module
  */
-import { type Lembro, session, type SessionData } from "./setup.ts";
-
-type LembroStore = InstanceType<typeof Lembro>;
+import { called, session, type SessionData, type Store } from "./setup.ts";
 
 /** The session of a request, with whatever the app keeps in it. */
 export type Kept = SessionData & Record<string, unknown>;
@@ -15,7 +13,7 @@ export type Kept = SessionData & Record<string, unknown>;
 export interface FakeRequest {
   readonly ip?: string;
   readonly path?: string;
-  readonly sessionStore: LembroStore;
+  readonly sessionStore: Store;
   sessionID: string;
   session: Kept;
 }
@@ -35,10 +33,10 @@ interface Generating {
 
 /** An app's requests to a store. */
 export class Requests {
-  readonly store: LembroStore;
+  readonly store: Store;
 
   /** @param cookie The cookie settings of the app. */
-  constructor(store: LembroStore, cookie: session.SessionOptions["cookie"] = {}) {
+  constructor(store: Store, cookie: session.SessionOptions["cookie"] = {}) {
     this.store = store;
     // This assigns a function to `store.generate`, which makes new sessions.
     session({
@@ -87,17 +85,13 @@ export function touch({ sessionStore, sessionID, session }: FakeRequest): Promis
 }
 
 /** Gives a request a new session with another id; the one before is destroyed. */
-export function regenerate(request: FakeRequest): Promise<void> {
-  return new Promise((resolve, reject) =>
-    (request.session as unknown as session.Session).regenerate((error) =>
-      error ? reject(error) : resolve()
-    )
-  );
+export async function regenerate(request: FakeRequest): Promise<void> {
+  await called((done) => (request.session as unknown as session.Session).regenerate(done));
 }
 
 /** The kept data of a session without its cookie. This is no use of it. */
 export async function keptData(
-  store: LembroStore,
+  store: Store,
   sid: string,
 ): Promise<Record<string, unknown> | undefined> {
   const info = await store.info(sid);

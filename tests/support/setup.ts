@@ -21,6 +21,8 @@ export type { SessionData };
 /** A class of stores on the real `express-session`. */
 export const Lembro = isOnRedis ? await redisStores() : lembro(session);
 
+export type Store = InstanceType<typeof Lembro>;
+
 /** A session with express-session's default cookie, which has no expiry, and `data`. */
 export function sessionOf(data: Record<string, unknown> = {}, cookie?: unknown): SessionData {
   return { cookie: cookie ?? new session.Cookie(), ...data } as unknown as SessionData;
@@ -72,4 +74,14 @@ export function called<Result>(
   return new Promise((resolve, reject) =>
     call((error, result) => error ? reject(error) : resolve(result))
   );
+}
+
+/** What a promise is rejected with. */
+export async function errorOf(promise: Promise<unknown>): Promise<Error & { code?: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("Expected a rejection");
 }

@@ -6,19 +6,19 @@ import { type Note, Stamp } from "../../util/stamp.ts";
 import { type CookieData, type CookieTemplate, plain } from "../record/cookie_template.ts";
 import { dateOf } from "../record/expiry.ts";
 import { cookieDateOf } from "../record/record.ts";
-import { type Entry, Identity } from "../vault/entry.ts";
+import type { Entry, Identity, SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
 import type { Overlay, Version } from "./overlay.ts";
 
 /** Which kept version a live session came from: what it was loaded from, or last saved as. */
-export interface BaseVersion extends Note {
-  readonly identity: Identity;
+export interface BaseVersion {
+  identity: Identity;
   /** What was kept then. */
-  readonly revision: number;
+  revision: number;
   /** What the request's own session was then, as the serializer wrote it. */
-  readonly text: string;
+  text: string;
   /** Whether it lacks what others had saved: its save was merged. */
-  readonly isBehind: boolean;
+  isBehind: boolean;
   /** What was kept of the cookie then. */
   cookie: CookieTemplate | undefined;
   /** What the request's own cookie was then, if that is neither of the two. */
@@ -27,9 +27,10 @@ export interface BaseVersion extends Note {
   date: number | undefined;
   /** The number of endings that came before its request began. */
   readonly epoch: number;
-  /** The number of the load that it and all saves since then began with. */
-  readonly load: number;
 }
+
+/** What has to be known of an entry that is loaded. */
+type Loadable = Pick<Entry, "identity" | "revision" | keyof SessionRecord>;
 
 /** Returns what the request's own session was, as the base of a merge. */
 export function versionOf({ text, ownCookie, cookie, date }: BaseVersion): Version {
@@ -60,8 +61,11 @@ export function rebaseCookie(
   base.date = dateOf(cookie);
 }
 
-/** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
-interface RequestNote extends Note {
+/**
+ * Where a live session came from. The same is noted on its request, since the
+ * session may be wrapped in a `Proxy`, which has no notes.
+ */
+interface BaseNote extends Note {
   readonly base: BaseVersion | undefined;
 }
 
@@ -72,21 +76,17 @@ interface RequestNote extends Note {
  */
 export class BaseVersions {
   readonly #endings: Endings;
-  #loads = 0;
 
   constructor(endings: Endings) {
     this.#endings = endings;
   }
 
-  /**
-   * Returns where `session`, or else that of its request, came from in this store,
-   * whatever its id was. What was saved through a `Proxy` since the same load counts.
-   */
+  /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
-    const own = Stamp.find(session, this) as BaseVersion | undefined;
+    const own = this.#noteOn(session);
+    if (own) return own.base;
     const request = requestOf(session);
-    const note = request && Stamp.find(request, this) as RequestNote | undefined;
-    return own && note?.base?.load !== own.load ? own : note?.base;
+    return request && this.#noteOn(request)?.base;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -96,85 +96,91 @@ export class BaseVersions {
   }
 
   /** Notes that `session` was loaded from `entry`, as it is now or was when it left, after `epoch` endings. */
-  loaded(session: SessionData, entry: Entry, epoch: number = this.#endings.epoch): void {
-    this.#put(session, {
-      owner: this,
-      other: undefined,
-      identity: this.identityOf(entry),
-      revision: entry.revision,
-      text: entry.text,
-      isBehind: false,
-      cookie: entry.cookie,
-      ownCookie: undefined,
-      date: cookieDateOf(entry, session),
-      epoch,
-      load: ++this.#loads,
-    });
+  loaded(session: SessionData, entry: Loadable, epoch: number = this.#endings.epoch): void {
+    const base = this.#baseOf(entry, cookieDateOf(entry, session), epoch);
+    this.#note(session, requestOf(session), base);
   }
 
   /** Notes that `to`, the session of a request, was made of what was loaded as `from`. */
   created(from: SessionData, to: SessionData): void {
     Stamp.copy(from, to);
-    this.#noteOnRequest(to, this.find(from));
+    const base = this.find(from);
+    // Each of the two may be saved without the other.
+    if (base) this.#note(to, requestOf(to), { ...base });
   }
 
   /** Notes that `request` gets a new session, which was not loaded. */
   renewed(request: object): void {
-    const note: RequestNote = { owner: this, other: undefined, base: undefined };
-    if (Stamp.find(request, this)) Stamp.put(request, note);
+    if (this.#noteOn(request)) this.#put(request, undefined);
   }
 
   /**
-   * Notes that `session`, which came from `base`, was saved to `entry`; as `mine`,
-   * if others had saved. Plain data that was never loaded stays plain: its next
-   * save is as plain. What was loaded under another id is plain data here, and
+   * Notes that `session`, which came from `loaded`, was saved to `entry`; as
+   * `mine`, if others had saved. Plain data that was never loaded stays plain: its
+   * next save is as plain. What was loaded under another id is plain data here, and
    * keeps its base there.
    */
   rebase(
     session: SessionData,
-    base: BaseVersion | undefined,
+    loaded: BaseVersion | undefined,
     entry: Entry,
     mine: Overlay | undefined,
   ): void {
     const request = requestOf(session);
-    if (!base && (!request || this.find(session))) return;
-    this.#put(session, {
-      owner: this,
-      other: undefined,
-      identity: this.identityOf(entry),
-      revision: entry.revision,
-      text: mine?.text ?? entry.text,
-      isBehind: mine !== undefined,
-      cookie: entry.cookie,
-      ownCookie: mine?.ownCookie,
-      date: dateOf(session.cookie),
-      epoch: this.#endings.epochOf(request, base?.epoch),
-      load: base?.load ?? ++this.#loads,
-    });
+    if (loaded ? loaded.identity.sid !== entry.sid : !request) return;
+    const date = dateOf(session.cookie);
+    const base = loaded ?? this.#baseOf(entry, date, this.#endings.epochOf(request, undefined));
+    base.identity = this.identityOf(entry);
+    base.revision = entry.revision;
+    base.text = mine?.text ?? entry.text;
+    base.isBehind = mine !== undefined;
+    base.cookie = entry.cookie;
+    base.ownCookie = mine?.ownCookie;
+    base.date = date;
+    this.#note(session, request, base);
   }
 
-  /** Returns the identity of `entry`, which has one from then on. */
-  identityOf(entry: Entry): Identity {
-    return entry.identity ??= new Identity(entry.sid, this.#endings.epoch);
+  /** Returns the identity of `entry`, which is loaded, or about to leave. */
+  identityOf({ identity }: Loadable): Identity {
+    identity.epoch ??= this.#endings.epoch;
+    return identity;
   }
 
   /** Notes that the session of `sid` was destroyed, whether it was kept as `entry` or had left. */
   end(sid: string, entry: Entry | undefined): void {
-    if (entry?.identity) entry.identity.isDestroyed = true;
+    entry?.identity.destroy();
     // Others may have loaded an earlier session of this id.
     this.#endings.destroy(entry?.sid ?? flat(sid), entry !== undefined);
   }
 
-  #put(session: SessionData, base: BaseVersion): void {
-    Stamp.put(session, base);
-    this.#noteOnRequest(session, base);
+  #baseOf(entry: Loadable, date: number | undefined, epoch: number): BaseVersion {
+    const { revision, text, cookie } = entry;
+    const identity = this.identityOf(entry);
+    return {
+      identity,
+      revision,
+      text,
+      isBehind: false,
+      cookie,
+      ownCookie: undefined,
+      date,
+      epoch,
+    };
   }
 
-  #noteOnRequest(session: SessionData, base: BaseVersion | undefined): void {
-    const request = base && requestOf(session);
-    if (!request) return;
-    const note: RequestNote = { owner: this, other: undefined, base };
-    Stamp.put(request, note);
+  #note(session: SessionData, request: object | undefined, base: BaseVersion): void {
+    this.#put(session, base);
+    if (request) this.#put(request, base);
+  }
+
+  #noteOn(object: object): BaseNote | undefined {
+    return Stamp.find(object, this) as BaseNote | undefined;
+  }
+
+  #put(object: object, base: BaseVersion | undefined): void {
+    if (base && this.#noteOn(object)?.base === base) return;
+    const note: BaseNote = { owner: this, other: undefined, base };
+    Stamp.put(object, note);
   }
 }
 

@@ -89,7 +89,7 @@ export class Endings {
   /** Whether the session that something was loaded from, if it was, has been destroyed since. */
   isOver(identity: Identity | undefined): boolean {
     if (!identity) return false;
-    return identity.isDestroyed || this.hasEnded(identity.sid, identity.epoch);
+    return identity.isDestroyed || this.hasEnded(identity.sid, identity.epoch!);
   }
 
   /** Whether a session of `sid` that was there at `epoch` has been destroyed since. */

@@ -2,13 +2,13 @@
 import type { SessionData } from "express-session";
 import type { Serializer } from "../../options.ts";
 import { isFunction, isObject } from "../../util/errors.ts";
-import { getSize } from "../../util/sizes.ts";
+import { sizeOfText } from "../../util/sizes.ts";
 
 /** The data of a cookie, as JSON writes it. */
 export type CookieData = Record<string, unknown>;
 
 /** The size of the `null` that stands for a cookie. */
-const NULL_SIZE = getSize("null");
+const NULL_SIZE = sizeOfText("null");
 
 /** Stands for the date among the values of a template. */
 const DATE = Symbol("date");
@@ -38,7 +38,7 @@ export class CookieTemplate {
     this.#values = values;
     this.#parsed = JSON.parse(json);
     this.hasDate = values.includes(DATE);
-    this.size = getSize(json);
+    this.size = sizeOfText(json);
     [this.head, this.tail = ""] = this.hasDate ? json.split(/(?<="expires":")[^"]*/) : [json];
   }
 
@@ -72,15 +72,12 @@ export class CookieTemplate {
 
   /** Returns what JSON would write of `session`, with the cookie left blank. */
   without(session: SessionData): SessionData {
-    // For a Session, which has hidden keys, this is twice as fast as `{ ...session }`.
-    const copy = Object.assign({}, session) as unknown as CookieData;
-    copy.cookie = null;
-    return copy as unknown as SessionData;
+    return { ...session, cookie: null as never };
   }
 
   /** Returns the size of the JSON `text` of such a session, with its cookie in place, in bytes. */
   sizeWith(text: string): number {
-    return getSize(text) - NULL_SIZE + this.size;
+    return sizeOfText(text) - NULL_SIZE + this.size;
   }
 
   /** Returns such a cookie with the date `date`, as JSON would return it. */
@@ -122,7 +119,7 @@ const isOwn = Object.prototype.propertyIsEnumerable;
  */
 export function isTemplatable(session: SessionData, serializer: Serializer): boolean {
   return serializer === JSON && (session as { toJSON?: unknown }).toJSON === undefined &&
-    !Array.isArray(session) && isOwn.call(session, "cookie") && !isOwn.call(session, "__proto__");
+    !Array.isArray(session) && isOwn.call(session, "cookie");
 }
 
 /** Returns what JSON writes for a cookie, if that is an object. */

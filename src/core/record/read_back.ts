@@ -31,10 +31,20 @@ export function readBackFor(options: Answers): (session: SessionData) => Session
   return (session) => copyOf(session) ?? parsed(session);
 }
 
+/** Whether JSON leaves `session.passport.user.id` as it is, as far as there is one. */
 function hasPlainPassport(session: SessionData): boolean {
-  const { passport, toJSON } = session as { passport?: unknown; toJSON?: unknown };
-  if (isFunction(toJSON)) return false;
-  return passport === undefined || isOwn.call(session, "passport") && isPlain(passport, 0);
+  if (isFunction((session as { toJSON?: unknown }).toJSON)) return false;
+  let value: unknown = session;
+  for (const key of ["passport", "user", "id"]) {
+    const object = value as Record<string, unknown>;
+    value = object[key];
+    if (value === undefined) return true;
+    if (!isOwn.call(object, key)) return false;
+    if (!isObject(value)) return isPrimitive(value);
+    const { toJSON } = value as { toJSON?: unknown };
+    if (Object.getPrototypeOf(value) !== Object.prototype || isFunction(toJSON)) return false;
+  }
+  return true;
 }
 
 /** Returns a copy of `session` as JSON would return it, if JSON leaves all but its cookie as it is. */
@@ -71,10 +81,7 @@ function isPlainDate(date: Date): boolean {
 
 /** Whether JSON returns `value` as it is. */
 function isPlain(value: unknown, depth: number): boolean {
-  if (!isObject(value)) {
-    return value === null || typeof value === "string" || typeof value === "boolean" ||
-      Number.isFinite(value);
-  }
+  if (!isObject(value)) return isPrimitive(value);
   if (depth === MAX_DEPTH) return false;
   const keys = Reflect.ownKeys(value);
   if (Array.isArray(value)) {
@@ -88,4 +95,9 @@ function isPlain(value: unknown, depth: number): boolean {
       key !== "__proto__" && isOwn.call(value, key) && typeof key === "string" &&
       isPlain((value as Record<string, unknown>)[key], depth + 1)
     );
+}
+
+function isPrimitive(value: unknown): boolean {
+  return value === null || typeof value === "string" || typeof value === "boolean" ||
+    Number.isFinite(value);
 }

@@ -2,7 +2,6 @@
 import type { SessionData } from "express-session";
 import type { ResolvedOptions, Serializer } from "../../options.ts";
 import { failure, invalidResult, isObject } from "../../util/errors.ts";
-import { getSize } from "../../util/sizes.ts";
 import {
   type CookieData,
   type CookieTemplate,
@@ -10,7 +9,7 @@ import {
   isTemplatable,
 } from "./cookie_template.ts";
 import { dateOf, type Lifetime } from "./expiry.ts";
-import type { Entry, Row, SessionRecord } from "../vault/entry.ts";
+import { type Entry, type Row, type SessionRecord, sizeOf } from "../vault/entry.ts";
 
 /** The code of the error for a session that is larger than the store allows. */
 export const TOO_LARGE = "ERR_LEMBRO_SESSION_TOO_LARGE";
@@ -80,9 +79,8 @@ export function restored(
     ? templates.of(cookie, relative(date, expires))
     : undefined;
   const whole = cookie && !template ? insertCookie(text, cookie) : text;
-  const size = checkSize(template?.sizeWith(whole) ?? getSize(whole), maxSize);
-  const dateOffset = offsetOf({ expires, end: date ?? expires });
-  return { text: whole, cookie: template, size, expires, dateOffset };
+  const record = withLifetime(whole, template, { expires, end: date ?? expires });
+  return checkSize(record, maxSize);
 }
 
 /** Puts a cookie into the JSON of a session. */
@@ -110,8 +108,8 @@ export function withCookie(
     ? templates.of(cookie, relative(date, lifetime.expires))
     : undefined;
   if (entry.cookie && template) {
-    const size = checkSize(entry.size - entry.cookie.size + template.size, options.maxSize);
-    return withLifetime({ text: entry.text, cookie: template, size }, lifetime);
+    const record = withLifetime(entry.text, template, lifetime);
+    return template === entry.cookie ? record : checkSize(record, options.maxSize);
   }
   const session = parse(entry.text, serializer);
   session.cookie = cookie;
@@ -121,10 +119,11 @@ export function withCookie(
 
 /** Returns a record that ends as `lifetime` says. */
 export function withLifetime(
-  { text, cookie, size }: Pick<SessionRecord, "text" | "cookie" | "size">,
-  lifetime: Lifetime,
+  text: string,
+  cookie: CookieTemplate | undefined,
+  { expires, end }: Lifetime,
 ): SessionRecord {
-  return { text, cookie, size, expires: lifetime.expires, dateOffset: offsetOf(lifetime) };
+  return { text, cookie, expires, dateOffset: expires === Infinity ? 0 : end - expires };
 }
 
 function recordBy(
@@ -134,8 +133,7 @@ function recordBy(
   { maxSize, serializer }: ResolvedOptions,
 ): SessionRecord {
   const text = serialize(template?.without(session) ?? session, serializer);
-  const size = checkSize(template?.sizeWith(text) ?? getSize(text), maxSize);
-  return withLifetime({ text, cookie: template, size }, lifetime);
+  return checkSize(withLifetime(text, template, lifetime), maxSize);
 }
 
 /**
@@ -171,15 +169,12 @@ function relative(date: number | undefined, expires: number): number | undefined
   return expires === Infinity ? undefined : date;
 }
 
-function offsetOf({ expires, end }: Lifetime): number {
-  return expires === Infinity ? 0 : end - expires;
-}
-
-/** Returns `size`, unless a session of that size is too large. */
-function checkSize(size: number, maxSize: number): number {
+/** Returns `record`, unless its session is too large. */
+function checkSize(record: SessionRecord, maxSize: number): SessionRecord {
+  const size = sizeOf(record);
   const share = Math.floor(maxSize * SESSION_SHARE);
   const most = Math.min(maxSize, Math.max(share, MIN_SESSION_LIMIT));
-  if (size <= most) return size;
+  if (size <= most) return record;
   const which = most === maxSize
     ? "all of maxSize"
     : most === share

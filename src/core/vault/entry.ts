@@ -8,6 +8,7 @@ import type { SessionData } from "express-session";
 import { Heap, type Heaped } from "../../util/heap.ts";
 import { type Linked, LinkedList } from "../../util/linked_list.ts";
 import type { CookieData, CookieTemplate } from "../record/cookie_template.ts";
+import { sizeOfText } from "../../util/sizes.ts";
 
 /**
  * How well a session is known, which decides how soon it is evicted. Newcomers
@@ -73,12 +74,15 @@ export interface SessionRecord {
   readonly text: string;
   /** What the cookie has in common with others, if anything. */
   readonly cookie: CookieTemplate | undefined;
-  /** The size of the session by sizeomatic, in bytes. */
-  readonly size: number;
   /** When the session expires, in milliseconds since the epoch. */
   readonly expires: number;
   /** How much later the date of the cookie is, or else the end by `ttl`, in milliseconds. */
   readonly dateOffset: number;
+}
+
+/** Returns the size of the session of a record by sizeomatic, in bytes. */
+export function sizeOf({ text, cookie }: Pick<SessionRecord, "text" | "cookie">): number {
+  return cookie ? cookie.sizeWith(text) : sizeOfText(text);
 }
 
 /** A kept session as files see it. */
@@ -110,17 +114,17 @@ export type TouchRow = Omit<Row, "created" | "user" | "text" | "cookie"> & {
  */
 const START = Date.now();
 
-/** A session in the vault. Only the vault changes it, but for its identity. */
+/** In place of the epoch of a session that was destroyed. */
+const DESTROYED = -1;
+
+/** A session in the vault. Only the vault changes it. */
 export class Entry implements SessionRecord, Linked<Entry> {
-  readonly sid: string;
+  readonly identity: Identity;
   text: string;
   /** Another number after each save, the same after a touch. */
   revision: number;
   cookie: CookieTemplate | undefined;
-  size: number;
   dateOffset: number;
-  #expires: number;
-  readonly #created: number;
   #lastUsed: number;
   /** The entries of its rank, and its neighbours among them. */
   queue: Queue;
@@ -130,46 +134,49 @@ export class Entry implements SessionRecord, Linked<Entry> {
   owner: string | Member | undefined = undefined;
   /** Its place among those from its client address, unless it is protected. */
   seat: Seat | undefined = undefined;
-  identity: Identity | undefined;
   /** Counts the entries of a vault: an older one has a smaller number. 0 once it has left. */
   number: number;
 
   constructor(
-    sid: string,
+    identity: Identity,
     number: number,
     revision: number,
     queue: Queue,
     record: SessionRecord,
-    created: number,
     lastUsed: number,
-    identity: Identity | undefined,
   ) {
-    this.sid = sid;
+    this.identity = identity;
     this.text = record.text;
     this.revision = revision;
     this.cookie = record.cookie;
-    this.size = record.size;
     this.dateOffset = record.dateOffset;
-    this.#expires = record.expires - START;
-    this.#created = created - START;
     this.#lastUsed = lastUsed - START;
     this.queue = queue;
-    this.identity = identity;
     this.number = number;
+    this.expires = record.expires;
+  }
+
+  get sid(): string {
+    return this.identity.sid;
+  }
+
+  /** The size of the session, in bytes. */
+  get size(): number {
+    return sizeOf(this);
   }
 
   /** When the session expires, in milliseconds since the epoch. */
   get expires(): number {
-    return this.#expires + START;
+    return this.identity.expires;
   }
 
   set expires(time: number) {
-    this.#expires = time - START;
+    this.identity.expires = time;
   }
 
   /** When it was created, in milliseconds since the epoch. */
   get created(): number {
-    return this.#created + START;
+    return this.identity.created;
   }
 
   /** When it was last loaded, saved or touched, in milliseconds since the epoch. */
@@ -194,6 +201,12 @@ export class Entry implements SessionRecord, Linked<Entry> {
     return typeof this.owner === "object" ? this.owner.group.user : this.owner;
   }
 
+  /** How many entries its user has. */
+  get countOfUser(): number {
+    if (typeof this.owner === "object") return this.owner.group.members.length;
+    return this.owner === undefined ? 0 : 1;
+  }
+
   /** Whether it was revoked, and has not left yet. */
   get isRevoked(): boolean {
     return typeof this.owner === "object" && this.owner.group.isRevoked;
@@ -201,30 +214,44 @@ export class Entry implements SessionRecord, Linked<Entry> {
 }
 
 /**
- * What all live sessions that were ever loaded of one session share, from its
- * first load until it is destroyed, however often it is evicted or expires in
- * between. They hold this rather than the entry, whose neighbours they would
- * hold too.
+ * What a session is from its creation until it is destroyed, however often it is
+ * evicted or expires in between. All live sessions that were ever loaded of it
+ * hold this rather than the entry, whose neighbours they would hold too.
  */
 export class Identity {
   readonly sid: string;
-  /** The number of endings before it. */
-  readonly epoch: number;
-  isDestroyed = false;
-  /** Once its entry has left: when the session was created, in milliseconds since the epoch. */
-  created: number | undefined = undefined;
-  /** Once its entry has left: when the session was to expire, in milliseconds since the epoch. */
-  expires: number | undefined = undefined;
+  /** The number of endings before its first load, once there was one. */
+  epoch: number | undefined = undefined;
+  readonly #created: number;
+  #expires: number;
 
-  constructor(sid: string, epoch: number) {
+  constructor(sid: string, created: number, expires: number) {
     this.sid = sid;
-    this.epoch = epoch;
+    this.#created = created - START;
+    this.#expires = expires - START;
   }
 
-  /** Notes what is still to be known when `entry` has left. */
-  leave({ created, expires }: Entry): void {
-    this.created = created;
-    this.expires = expires;
+  /** When the session was created, in milliseconds since the epoch. */
+  get created(): number {
+    return this.#created + START;
+  }
+
+  /** When it expires, or was to expire when it left last, in milliseconds since the epoch. */
+  get expires(): number {
+    return this.#expires + START;
+  }
+
+  set expires(time: number) {
+    this.#expires = time - START;
+  }
+
+  /** Whether the session was destroyed while it was kept. */
+  get isDestroyed(): boolean {
+    return this.epoch === DESTROYED;
+  }
+
+  destroy(): void {
+    this.epoch = DESTROYED;
   }
 }
 

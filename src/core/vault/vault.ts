@@ -1,7 +1,7 @@
 import { Addresses } from "./addresses.ts";
 import {
   Entry,
-  type Identity,
+  Identity,
   type Member,
   Queue,
   type Rank,
@@ -41,6 +41,8 @@ export interface Draft {
    */
   readonly as: "save" | "update" | "touch" | "extension";
   readonly sid: string;
+  /** What was kept of it when the draft was made. */
+  readonly kept: Entry | undefined;
   readonly record: SessionRecord;
   readonly isProtected: boolean;
   readonly user: string | undefined;
@@ -48,6 +50,7 @@ export interface Draft {
   readonly address: string;
   readonly created: number;
   readonly lastUsed: number;
+  /** What the session was, if it is there no more. */
   readonly identity: Identity | undefined;
 }
 
@@ -154,6 +157,11 @@ export class Vault {
     return entry && this.#isLive(entry, now) ? entry : undefined;
   }
 
+  /** Whether `entry`, which was found here, is still there. */
+  has(entry: Entry): boolean {
+    return entry.isKept && !entry.isRevoked && entry.queue === this.#queues[entry.rank];
+  }
+
   /** Returns how many entries a user has. */
   countOf(user: string): number {
     return this.#users.countOf(user);
@@ -197,14 +205,21 @@ export class Vault {
    * mend. Newcomers stay in the order of creation.
    */
   put(draft: Draft): Entry {
-    const { as, record, isProtected, user, address, lastUsed } = draft;
-    const entry = this.find(draft.sid, lastUsed);
+    const { as, sid, kept, record, isProtected, user, address, lastUsed } = draft;
+    // One of the app's functions may have ended it meanwhile, and saved another.
+    const entry = kept && this.has(kept) ? kept : this.find(sid, lastUsed);
     if (!entry) return this.#add(draft);
     const { newcomers, returning, protected: guarded } = this.#queues;
     const isUse = as === "save" || as === "touch";
     const isNewVersion = as === "save" || as === "update";
     if (isNewVersion) entry.revision = ++this.#revision;
-    this.#write(entry, record);
+    const { text, cookie, expires, dateOffset } = record;
+    if (isNewVersion || text !== entry.text || cookie !== entry.cookie) {
+      this.#resize(entry, record);
+    }
+    entry.expires = expires;
+    entry.dateOffset = dateOffset;
+    this.#noteExpiry(expires);
     if (isUse) entry.lastUsed = lastUsed;
     if (isUse) this.#users.set(entry, user);
     else if (entry.user !== user) this.#users.restore(entry, user);
@@ -386,17 +401,9 @@ export class Vault {
   }
 
   #enter(draft: Draft, number: number, queue: Queue): Entry {
-    const { sid, record, created, lastUsed, identity } = draft;
-    const entry = new Entry(
-      flat(sid),
-      number,
-      ++this.#revision,
-      queue,
-      record,
-      created,
-      lastUsed,
-      identity,
-    );
+    const { sid, record, created, lastUsed } = draft;
+    const identity = draft.identity ?? new Identity(flat(sid), created, record.expires);
+    const entry = new Entry(identity, number, ++this.#revision, queue, record, lastUsed);
     this.#entries.set(entry.sid, entry);
     this.#noteExpiry(record.expires);
     return entry;
@@ -412,15 +419,14 @@ export class Vault {
     this.#users.remove(entry);
   }
 
-  #write(entry: Entry, { text, cookie, size, expires, dateOffset }: SessionRecord): void {
-    entry.queue.bytes += size - entry.size;
-    this.#addresses.resize(entry, size - entry.size);
+  /** Gives `entry` the data of `record`, and counts by how much it grows. */
+  #resize(entry: Entry, { text, cookie }: SessionRecord): void {
+    const before = entry.size;
     entry.text = text;
     entry.cookie = cookie;
-    entry.size = size;
-    entry.expires = expires;
-    entry.dateOffset = dateOffset;
-    this.#noteExpiry(expires);
+    const grown = entry.size - before;
+    entry.queue.bytes += grown;
+    this.#addresses.resize(entry, grown);
   }
 
   #noteExpiry(time: number): void {

@@ -1,28 +1,12 @@
 /**
- * What the tests of snapshots share.
+ * What a store keeps, as files of sessions and tests see it.
  *
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { join } from "node:path";
 import { type Rank, RANKS } from "../../src/core/vault/entry.ts";
 import { type Entry, type Port, portOf as portOfStore } from "../../src/core/port.ts";
-import type { Lembro, SessionData } from "../support/setup.ts";
-
-export {
-  called,
-  Lembro,
-  session,
-  sessionOf,
-  sessionOfSize,
-  settled,
-  sizeOf,
-  turnsUntil,
-} from "../support/setup.ts";
-export { withSlowSteps } from "../support/clock.ts";
-export type { SessionData };
-
-export type Store = InstanceType<typeof Lembro>;
+import type { SessionData, Store } from "./setup.ts";
 
 /** A session as a store keeps it. */
 export interface Kept {
@@ -32,21 +16,6 @@ export interface Kept {
   expires: number;
   created: number;
   lastUsed: number;
-}
-
-/** A folder that is gone at the end. */
-export class Folder implements Disposable {
-  readonly path = Deno.makeTempDirSync({ prefix: "express-lembro-" });
-  /** Where the snapshot goes. */
-  readonly snapshot = join(this.path, "sessions");
-
-  names(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.path, { recursive: true });
-  }
 }
 
 export function portOf(store: Store): Port {
@@ -90,14 +59,4 @@ export function eventsOf(store: Store): unknown[][] {
     store.on(event, (...args: unknown[]) => void events.push([event, ...args]));
   }
   return events;
-}
-
-/** What a promise is rejected with. */
-export async function errorOf(promise: Promise<unknown>): Promise<Error & { code?: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("Expected a rejection");
 }
