@@ -66,5 +66,6 @@ function slotTag(key: string): string {
 
 /** Returns a text without halves of characters, as Redis keeps it. */
 export function wellFormed(text: string): string {
-  return text.toWellFormed();
+  if (!/[\ud800-\udfff]/.test(text)) return text;
+  return new TextDecoder().decode(new TextEncoder().encode(text));
 }
