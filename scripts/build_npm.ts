@@ -26,7 +26,7 @@ const manifest = {
   name: "express-lembro",
   version: config.version,
   description:
-    "A session store for Express apps that live in one process: in memory, under a byte limit that holds, expired on time.",
+    "A session store for Express apps: in memory for one process, on Redis for many. No logout undone, no update lost.",
   keywords: [
     "express",
     "express-session",
@@ -36,6 +36,7 @@ const manifest = {
     "store",
     "memory",
     "memory-store",
+    "redis",
     "connect",
     "middleware",
     "deno",
@@ -84,7 +85,7 @@ await emptyDir(outDir);
 await build({
   entryPoints: Object.entries(config.exports).map(([name, path]) => ({ name, path })),
   outDir,
-  importMap: "deno.json",
+  importMap: "scripts/imports.json",
   shims: {},
   test: false,
   typeCheck: "both",

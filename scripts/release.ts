@@ -32,19 +32,21 @@ export function entryProblem(
   if (text.trim() === "") return `CHANGELOG.md must say what is new in ${version}`;
 }
 
+const LOCK = "scripts/deno.lock";
+
 /**
  * What keeps the tree in the current folder from being released, if anything.
- * `deno.lock` may have gained entries: where JSR answers, the first command
+ * `scripts/deno.lock` may have gained entries: where JSR answers, the first command
  * adds the packages that it has resolved.
  */
 export async function treeProblem(): Promise<string | undefined> {
   const changed = (await output("git", "status", "--porcelain")).split("\n").filter(Boolean);
-  const others = changed.filter((line) => !/^.M deno\.lock$/.test(line));
+  const others = changed.filter((line) => !/^.M scripts\/deno\.lock$/.test(line));
   if (others.length > 0) return `Commit or stash what has changed first: ${others.join(", ")}`;
   if (changed.length === 0) return;
-  const committed = JSON.parse(await output("git", "show", "HEAD:deno.lock"));
-  const lost = lostEntry(committed, JSON.parse(await Deno.readTextFile("deno.lock")));
-  if (lost) return `deno.lock may gain entries, but not change any: received another ${lost}`;
+  const committed = JSON.parse(await output("git", "show", `HEAD:${LOCK}`));
+  const lost = lostEntry(committed, JSON.parse(await Deno.readTextFile(LOCK)));
+  if (lost) return `${LOCK} may gain entries, but not change any: received another ${lost}`;
 }
 
 /** The first entry of a JSON value that another one does not have, as `a.b.c`. */
@@ -84,7 +86,7 @@ if (import.meta.main) {
   await run({ LEMBRO_RUNTIMES: "none" }, deno, "task", "test");
   await run({}, deno, "task", "build:npm");
   await run({ LEMBRO_PACKAGE: "npm" }, deno, "task", "test:npm");
-  // Its own check knows no exception for deno.lock; treeProblem does.
+  // Its own check knows no exception for the lock file; treeProblem does.
   await run({}, deno, "publish", "--dry-run", "--allow-dirty");
   await run({}, "npm", "pack", "./npm");
 

@@ -2,66 +2,37 @@
  * Runs `deno` with the given arguments. Where JSR answers, `@std` and
  * `@deno/dnt` come from there; elsewhere the stand-ins of `scripts/offline/`
  * take their place. The first line printed says which.
- * `LEMBRO_SUPPLIER=jsr` or `=offline` decides without asking.
+ * `LEMBRO_SUPPLIER=jsr` or `=offline` decides without asking. The packages'
+ * versions are those of `scripts/deno.lock`.
  *
  *     deno run -A scripts/suppliers.ts test -A
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 
-/** The stand-in for `@std/testing/bdd` is `@std/testing/bdd.ts` in this folder. */
-const STAND_INS = new URL("./offline/", import.meta.url);
+/** Not named in `deno.json`: else every `deno task` would first install all that is in it. */
+const LOCK = fileURLToPath(new URL("./deno.lock", import.meta.url));
 
 /**
- * The imports of a `deno.json` at `base`, with stand-ins for what comes from
- * JSR, as an import map that works from anywhere.
+ * The imports of an import map at `base`, as one that works from anywhere. The
+ * stand-in for `@std/assert`, if that comes from JSR, is `offline/@std/assert.ts`.
  */
-export function offlineImports(
-  imports: Record<string, string>,
-  base: URL,
-  standIns: Record<string, string>,
-): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const [name, specifier] of Object.entries(imports)) {
-    if (!specifier.startsWith("jsr:")) {
-      found[name] = specifier.startsWith(".") ? new URL(specifier, base).href : specifier;
-      continue;
-    }
-    const names = Object.keys(standIns).filter((other) =>
-      other === name || other.startsWith(`${name}/`)
-    );
-    if (names.length === 0) {
-      throw new Error(`Cannot work without JSR: a stand-in is required: received ${specifier}`);
-    }
-    for (const other of names) found[other] = standIns[other];
-  }
-  return found;
+export function offlineImports(imports: Record<string, string>, base: URL): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(imports).map(([name, specifier]) => {
+      const path = specifier.startsWith("jsr:") ? `./offline/${name}.ts` : specifier;
+      return [name, path.startsWith(".") ? new URL(path, base).href : path];
+    }),
+  );
 }
 
-/** The stand-ins by the names that they are imported by. */
-function standIns(folder = STAND_INS, prefix = ""): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-    if (isDirectory) {
-      Object.assign(found, standIns(new URL(`${name}/`, folder), `${prefix}${name}/`));
-    } else if (name.endsWith(".ts")) {
-      found[prefix + name.slice(0, -".ts".length)] = new URL(name, folder).href;
-    }
-  }
-  return found;
-}
-
-/** The import map for a machine without JSR, derived from `deno.json`, as a `data:` URL. */
+/** The import map for a machine without JSR, derived from `imports.json`, as a `data:` URL. */
 export function offlineImportMap(): string {
-  const config = new URL("../deno.json", import.meta.url);
-  const { imports } = JSON.parse(Deno.readTextFileSync(config));
-  const map = JSON.stringify({ imports: offlineImports(imports, config, standIns()) });
+  const file = new URL("./imports.json", import.meta.url);
+  const { imports } = JSON.parse(Deno.readTextFileSync(file));
+  const map = JSON.stringify({ imports: offlineImports(imports, file) });
   return `data:application/json,${encodeURIComponent(map)}`;
-}
-
-/** `deno run` reads options only before the script: right behind the subcommand suits them all. */
-export function withImportMap([subcommand, ...rest]: string[], importMap: string): string[] {
-  return [subcommand, `--import-map=${importMap}`, ...rest];
 }
 
 /** Who supplies, and why. */
@@ -101,8 +72,10 @@ export function supplierLine([name, reason]: Supplier): string {
 }
 
 /** The arguments of `deno` with what the supplier needs. */
-export function supplied([name]: Supplier, args: string[]): string[] {
-  return name === "jsr" ? args : withImportMap(args, offlineImportMap());
+export function supplied([name]: Supplier, [subcommand, ...rest]: string[]): string[] {
+  const importMap = name === "jsr" ? [] : ["--no-config", `--import-map=${offlineImportMap()}`];
+  // `deno run` reads options only before the script: right behind the subcommand suits them all.
+  return [subcommand, `--lock=${LOCK}`, ...importMap, ...rest];
 }
 
 if (import.meta.main) {

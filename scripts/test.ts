@@ -10,6 +10,7 @@
  */
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import importMap from "./imports.json" with { type: "json" };
 import { supplied, supplier, supplierLine } from "./suppliers.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -19,8 +20,8 @@ const MAX_SILENCE_MS = 8_000;
 
 /** What takes longest starts first, so that the processors end at the same time. */
 const LONG = [
-  ...["npm_package", "demo", "redis/promises", "monitor_page", "journal_lock", "journal_kill"],
-  ...["memory", "snapshot_file", "journal_disk"],
+  ...["demo", "npm_package", "monitor_page", "redis/promises", "bench", "journal_kill"],
+  ...["memory", "snapshot_file", "journal_lock", "leaving", "redis/outage", "journal_damage"],
 ].map((name) => `tests/${name}_test.ts`);
 
 /** One run of `deno`. */
@@ -129,8 +130,8 @@ if (import.meta.main) {
   const start = Date.now();
   const options = Deno.args.filter((arg) => arg.startsWith("-"));
   const chosen = Deno.args.filter((arg) => !arg.startsWith("-"));
-  // One more than there are processors: some tests wait for other processes and for the disk.
-  const atOnce = Number(Deno.env.get("DENO_JOBS")) || navigator.hardwareConcurrency + 1;
+  // Twice as many as there are processors: half of the time tests wait for pages and processes.
+  const atOnce = Number(Deno.env.get("DENO_JOBS")) || 2 * navigator.hardwareConcurrency;
   const found = await supplier();
   console.log(supplierLine(found));
 
@@ -160,7 +161,8 @@ if (import.meta.main) {
   const run = new Run({ NO_COLOR: "1", LEMBRO_SUPPLIER: found[0] });
   console.log(`Running ${jobs.length} files of tests, ${atOnce} at once.`);
   // Else each of the first files would download them.
-  await run.all([job("packages", "cache", "mod.ts")], 1);
+  const packages = Object.values(importMap.imports).filter((from) => from.startsWith("npm:"));
+  await run.all([job("packages", "cache", ...packages)], 1);
   await run.all(jobs, atOnce);
 
   const { failures, counts } = run;

@@ -70,6 +70,22 @@ describe("Changes", () => {
     assertEquals(row, ["b", "protected", 60, 0, 1, null, { path: "/" }, "x"]);
   });
 
+  it("tell all of a session that was touched, and saved before its row was read", () => {
+    const { vault, changes, port } = noting("a", "b", "c");
+    const cookie = CookieTemplate.of({ path: "/" }, undefined);
+    const put = (sid: string, as: "touch" | "update") => {
+      const { record, ...draft } = draftOf(sid, 2, { isProtected: true, lastUsed: 1 });
+      vault.put({ ...draft, as, record: { ...record, cookie } });
+    };
+    for (const sid of ["a", "b", "c"]) put(sid, "touch");
+    const rows = changes.take().rows(port);
+    assertEquals((rows.next().value as FileRow).length, 5);
+    put("b", "update");
+    const [b, c] = [...rows].filter((row) => row !== undefined);
+    assertEquals([b.length, c.length], [8, 5], "the touch of b would have the save's cookie");
+    assertEquals(rowsOf(changes, port), ["b stays"]);
+  });
+
   it("note that a session has left which expires after a change", () => {
     const { vault, changes, port, save } = noting("a", "b");
     save("a", 40);

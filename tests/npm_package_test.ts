@@ -16,6 +16,7 @@ import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import config from "../deno.json" with { type: "json" };
+import importMap from "../scripts/imports.json" with { type: "json" };
 import { hasChromium, launch, serve } from "./support/chromium.ts";
 import { FRAMEWORKS, whileRunning } from "./support/frameworks.ts";
 import { Installed, root, succeeds } from "./support/installed.ts";
@@ -24,6 +25,8 @@ import { runtimes } from "./support/runtimes.ts";
 
 /** Long enough for a slow machine, and short enough to notice a process that never ends. */
 const PATIENCE = 60_000;
+
+const { imports } = importMap;
 
 const PACKAGE = "node_modules/express-lembro";
 const CDN_FILE = "./esm/express-lembro.min.js";
@@ -79,7 +82,6 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
 
     beforeAll(async () => {
       installed = await Installed.pack();
-      const { imports } = config;
       project = await installed.project("project", "tests/npm_package", [
         ...[imports.express, imports["express-session"], imports.typescript]
           .map((specifier) => specifier.replace("npm:", "")),
@@ -127,10 +129,10 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
     it("has each declaration once, and none that no compiler reads", async () => {
       const folder = join(project, "every_entry");
       await Deno.mkdir(folder);
-      const imports = Object.keys(config.exports)
+      const lines = Object.keys(config.exports)
         .map((name) => `import ${JSON.stringify(name.replace(".", "express-lembro"))};\n`);
       for (const name of ["every.mts", "every.cts"]) {
-        await Deno.writeTextFile(join(folder, name), imports.join(""));
+        await Deno.writeTextFile(join(folder, name), lines.join(""));
       }
       const read = await succeeds(project, "node", [
         ...["node_modules/typescript/bin/tsc", "--listFilesOnly", "--module", "nodenext"],
@@ -228,7 +230,6 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
       const folder = join(project, "readme");
       await Deno.mkdir(folder);
       await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module" }');
-      const { imports } = config;
       const clients = [imports["redis-6"].replace("npm:", ""), "socket.io@^4.8.0"];
       await succeeds(folder, "npm", ["install", ...clients]);
       const [journal, stop, snapshot, redis, update, timeouts, monitor] = await Promise.all(
@@ -455,7 +456,6 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
         join(workspace, "pnpm-workspace.yaml"),
         "packages: [app]\nhoist: false\n",
       );
-      const { imports } = config;
       const manifest = {
         name: "app",
         private: true,

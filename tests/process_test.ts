@@ -1,13 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { supplied, supplier } from "../scripts/suppliers.ts";
 import { Lembro } from "./support/setup.ts";
 
 const MOD = JSON.stringify(new URL("../mod.ts", import.meta.url).href);
 
+const SUPPLIER = await supplier();
+
 /** Runs `script` in a process of its own, which has the package as `lembro`. */
 async function run(script: string): Promise<{ out: string; errors: string; code: number }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-check", script],
+    args: supplied(SUPPLIER, ["eval", "--no-check", script]),
     // Longer than any start takes.
     signal: AbortSignal.timeout(60_000),
   }).output();

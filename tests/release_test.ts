@@ -49,8 +49,8 @@ describe("the tree of a release", () => {
 
   beforeEach(async () => {
     repository = await Deno.makeTempDir();
-    lock = join(repository, "deno.lock");
-    const files = ["deno.json", "deno.lock", "scripts/suppliers.ts", "scripts/offline"];
+    lock = join(repository, "scripts/deno.lock");
+    const files = ["deno.json", "scripts"];
     for (const path of files) {
       await Deno.mkdir(dirname(join(repository, path)), { recursive: true });
       await cp(join(root, path), join(repository, path), { recursive: true });
@@ -72,7 +72,7 @@ describe("the tree of a release", () => {
     assertEquals(await problem(), "clean\n");
   });
 
-  it("is accepted after a command has added what JSR has to deno.lock", async () => {
+  it("is accepted after a command has added what JSR has to the lock file", async () => {
     const home = join(repository, ".git/deno");
     await using jsr = serveJsr();
     await succeeds(repository, Deno.execPath(), [
@@ -80,11 +80,11 @@ describe("the tree of a release", () => {
     ], { env: { LEMBRO_SUPPLIER: "jsr", JSR_URL: jsr.url, DENO_DIR: home } });
     const changed = await Deno.readTextFile(lock);
     assertStringIncludes(changed, '"jsr:@std/testing@1": "1.0.0"');
-    assertEquals(await git("status", "--porcelain"), " M deno.lock\n");
+    assertEquals(await git("status", "--porcelain"), " M scripts/deno.lock\n");
     assertEquals(await problem(), "clean\n");
   });
 
-  it("is refused if an entry of deno.lock is another one", async () => {
+  it("is refused if an entry of the lock file is another one", async () => {
     const text = await Deno.readTextFile(lock);
     await Deno.writeTextFile(lock, text.replace(/("npm:debug@.*?": )".*"/, '$1"4.0.0"'));
     assertMatch(await problem(), /but not change any: received another specifiers\.npm:debug/);

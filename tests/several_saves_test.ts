@@ -6,13 +6,14 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
+import { isOnRedis } from "./support/engines.ts";
 import { keptData, Requests, save, touch } from "./support/requests.ts";
 import { Lembro } from "./support/setup.ts";
 
 // deno-lint-ignore no-explicit-any
 type Any = any;
 
-const numRuns = Number(Deno.args[0] ?? 1_000);
+const numRuns = Number(Deno.args[0] ?? (isOnRedis ? 200 : 1_000));
 
 async function requestsOf(data: object, count: number) {
   const store = new Lembro();

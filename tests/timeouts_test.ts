@@ -175,16 +175,16 @@ describe("absoluteTimeout", () => {
   for (const [kind, absoluteTimeout] of BOTH(HOUR)) {
     for (const cookie of COOKIES) {
       for (const [use, work] of Object.entries(uses)) {
-        it(`ends the session of a client with ${use} every second: ${kind}, cookie ${JSON.stringify(cookie)}`, async () => {
+        it(`ends the session of a client with ${use} every ten seconds: ${kind}, cookie ${JSON.stringify(cookie)}`, async () => {
           using clock = new HeldClock();
           using store = new Lembro({ absoluteTimeout, idleTimeout: MINUTE });
           const requests = new Requests(store, cookie);
           const request = await requests.create();
-          for (let second = 1; second < 3_600; second++) {
-            clock.tick(SECOND);
+          for (let use = 1; use < 360; use++) {
+            clock.tick(10 * SECOND);
             await work(requests, request);
           }
-          clock.tick(SECOND - 1);
+          clock.tick(10 * SECOND - 1);
           assertEquals(await store.length(), 1);
           clock.tick(1);
           assertEquals(await store.length(), 0);

@@ -12,6 +12,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
+import importMap from "../imports.json" with { type: "json" };
 import type { BenchStore } from "./stores.ts";
 import type { Orders } from "./worker.ts";
 
@@ -19,7 +20,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
 const flags = ["--expose-gc", "--max-old-space-size=4096"];
 
-/** What the processes import beside this package, by the names of deno.json. */
+/** What the processes import beside this package, by the names of imports.json. */
 const PACKAGES = [
   "connect-redis",
   "express",
@@ -88,7 +89,7 @@ export async function inNode(folder: string): Promise<Runtime> {
   await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module" }\n');
   await run(folder, "npm", [
     ...["install", "--no-audit", "--no-fund", "--install-links", built],
-    ...PACKAGES.map((name) => `${name}@${config.imports[name]}`),
+    ...PACKAGES.map((name) => `${name}@${importMap.imports[name]}`),
   ]);
   const output = { platform: "node", target: "node20", format: "esm" } as const;
   const outfile = join(folder, "worker.js");

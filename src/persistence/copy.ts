@@ -103,7 +103,7 @@ export class Copy {
     await this.#catchUp();
     const { changes } = this.#scan;
     if (changes.isVoid) throw VOID;
-    const rows = [...changes.take().rows(this.#port)].filter((row) => row !== undefined);
+    const rows = [...changes.take().rows(this.#port)].filter((row): row is FileRow => !!row);
     const sessions = this.#port.size;
     isRight();
     this.#scan.stop();

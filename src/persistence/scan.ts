@@ -30,6 +30,8 @@ export class Changes implements Observer {
   #isTruncated = false;
   #isVoid = false;
   #since: number | undefined;
+  /** What has changed since these were taken. */
+  #later: Changes | undefined;
 
   /** When the oldest of them came, by the clock that does not jump. */
   get since(): number | undefined {
@@ -54,6 +56,11 @@ export class Changes implements Observer {
   /** Whether a session has changed. */
   has(sid: string): boolean {
     return this.#changes.has(sid);
+  }
+
+  /** Whether more of a session has changed than a touch changes, or may have. */
+  isSaved(sid: string): boolean {
+    return this.#isVoid || (this.#changeOf(sid) & SAVED) !== 0;
   }
 
   /** Forgets that a session has changed. */
@@ -93,6 +100,7 @@ export class Changes implements Observer {
   take(): Changes {
     const taken = new Changes();
     taken.#become(this);
+    taken.#later = this;
     this.#become(new Changes());
     return taken;
   }
@@ -126,7 +134,8 @@ export class Changes implements Observer {
         // It has come back, but not to the place that it had.
         if (stays && change & LEFT) yield [sid];
         const row = port.read(entry);
-        yield change & SAVED ? rowOf(row, stays) : touchOf(row, stays);
+        // With the cookie of a later save, a touch would be of no state that there was.
+        yield change & SAVED || this.#later?.isSaved(sid) ? rowOf(row, stays) : touchOf(row, stays);
       }
       yield;
     }

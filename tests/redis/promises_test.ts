@@ -27,16 +27,16 @@ const PROMISES = [
   "users",
 ];
 
-/** Other clients than that of most tests, alone and on a cluster of three masters. */
-const OTHERS = [
-  ...Object.keys(CLIENTS).filter((name) => name !== "redis 5"),
-  ...Object.keys(CLIENTS).map((name) => `${name}, a cluster`),
-];
+/** What the other clients are asked to keep, unless `LEMBRO_RUNTIMES=all` asks for everything. */
+const LEAN = ["overlap", "revoke"];
 
-/** Of these, what is tried unless `LEMBRO_RUNTIMES=all` asks for everything: they differ in commands only. */
-const LEAN = { clients: ["redis 6", "ioredis 6, a cluster"], promises: ["overlap", "revoke"] };
-
-const isAll = Deno.env.get("LEMBRO_RUNTIMES") === "all";
+/** What each client keeps, alone or on a cluster of three masters: they differ in commands only. */
+const RUNS: Record<string, string[]> = Deno.env.get("LEMBRO_RUNTIMES") === "all"
+  ? Object.fromEntries(
+    Object.keys(CLIENTS).flatMap((name) => [name, `${name}, a cluster`])
+      .map((name) => [name, PROMISES]),
+  )
+  : { "redis 5": PROMISES, "redis 6": LEAN, "ioredis 6, a cluster": LEAN };
 
 const SUPPLIERS = fileURLToPath(new URL("../../scripts/suppliers.ts", import.meta.url));
 
@@ -62,19 +62,12 @@ async function assertKeeps(promises: string[], client: string, ports: number[]):
 
 if (hasRedis()) {
   describe("a store on Redis keeps what one in memory promises:", () => {
-    for (const name of PROMISES) {
-      it(`${name}_test.ts`, async () => {
-        await using redis = await startRedis();
-        await assertKeeps([name], "redis 5", [redis!.port]);
-      });
-    }
-
-    for (const other of isAll ? OTHERS : LEAN.clients) {
-      const [client, cluster] = other.split(", ");
-      it(`on ${other}`, async () => {
+    for (const [name, promises] of Object.entries(RUNS)) {
+      const [client, cluster] = name.split(", ");
+      it(`on ${name}`, async () => {
         await using redis = cluster ? await startRedisCluster() : await startRedis();
         const ports = "ports" in redis! ? redis.ports : [redis!.port];
-        await assertKeeps(isAll ? PROMISES : LEAN.promises, client, ports);
+        await assertKeeps(promises, client, ports);
       });
     }
   });
