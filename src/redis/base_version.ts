@@ -2,43 +2,60 @@
 import type { SessionData } from "express-session";
 import { requestOf } from "../core/overlaps/base_version.ts";
 import type { Version } from "../core/overlaps/overlay.ts";
-import type { CookieData } from "../core/record/cookie_template.ts";
 import { dateOf } from "../core/record/expiry.ts";
 import { isObject } from "../util/errors.ts";
 import { type Note, Stamp } from "../util/stamp.ts";
 import { realMonotonicNow } from "../util/time.ts";
 import { randomId, type StoredSession } from "./record.ts";
 
-/** Which kept version a live session came from. */
-export interface BaseVersion extends Note {
+/** What is known of a live session when it is loaded or saved. */
+export interface Origin {
   readonly sid: string;
-  /** Another one for each load: a session and its `Proxy` have the same. */
-  readonly load: number;
-  /** What was kept when the session was loaded or last saved. */
-  kept: StoredSession;
-  /** What the request's own session was then, as the serializer wrote it. */
-  text: string;
-  /** Whether it lacks what others had saved: its save was merged. */
-  isBehind: boolean;
-  /** What the request's own cookie was then, if that is neither of the two. */
-  ownCookie: CookieData | undefined;
-  /** The date of the request's own cookie then, in milliseconds since the epoch. */
-  date: number | undefined;
+  /** What was kept then. */
+  readonly kept: StoredSession;
+  /** What the request's own session was then, if it lacks what others had saved: its save was merged. */
+  readonly own: Version | undefined;
+  /** The date of the request's own cookie then: as JSON writes it, or in milliseconds since the epoch. */
+  readonly expires: string | number | undefined;
   /** When the session was loaded, at the latest, by our own clock that does not jump. */
   readonly begin: number;
+}
+
+/** Which kept version a live session came from. */
+export class BaseVersion implements Note, Origin {
+  other: Note | undefined;
+  readonly sid: string;
+  kept: StoredSession;
+  own: Version | undefined;
+  expires: string | number | undefined;
+  readonly begin: number;
   /** Whether it is known to have ended. */
-  isOver: boolean;
+  isOver = false;
   /** The saves that were sent and not answered: they may be kept or not. */
-  readonly unconfirmed: Sent[];
+  readonly unconfirmed: Sent[] = [];
+
+  /** @param load Another one for each load: a session and its `Proxy` have the same. */
+  constructor(readonly owner: object, readonly load: number, origin: Origin) {
+    this.sid = origin.sid;
+    this.kept = origin.kept;
+    this.own = origin.own;
+    this.expires = origin.expires;
+    this.begin = origin.begin;
+  }
+
+  /** The date of the request's own cookie then, in milliseconds since the epoch. */
+  get date(): number | undefined {
+    return dateOf(this);
+  }
 }
 
 /** Returns what the request's own session was, as the base of a merge. */
 export function versionOf(base: BaseVersion | undefined): Version | undefined {
-  return base && { text: base.text, cookie: base.ownCookie };
+  return base && (base.own ?? base.kept);
 }
 
 /** A save, as it becomes the base of the next one. */
-export type Sent = Pick<BaseVersion, "text" | "isBehind"> & { readonly revision: string };
+export type Sent = Pick<BaseVersion, "own"> & { readonly revision: string };
 
 /** When a request reached the store. */
 interface RequestNote extends Note {
@@ -82,26 +99,19 @@ export class BaseVersions {
 
   /** Notes that `session` was read from `kept`. */
   loaded(session: SessionData, sid: string, kept: StoredSession, begin: number): void {
-    const date = dateOf(session.cookie);
-    const { text } = kept;
-    const base = { sid, kept, text, isBehind: false, ownCookie: undefined, date, begin };
-    this.rebase(session, base, ++this.#loads);
+    const date: unknown = session.cookie?.expires;
+    // Most loads need not know when that is. Anything but a string might be changed in place.
+    const expires = typeof date === "string" ? date : dateOf(session.cookie);
+    this.rebase(session, { sid, kept, own: undefined, expires, begin }, ++this.#loads);
   }
 
   /** Notes where `session` comes from. */
   rebase(
     session: SessionData,
-    base: Omit<BaseVersion, "owner" | "other" | "load" | "isOver" | "unconfirmed">,
+    origin: Origin,
     load: number = this.find(session)?.load ?? ++this.#loads,
   ): void {
-    const note: BaseVersion = {
-      owner: this,
-      other: undefined,
-      isOver: false,
-      unconfirmed: [],
-      load,
-      ...base,
-    };
+    const note = new BaseVersion(this, load, origin);
     Stamp.put(session, note);
     const ofRequest = this.#noteOf(requestOf(session));
     if (ofRequest) ofRequest.base = note;
@@ -126,9 +136,8 @@ export class BaseVersions {
   /** Notes that `request` has reached the store, at the latest at `begin`. */
   reached(request: unknown, begin: number): void {
     if (!isObject(request) || this.#noteOf(request)) return;
-    const note = { owner: this, other: undefined, mark: undefined, base: undefined };
-    const ofRequest: RequestNote = { ...note, begin };
-    Stamp.put(request, ofRequest);
+    const note = { owner: this, other: undefined, begin, mark: undefined, base: undefined };
+    Stamp.put(request, note satisfies RequestNote);
   }
 
   /** Returns when the request of `session` reached the store; now, if that is not known. */

@@ -99,13 +99,13 @@ export class Connection {
 
   /** Runs a script at the server that has its keys. */
   async run({ text, sha }: Script, keys: string[], args: string[]): Promise<unknown> {
-    const rest = [String(keys.length), ...keys, ...args];
+    const command = ["EVALSHA", sha, String(keys.length), ...keys, ...args];
     try {
-      return await this.send(keys[0], ["EVALSHA", sha, ...rest]);
+      return await this.send(keys[0], command);
     } catch (error) {
       // The server doesn't know the script: it has not run.
       if (!String((error as Error | undefined)?.message).startsWith("NOSCRIPT")) throw error;
-      return await this.send(keys[0], ["EVAL", text, ...rest]);
+      return await this.send(keys[0], ["EVAL", text, ...command.slice(2)]);
     }
   }
 

@@ -4,7 +4,7 @@ import { now, realMonotonicNow } from "../util/time.ts";
 import type { BaseVersions } from "./base_version.ts";
 import type { Connection, Duplicate } from "./clients.ts";
 import type { KeptSessions } from "./kept_sessions.ts";
-import { read, type StoredSession, userText } from "./record.ts";
+import { StoredSession, userText } from "./record.ts";
 import { CLEAR, END, sha1 } from "./scripts.ts";
 import { idText, MAX_REQUEST_MS, sidOf, type Users } from "./users.ts";
 import type { Walker } from "./walker.ts";
@@ -82,7 +82,7 @@ export class Ender {
     if (message === "clear") return this.#kept.surroundings.announce("clear", () => []);
     const end = message.indexOf("\n");
     const sid = sidOf(message.slice(0, end));
-    const kept = read(message.slice(end + 1), now());
+    const kept = new StoredSession(message.slice(end + 1), now());
     if (kept.expires <= now()) return;
     this.#kept.surroundings.announce("destroy", () => [sid, this.#lastOf(sid, kept)]);
   }
@@ -111,10 +111,10 @@ export class Ender {
     const [time, text, unmarked] = await connection.run(END, keys, args) as string[];
     this.#kept.hear(time);
     if (text && !this.#kept.surroundings.hearsItself) this.heard(`${idText(sid)}\n${text}`);
-    const ended = text ? read(text, now()) : undefined;
+    const ended = text ? new StoredSession(text, now()) : undefined;
     return {
       ended: ended && ended.expires > now() ? ended : undefined,
-      unmarked: unmarked ? read(unmarked, now()) : undefined,
+      unmarked: unmarked ? new StoredSession(unmarked, now()) : undefined,
     };
   }
 

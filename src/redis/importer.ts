@@ -7,7 +7,7 @@ import { now } from "../util/time.ts";
 import type { Ender } from "./ender.ts";
 import { type KeptSessions, MAX_TRIES, modeOf, tooBusy } from "./kept_sessions.ts";
 import { wellFormed } from "./keys.ts";
-import { AT, cookieFirst, lifeArgument, read, startOf, type StoredSession } from "./record.ts";
+import { AT, cookieFirst, lifeArgument, startOf, StoredSession } from "./record.ts";
 import { sha1 } from "./scripts.ts";
 import type { Turns } from "./turns.ts";
 import type { Users } from "./users.ts";
@@ -98,7 +98,7 @@ export class Importer {
         user,
         text,
       });
-      const guard = kept ? kept.identity ? startOf(kept, AT.indexed) : sha1(kept.raw) : "";
+      const guard = kept ? kept.isMarked ? startOf(kept, AT.indexed) : sha1(kept.raw) : "";
       const reply = await this.#kept.write(sid, kept ? modeOf(kept) : "absent", guard, {
         raw,
         life: lifeArgument(life),
@@ -110,7 +110,9 @@ export class Importer {
         if (entered?.isFull) await this.#ender.limitUser(user!);
         return "arrived";
       }
-      if (reply !== -1) kept = typeof reply === "string" ? read(reply, now()) : undefined;
+      if (reply !== -1) {
+        kept = typeof reply === "string" ? new StoredSession(reply, now()) : undefined;
+      }
     }
     throw tooBusy();
   }

@@ -11,7 +11,7 @@ import type { Connection } from "./clients.ts";
 import { ServerClock } from "./clock.ts";
 import { type Keys, wellFormed } from "./keys.ts";
 import type { ResolvedRedisOptions } from "./options.ts";
-import { randomId, read, stored, type StoredSession } from "./record.ts";
+import { type Content, randomId, stored, StoredSession } from "./record.ts";
 import { SAVE, type Script } from "./scripts.ts";
 import type { LembroRedisEvents } from "./types.ts";
 
@@ -122,8 +122,8 @@ export class KeptSessions {
   received(raw: unknown): StoredSession | undefined {
     if (typeof raw !== "string") return undefined;
     const time = now();
-    const kept = read(raw, time);
-    if (!kept.identity) this.#metUnmarked();
+    const kept = new StoredSession(raw, time);
+    if (!kept.isMarked) this.#metUnmarked();
     return kept.expires > time ? kept : undefined;
   }
 
@@ -137,17 +137,14 @@ export class KeptSessions {
   }
 
   /** The next version of `kept`, or the first one. */
-  next(
-    kept: StoredSession | undefined,
-    rest: Omit<StoredSession, "identity" | "revision" | "raw">,
-  ): StoredSession {
-    return stored({ identity: kept?.identity || randomId(), revision: randomId(), ...rest });
+  next(kept: StoredSession | undefined, content: Content): StoredSession {
+    return stored(kept?.identity || randomId(), randomId(), content);
   }
 
   /** Fills in how long a session of another store lives: Redis alone knows. */
   async withLife(sid: string, kept: StoredSession): Promise<StoredSession> {
-    if (kept.identity) return kept;
-    return { ...kept, expires: now() + await this.lifeLeft(sid) };
+    if (kept.isMarked) return kept;
+    return new StoredSession(kept.raw, kept.met, now() + await this.lifeLeft(sid));
   }
 
   async lifeLeft(sid: string): Promise<number> {
@@ -192,13 +189,13 @@ export class KeptSessions {
   }
 }
 
-export function modeOf({ identity }: StoredSession): Mode {
-  return identity ? "marked" : "unmarked";
+export function modeOf({ isMarked }: StoredSession): Mode {
+  return isMarked ? "marked" : "unmarked";
 }
 
 /** Whether two versions are of different lives of an id. */
 export function isOther(one: StoredSession, other: StoredSession): boolean {
-  return one.identity !== "" && other.identity !== "" && one.identity !== other.identity;
+  return one.isMarked && other.isMarked && one.identity !== other.identity;
 }
 
 export function tooBusy(): Error {

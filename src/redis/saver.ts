@@ -2,7 +2,7 @@
 import type { SessionData } from "express-session";
 import { isActivity, isProtected, KEEP } from "../core/answers.ts";
 import { requestOf } from "../core/overlaps/base_version.ts";
-import { type Overlay, overlay } from "../core/overlaps/overlay.ts";
+import { type Overlay, overlay, type Version } from "../core/overlaps/overlay.ts";
 import { dateOf, lifetimeOf } from "../core/record/expiry.ts";
 import { serialize } from "../core/record/record.ts";
 import { invalid, isObject } from "../util/errors.ts";
@@ -23,10 +23,8 @@ import {
   cookieFirst,
   lifeArgument,
   lifeText,
-  read,
-  readHead,
   startOf,
-  type StoredSession,
+  StoredSession,
   withLife,
 } from "./record.ts";
 import { sha1, UPDATE } from "./scripts.ts";
@@ -87,7 +85,7 @@ export class Saver {
     let entered: Entered | undefined;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const time = now();
-      if ((isPassive || isUpdate) && kept && !kept.identity) {
+      if ((isPassive || isUpdate) && kept && !kept.isMarked) {
         kept = await this.#kept.withLife(sid, kept);
       }
       const plan = this.#plan(pending, kept, mode, isFresh, time);
@@ -125,9 +123,7 @@ export class Saver {
       try {
         reply = await this.#write(pending, plan, kept, mode, isSignIn ? entered?.at : undefined);
       } catch (error) {
-        const { mine } = plan;
-        const sent = { text: mine?.text ?? pending.text, isBehind: mine !== undefined };
-        base?.unconfirmed.push({ revision: next.revision, ...sent });
+        base?.unconfirmed.push({ revision: next.revision, own: versionIn(plan.mine) });
         throw error;
       }
       if (reply === 1 || mode === "any" && typeof reply === "string") {
@@ -158,8 +154,8 @@ export class Saver {
         mode = "absent";
         continue;
       }
-      const other = read(reply, now());
-      if (other.identity && other.revision === next.revision) {
+      const other = new StoredSession(reply, now());
+      if (other.isMarked && other.revision === next.revision) {
         // It was sent twice, since the answer got lost.
         this.#saved(pending, other, plan.mine, kept);
         return other;
@@ -186,7 +182,7 @@ export class Saver {
     const isInPlace = (isPassive || isUpdate) && kept !== undefined && mode !== "absent";
     // A request that is no activity does not bring back what has expired.
     if (isPassive && base && !isInPlace) return "nothing";
-    const isChanged = base && kept && (!isSame(base, kept) || base.isBehind || base.ownCookie);
+    const isChanged = base && kept && (!isSame(base, kept) || base.own);
     const mine = kept && mode !== "absent" && (isChanged || isPassive)
       ? overlay(pending.parsed, versionOf(base), kept, serializer, isPassive)
       : undefined;
@@ -233,7 +229,6 @@ export class Saver {
       mine,
       first: isNewcomer
         ? withLife(next, {
-          ...next,
           rank: "newcomers",
           expires: Math.min(expires, time + options.newcomerTtl),
         })
@@ -256,7 +251,7 @@ export class Saver {
       : mode === "unmarked"
       ? sha1(kept!.raw)
       : "";
-    const left = isInPlace && kept?.identity ? "keep" : lifeArgument(life);
+    const left = isInPlace && kept?.isMarked ? "keep" : lifeArgument(life);
     if (mode === "marked" && enteredAt === undefined) {
       return this.#kept.run(UPDATE, sid, [guard, next.raw, left]);
     }
@@ -277,7 +272,7 @@ export class Saver {
 
   /** Counts a save, and notes what its session was then. */
   #saved(
-    { sid, live, date, text, base, begin }: PendingSave,
+    { sid, live, date, base, begin }: PendingSave,
     saved: StoredSession,
     mine: Overlay | undefined,
     kept: StoredSession | undefined,
@@ -290,10 +285,8 @@ export class Saver {
     this.#bases.rebase(live, {
       sid,
       kept: saved,
-      text: mine?.text ?? text,
-      isBehind: mine !== undefined,
-      ownCookie: mine?.ownCookie,
-      date,
+      own: versionIn(mine),
+      expires: date,
       begin: base?.begin ?? begin,
     });
   }
@@ -325,16 +318,21 @@ interface Entered extends Enrolment {
  */
 function isSame(base: BaseVersion, kept: StoredSession): boolean {
   const sent = base.unconfirmed.find(({ revision }) => revision === kept.revision);
-  if (sent && kept.identity) {
-    Object.assign(base, { kept, text: sent.text, isBehind: sent.isBehind });
+  if (sent) {
+    Object.assign(base, { kept, own: sent.own });
     base.unconfirmed.length = 0;
     return true;
   }
-  return base.kept.text === kept.text;
+  return base.kept === kept || base.kept.text === kept.text;
 }
 
 /** What continues the life of the session that was there, as the script says. */
 function continued(next: StoredSession, start: string): StoredSession {
   const raw = next.raw.slice(0, AT.identity) + start + next.raw.slice(AT.indexed);
-  return { ...next, ...readHead(raw), identity: raw.slice(AT.identity, AT.revision), raw };
+  return new StoredSession(raw, next.met);
+}
+
+/** The request's own version of a save that was merged. */
+function versionIn(mine: Overlay | undefined): Version | undefined {
+  return mine && { text: mine.text, cookie: mine.ownCookie };
 }

@@ -271,7 +271,7 @@ export class RedisSessions {
     return {
       sid,
       session,
-      user: kept.identity ? kept.user : this.#kept.userOf(session, sid),
+      user: kept.isMarked ? kept.user : this.#kept.userOf(session, sid),
       rank: kept.rank,
       bytes: sizeOfText(kept.text),
       created: new Date(kept.created),

@@ -1,18 +1,15 @@
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type { SessionData } from "express-session";
 import { isActivity } from "../core/answers.ts";
-import { isOtherLifetime } from "../core/overlaps/merge_cookies.ts";
 import { overlayCookie } from "../core/overlaps/overlay.ts";
 import {
-  type CookieData,
-  dataOf,
+  type CookieTemplate,
+  CookieTemplates,
   isoOf,
   plain,
-  YEAR_10000,
 } from "../core/record/cookie_template.ts";
 import { dateOf, earlierOf, endOf, lifetimeOf } from "../core/record/expiry.ts";
 import { serialize } from "../core/record/record.ts";
-import type { Serializer } from "../options.ts";
 import { now } from "../util/time.ts";
 import { type BaseVersion, type BaseVersions, versionOf } from "./base_version.ts";
 import type { Ender } from "./ender.ts";
@@ -20,12 +17,11 @@ import { isOther, type KeptSessions, MAX_TRIES, tooBusy } from "./kept_sessions.
 import {
   AT,
   cookieFirst,
-  flatCookieOf,
+  INSIDE,
   lifeArgument,
   lifeText,
-  read,
   startOf,
-  type StoredSession,
+  StoredSession,
   withLife,
 } from "./record.ts";
 import { sha1, TOUCH, UPDATE } from "./scripts.ts";
@@ -37,6 +33,7 @@ export class Toucher {
   readonly #bases: BaseVersions;
   readonly #users: Users;
   readonly #ender: Ender;
+  readonly #templates = new CookieTemplates();
 
   constructor(kept: KeptSessions, bases: BaseVersions, users: Users, ender: Ender) {
     this.#kept = kept;
@@ -55,18 +52,24 @@ export class Toucher {
       const plan = this.#plan(sid, session, base, kept, time);
       if (plan === "nothing") return;
       if (plan === "destroy") return void await this.#ender.end(sid, "*");
-      const { next, patch } = plan;
-      const life = next.expires - time;
+      const { next, patch, isIndexed } = plan;
+      const life = plan.expires - time;
       let enteredAt = "";
-      if (next.user !== undefined && next.indexed !== kept.indexed) {
+      if (!isIndexed) {
         const applicant = { sid, live: session, begin: this.#bases.beginOf(session) };
-        const isAdopted = !kept.identity;
-        const enrolment = await this.#users.enrol(applicant, next.user, life, isAdopted, isAdopted);
+        const isAdopted = !kept.isMarked;
+        const enrolment = await this.#users.enrol(
+          applicant,
+          next.user!,
+          life,
+          isAdopted,
+          isAdopted,
+        );
         if (enrolment.isStale) return;
         if (isAdopted) enteredAt = enrolment.at;
       }
       const guard = startOf(kept, AT.created);
-      const reply = !kept.identity
+      const reply = !kept.isMarked
         ? await this.#kept.write(sid, "unmarked", sha1(kept.raw), {
           raw: next.raw,
           life: lifeArgument(life),
@@ -78,13 +81,13 @@ export class Toucher {
         : await this.#kept.run(TOUCH, sid, [guard, patch, lifeArgument(life)]);
       if (reply === 1) {
         this.#kept.counters.touches++;
-        if (base) rebaseCookie(base, kept, next, session, plan.isMerged);
+        if (base) rebaseCookie(base, kept, next, session);
         return;
       }
       this.#kept.counters.conflicts++;
       if (reply === 0) return;
       kept = typeof reply === "string"
-        ? read(reply, now())
+        ? new StoredSession(reply, now())
         : reply === -1
         ? await this.#kept.read(sid)
         : undefined;
@@ -102,7 +105,7 @@ export class Toucher {
   ): TouchPlan | "nothing" | "destroy" {
     const { options } = this.#kept;
     const { serializer } = options;
-    const isUnchanged = base?.text === kept.text && !base.ownCookie;
+    const isUnchanged = base && !base.own && (base.kept === kept || base.kept.text === kept.text);
     const merged = base && !isUnchanged
       ? overlayCookie(session.cookie, versionOf(base), kept, serializer, false)
       : undefined;
@@ -111,41 +114,38 @@ export class Toucher {
     const asked = this.#kept.asksSession
       ? Object.assign(this.#kept.parse(kept), { cookie })
       : { cookie };
-    const isDateLeft = base !== undefined && dateOf(session.cookie) === base.date;
-    const expires = isDateLeft && date !== undefined && date <= time
+    const isDateLeft = () => base !== undefined && dateOf(session.cookie) === base.date;
+    const expires = date !== undefined && date <= time && isDateLeft()
       ? kept.expires
       : lifetimeOf(asked, sid, date, time, kept.created, options).expires;
-    if (expires <= time) return isDateLeft ? "nothing" : "destroy";
-    const user = kept.identity ? kept.user : this.#kept.userOf(this.#kept.parse(kept), sid);
-    const isIndexed = user === undefined || expires <= kept.indexed;
+    if (expires <= time) return isDateLeft() ? "nothing" : "destroy";
+    const { indexed } = kept;
+    const isIndexed = expires <= indexed || this.#userIn(kept, sid) === undefined;
     const life = {
       rank: kept.rank === "newcomers" ? "returning" as const : kept.rank,
       lastUsed: time,
       expires,
-      indexed: isIndexed ? kept.indexed : expires + (expires - time),
+      indexed: isIndexed ? indexed : expires + (expires - time),
     };
-    const dates = kept.identity ? dateInCookie(kept, cookie, date, serializer) : undefined;
-    if (dates) {
+    const template = serializer === JSON ? this.#templates.of(cookie, date) : undefined;
+    const dates = template && withDate(kept.raw, template, date);
+    if (dates !== undefined) {
       // Nothing but times has changed: they are written into the text that is there.
-      const { raw, text } = kept;
-      const { at, iso } = dates;
-      const end = at + iso.length;
-      const patch = lifeText(life) + raw.slice(AT.user, at) + iso;
-      // The mark stands before the date.
-      const inText = at - (raw.length - text.length);
-      const next = {
-        ...kept,
-        ...life,
-        text: iso ? text.slice(0, inText) + iso + text.slice(inText + iso.length) : text,
-        raw: raw.slice(0, AT.rank) + patch + raw.slice(end),
-      };
-      return { next, patch, isMerged: merged !== undefined };
+      const { raw } = kept;
+      const patch = lifeText(life) + dates;
+      const patched = raw.slice(0, AT.rank) + patch + raw.slice(AT.rank + patch.length);
+      return { next: new StoredSession(patched, kept.met), patch, expires, isIndexed };
     }
     const whole = this.#kept.parse(kept);
     whole.cookie = cookie;
     const text = cookieFirst(serialize(whole, serializer), serializer);
+    const user = this.#userIn(kept, sid);
     const next = this.#kept.next(kept, { ...life, created: kept.created, user, text });
-    return { next, patch: undefined, isMerged: merged !== undefined };
+    return { next, patch: undefined, expires, isIndexed };
+  }
+
+  #userIn(kept: StoredSession, sid: string): string | undefined {
+    return kept.isMarked ? kept.user : this.#kept.userOf(this.#kept.parse(kept), sid);
   }
 
   /**
@@ -155,7 +155,7 @@ export class Toucher {
    */
   async extend(made: SessionData, base: BaseVersion): Promise<void> {
     const { sid, kept, isOver } = base;
-    if (isOver || !kept.identity || !isActivity(made, this.#kept.options)) return;
+    if (isOver || !kept.isMarked || !isActivity(made, this.#kept.options)) return;
     const session = this.#kept.parse(kept);
     const time = now();
     const end = endOf(session, sid, dateOf(session.cookie), kept.lastUsed, this.#kept.options);
@@ -165,7 +165,7 @@ export class Toucher {
     const indexed = kept.user !== undefined && expires > kept.indexed
       ? expires + life
       : kept.indexed;
-    const next = withLife(kept, { ...kept, expires, indexed });
+    const next = withLife(kept, { expires, indexed });
     base.kept = next;
     if (indexed !== kept.indexed) {
       await this.#users.enrol(
@@ -200,7 +200,7 @@ export class Toucher {
     }
     // An update may have given the cookie an earlier date, which ends nothing.
     const expires = Math.max(whole, kept.expires);
-    const next = withLife(kept, { ...kept, rank: "returning", expires });
+    const next = withLife(kept, { rank: "returning", expires });
     // If somebody has used it in the meantime, it is no newcomer any more.
     const life = expires > kept.expires ? lifeArgument(expires - now()) : "keep";
     this.#kept.run(TOUCH, sid, [startOf(kept, AT.indexed), lifeText(next), life]).catch(() => {});
@@ -212,7 +212,9 @@ export class Toucher {
 interface TouchPlan {
   readonly next: StoredSession;
   readonly patch: string | undefined;
-  readonly isMerged: boolean;
+  readonly expires: number;
+  /** Whether the index of its user lives as long. */
+  readonly isIndexed: boolean;
 }
 
 /** Notes that a touch has made `next` of `kept`, which others may have saved since `base`. */
@@ -221,44 +223,36 @@ function rebaseCookie(
   kept: StoredSession,
   next: StoredSession,
   { cookie }: SessionData,
-  isMerged: boolean,
 ): void {
-  base.isBehind ||= kept.text !== base.kept.text;
-  if (!base.isBehind) base.text = next.text;
-  base.ownCookie = isMerged || base.isBehind ? plain(cookie) : undefined;
+  if (base.own || base.kept !== kept && base.kept.text !== kept.text) {
+    base.own = { text: versionOf(base)!.text, cookie: plain(cookie) };
+  }
   base.kept = next;
-  base.date = dateOf(cookie);
+  base.expires = dateOf(cookie);
 }
+
+/** A date, as JSON writes it. */
+const DATE = /^[\d-]{10}T[\d:.]{12}Z$/;
+const DATE_LENGTH = isoOf(0).length;
 
 /**
- * Where the date of the cookie stands in the text that Redis keeps, and what is
- * to stand there, if `cookie` differs in nothing else. Without a date there is
- * nothing to write.
+ * Returns what is to stand in `raw` from the user on so that the cookie is one of `template`
+ * with the date `date`, if that is the only difference. Without a date there is nothing to write.
  */
-function dateInCookie(
-  { raw, text }: StoredSession,
-  cookie: unknown,
+function withDate(
+  raw: string,
+  { head, tail, hasDate }: CookieTemplate,
   date: number | undefined,
-  serializer: Serializer,
-): { at: number; iso: string } | undefined {
-  const mine = dataOf(cookie);
-  const theirs = serializer === JSON ? flatCookieOf(text) : undefined;
-  if (!mine || !theirs || isOtherLifetime(theirs, mine) || !hasSameFields(theirs, mine)) {
-    return undefined;
-  }
-  if (date === undefined) return { at: AT.user, iso: "" };
-  // Of others there is no text, or it is longer.
-  if (!(date >= 0 && date < YEAR_10000)) return undefined;
-  const iso = isoOf(date);
-  const before = theirs.expires;
-  if (typeof before !== "string" || before.length !== iso.length) return undefined;
-  const at = raw.indexOf(`"expires":"${before}"`, AT.user) + '"expires":"'.length;
-  return at < AT.user || at > raw.indexOf("}", AT.user) ? undefined : { at, iso };
-}
-
-/** Whether a cookie has the same fields as one that was read, whatever their lifetimes are. */
-function hasSameFields(theirs: CookieData, mine: CookieData): boolean {
-  const isSame = (name: string) =>
-    name === "originalMaxAge" || name === "expires" || theirs[name] === mine[name];
-  return Object.keys(theirs).every(isSame) && Object.keys(mine).every(isSame);
+): string | undefined {
+  if (!raw.startsWith(INSIDE)) return undefined;
+  // The mark is the first field of the kept cookie, and a comma follows.
+  const start = raw.indexOf('"', AT.user) + 2;
+  const fields = head.slice(1);
+  if (!raw.startsWith(fields, start)) return undefined;
+  if (!hasDate) return "";
+  const at = start + fields.length;
+  const end = at + DATE_LENGTH;
+  return raw.startsWith(tail, end) && DATE.test(raw.slice(at, end))
+    ? raw.slice(AT.user, at) + isoOf(date!)
+    : undefined;
 }

@@ -4,14 +4,14 @@ export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
   /** Runs `work` at once, or after the writes of `sid` that are under way. */
-  take<Result>(sid: string, work: () => Promise<Result>): Promise<Result> {
+  async take<Result>(sid: string, work: () => Promise<Result>): Promise<Result> {
     const before = this.#last.get(sid);
     const turn = before ? before.then(work, work) : work();
     this.#last.set(sid, turn);
-    const end = () => {
+    try {
+      return await turn;
+    } finally {
       if (this.#last.get(sid) === turn) this.#last.delete(sid);
-    };
-    turn.then(end, end);
-    return turn;
+    }
   }
 }

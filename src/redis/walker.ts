@@ -57,7 +57,7 @@ export class Walker {
       const found = part.filter((_, n) => heads[n] && !isMarked(heads[n]));
       for (const [sid] of found) {
         const kept = await this.#kept.read(sid);
-        if (kept && !kept.identity) yield [sid, kept];
+        if (kept && !kept.isMarked) yield [sid, kept];
       }
     }
   }

@@ -88,17 +88,22 @@ export function answerLater<Result>(
     promise.catch(() => {});
     return promise;
   }
-  const settle = (error: unknown, result?: Result) => {
-    try {
-      if (result === undefined) callback(error);
-      else callback(error, result);
-    } catch (thrown) {
-      later(() => {
-        throw thrown;
-      });
-    }
-  };
-  promise.then((result) => settle(null, result), (thrown) => settle(truthy(thrown)));
+  promise.then(
+    (result) => settle(callback, null, result),
+    (thrown) => settle(callback, truthy(thrown)),
+  );
+}
+
+/** Calls `callback` now. What it throws is an uncaught error. */
+function settle<Result>(callback: Callback<Result>, error: unknown, result?: Result): void {
+  try {
+    if (result === undefined) callback(error);
+    else callback(error, result);
+  } catch (thrown) {
+    later(() => {
+      throw thrown;
+    });
+  }
 }
 
 function attempt<Result>(work: () => Promise<Result>): Promise<Result> {

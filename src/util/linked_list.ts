@@ -12,10 +12,7 @@ export class LinkedList<Item extends Linked<Item>> {
 
   /** Adds an item at the end. */
   append(item: Item): void {
-    item.prev = this.last;
-    if (this.last) this.last.next = item;
-    else this.first = item;
-    this.last = item;
+    this.#link(item);
     this.length++;
   }
 
@@ -40,19 +37,31 @@ export class LinkedList<Item extends Linked<Item>> {
 
   /** Removes an item that is in this list. */
   remove(item: Item): void {
-    const { prev, next } = item;
-    if (prev) prev.next = next;
-    else this.first = next;
-    if (next) next.prev = prev;
-    else this.last = prev;
-    item.prev = item.next = undefined;
+    this.#unlink(item);
     this.length--;
   }
 
   /** Makes an item of this list its last. */
   moveToEnd(item: Item): void {
     if (item === this.last) return;
-    this.remove(item);
-    this.append(item);
+    this.#unlink(item);
+    this.#link(item);
+  }
+
+  /** Makes an item that is in no list the last. */
+  #link(item: Item): void {
+    item.prev = this.last;
+    if (this.last) this.last.next = item;
+    else this.first = item;
+    this.last = item;
+  }
+
+  #unlink(item: Item): void {
+    const { prev, next } = item;
+    if (prev) prev.next = next;
+    else this.first = next;
+    if (next) next.prev = prev;
+    else this.last = prev;
+    item.prev = item.next = undefined;
   }
 }

@@ -11,7 +11,7 @@
 import session, { type SessionData } from "express-session";
 import type lembro from "express-lembro";
 import { lembroRedis } from "express-lembro/redis";
-import { read, type StoredSession } from "../../src/redis/record.ts";
+import { StoredSession } from "../../src/redis/record.ts";
 import sizeomatic from "sizeomatic";
 import { CLIENTS } from "./redis_clients.ts";
 
@@ -77,7 +77,7 @@ export async function redisStores(): Promise<ReturnType<typeof lembro<typeof ses
       });
       const now = Date.now();
       return flat.flatMap((key, n): [string, StoredSession][] =>
-        n % 2 === 0 ? [[key.slice(prefix.length), read(flat[n + 1], now)]] : []
+        n % 2 === 0 ? [[key.slice(prefix.length), new StoredSession(flat[n + 1], now)]] : []
       ).filter(([, { expires }]) => expires > now);
     }
   }

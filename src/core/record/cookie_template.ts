@@ -29,6 +29,9 @@ export class CookieTemplate {
   readonly hasDate: boolean;
   /** The size of the JSON of such a cookie, in bytes. */
   readonly size: number;
+  /** Its JSON: what stands before the date, or all of it; and behind. */
+  readonly head: string;
+  readonly tail: string;
 
   private constructor(keys: string[], values: unknown[], json: string) {
     this.#keys = keys;
@@ -36,6 +39,7 @@ export class CookieTemplate {
     this.#parsed = JSON.parse(json);
     this.hasDate = values.includes(DATE);
     this.size = sizeOfText(json);
+    [this.head, this.tail = ""] = this.hasDate ? json.split(/(?<="expires":")[^"]*/) : [json];
   }
 
   /** Returns the template of a cookie with this `data`, if only its date will ever differ. */

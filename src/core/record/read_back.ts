@@ -33,18 +33,22 @@ export function readBackFor(options: Answers): (session: SessionData) => Session
 
 /** Whether JSON leaves `session.passport.user.id` as it is, as far as there is one. */
 function hasPlainPassport(session: SessionData): boolean {
-  if (isFunction((session as { toJSON?: unknown }).toJSON)) return false;
-  let value: unknown = session;
-  for (const key of ["passport", "user", "id"]) {
-    const object = value as Record<string, unknown>;
-    value = object[key];
-    if (value === undefined) return true;
-    if (!isOwn.call(object, key)) return false;
-    if (!isObject(value)) return isPrimitive(value);
-    const { toJSON } = value as { toJSON?: unknown };
-    if (Object.getPrototypeOf(value) !== Object.prototype || isFunction(toJSON)) return false;
-  }
-  return true;
+  const { passport, toJSON } = session as {
+    passport?: { user?: { id?: unknown } };
+    toJSON?: unknown;
+  };
+  if (isFunction(toJSON) || !isLeft(session, "passport", passport)) return false;
+  const user = passport?.user;
+  return isLeft(passport, "user", user) && isLeft(user, "id", user?.id);
+}
+
+/** Whether JSON leaves `value`, which is that of `key` in `object`, as it is, but for what is in it. */
+function isLeft(object: unknown, key: string, value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isOwn.call(object, key)) return false;
+  if (!isObject(value)) return isPrimitive(value);
+  const { toJSON } = value as { toJSON?: unknown };
+  return Object.getPrototypeOf(value) === Object.prototype && !isFunction(toJSON);
 }
 
 /** Returns a copy of `session` as JSON would return it, if JSON leaves all but its cookie as it is. */
