@@ -278,7 +278,8 @@ export class Saver {
     kept: StoredSession | undefined,
   ): void {
     this.#kept.counters.saves++;
-    if (mine && base && kept?.revision !== base.kept.revision) this.#kept.counters.merges++;
+    const isOvertaken = base?.isOvertaken || kept?.revision !== base?.kept.revision;
+    if (mine && base && isOvertaken) this.#kept.counters.merges++;
     this.#kept.counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
     // Plain data that was never loaded stays plain: its next save is as plain.
     if (!base && (!requestOf(live) || this.#bases.find(live))) return;
