@@ -1,15 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { fileURLToPath } from "node:url";
 import { parts } from "../scripts/bench/parts.ts";
 import { inDeno } from "../scripts/bench/processes.ts";
-import { readTable, RESULTS } from "../scripts/bench/readme.ts";
+import { readMethod, readTable, RESULTS } from "../scripts/bench/readme.ts";
 import { OURS, OURS_ON_REDIS } from "../scripts/bench/stores.ts";
 import { MERGED } from "../scripts/bench/measure.ts";
 import { summaryOf, type Tables } from "../scripts/bench/tables.ts";
+import { root } from "./support/installed.ts";
 import { hasRedis } from "./support/redis.ts";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Runs a script of the bench. */
 async function run(script: string, ...args: string[]) {
@@ -97,6 +95,7 @@ describe("deno task bench", () => {
     const written = rowsOf(await readTable("bench"));
     const results = rowsOf(await Deno.readTextFile(RESULTS));
     assertEquals(results.slice(0, written.length), written);
+    assertMatch(await readMethod(), /^## How it was measured\n[^]+\*\*On Redis\.\*\*/);
     const titles = rowsOf(summaryOf({ here: found })).map(([title]) => title);
     assertEquals(written.map(([title]) => title), titles);
   });

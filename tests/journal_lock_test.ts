@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { fileURLToPath } from "node:url";
 import { openJournal } from "express-lembro/journal";
 import { Lock, LockedError } from "../src/persistence/lock.ts";
 import { pause } from "../src/persistence/pause.ts";
@@ -10,10 +9,8 @@ import { DAY, HOUR, MINUTE, SECOND, watched } from "./support/clock.ts";
 import { HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { HeldTimers } from "./support/held_timers.ts";
 import { Holder, holderWith } from "./support/holders.ts";
+import { root } from "./support/installed.ts";
 import { chances, codesOf, namesOfLocks, openOn, toldBy, until } from "./support/journals.ts";
-
-/** The folder of the repository. */
-const root = fileURLToPath(new URL("..", import.meta.url));
 
 type Refused = Error & { code: string; pid: number };
 

@@ -352,6 +352,89 @@ describe("a user whom a function revokes while a save asks it", () => {
   }
 });
 
+describe("a save or a touch whose functions save the same session", () => {
+  const runs = (work: () => void): Record<string, LembroOptions> => {
+    const serializer = {
+      stringify(session: SessionData) {
+        const text = JSON.stringify(session);
+        work();
+        return text;
+      },
+      parse: JSON.parse,
+    };
+    return {
+      user: { user: () => void work() },
+      protect: { protect: () => (work(), false) },
+      ttl: { ttl: () => (work(), MINUTE) },
+      idleTimeout: { idleTimeout: () => (work(), MINUTE) },
+      absoluteTimeout: { absoluteTimeout: () => (work(), MINUTE) },
+      serializer: { serializer },
+    };
+  };
+  for (const option of Object.keys(runs(() => {}))) {
+    test(`is merged with that, the next saves of both too: ${option}`, async () => {
+      let meanwhile: (() => void) | undefined;
+      const work = () => {
+        const once = meanwhile;
+        meanwhile = undefined;
+        once?.();
+      };
+      const { store, sessionID, one, other } = await twoRequests(runs(work)[option]);
+      using _ = store;
+      const kept = async () => {
+        const { cookie, ...data } = (await store.info(sessionID))!.session as unknown as Data;
+        return [data, (cookie as Data).originalMaxAge];
+      };
+      one.session.list = ["one"];
+      meanwhile = () => {
+        other.session.mine = true;
+        save(other);
+      };
+      await save(one);
+      assertEquals(await kept(), [{ list: ["one"], mine: true }, null]);
+      meanwhile = () => {
+        (one.session.list as string[]).push("two");
+        save(one);
+        (one.session.list as string[]).push("three");
+      };
+      await save(one);
+      other.session.last = true;
+      await save(other);
+      const data = { list: ["one", "two", "three"], mine: true, last: true };
+      assertEquals(await kept(), [data, null]);
+      meanwhile = () => {
+        other.session.more = true;
+        save(other);
+      };
+      one.session.cookie.maxAge = SECOND;
+      await touch(one);
+      // The serializer is not asked at a touch that leaves the data alone.
+      work();
+      assertEquals(await kept(), [{ ...data, more: true }, SECOND]);
+    });
+  }
+
+  test("ends, even if they save it each time", async () => {
+    let depth = 1;
+    const { store, sessionID, one, other } = await twoRequests({
+      user() {
+        if (depth++ === 0) {
+          other.session.count = Number(other.session.count ?? 0) + 1;
+          save(other);
+        }
+        depth--;
+        return undefined;
+      },
+    });
+    using _ = store;
+    depth = 0;
+    one.session.mine = true;
+    await save(one);
+    const { mine, count } = (await store.info(sessionID))!.session as unknown as Data;
+    assertEquals([mine, Number(count) > 0], [true, true]);
+  });
+});
+
 describe("isActivity", () => {
   it("is called with the request of a save and of a touch", async () => {
     const paths: unknown[] = [];

@@ -3,9 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { Visitor } from "./support/http.ts";
 import { App, firstProgram, snippetOf } from "./support/readme.ts";
 import { Folder } from "./support/folder.ts";
-
-/** How long a change may take to be on the disk, in milliseconds, and some time to spare. */
-const INTERVAL = 1_500;
+import { until } from "./support/journals.ts";
 
 /** The same browser, after the app was started again elsewhere. */
 function returning(visitor: Visitor, { url }: App): Visitor {
@@ -18,12 +16,14 @@ describe("the README's app with its line for the journal", () => {
   it("knows its visitors after kill -9 and another start", async () => {
     using folder = new Folder();
     const program = await firstProgram(await snippetOf("journal"));
+    const size = () => Deno.statSync(`${folder.path}/sessions.journal`).size;
     let visitor: Visitor | undefined;
     for (const visit of ["Visit 1", "Visit 2", "Visit 3"]) {
       await using app = await App.start(folder.path, program);
       visitor = visitor ? returning(visitor, app) : new Visitor(app.url);
+      const before = size();
       assertEquals(await visitor.text("/"), visit);
-      await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+      await until(() => size() > before);
       await app.kill();
     }
   });

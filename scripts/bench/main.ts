@@ -12,8 +12,8 @@ import { arch, cpus, release, totalmem, type } from "node:os";
 import { parseArgs } from "node:util";
 import { parts } from "./parts.ts";
 import { inDeno, inNode } from "./processes.ts";
-import { format, RESULTS, writeTable } from "./readme.ts";
-import { METHOD, summaryOf, type Tables } from "./tables.ts";
+import { format, readMethod, RESULTS, writeTable } from "./readme.ts";
+import { summaryOf, type Tables } from "./tables.ts";
 
 /** Which parts are measured, and whether quickly; one line and the end for what is neither. */
 function readArguments(): { names: string[]; quick?: boolean } {
@@ -32,6 +32,7 @@ function readArguments(): { names: string[]; quick?: boolean } {
 }
 
 const { names, quick } = readArguments();
+const method = await readMethod();
 const isFull = !quick && names.length === Object.keys(parts).length;
 /** A quick run has half of the rounds, and a tenth of the sessions and calls. */
 const share = (full: number, least: number) =>
@@ -64,7 +65,7 @@ try {
     const summary = summaryOf(found);
     const lines = origin.map((line) => `- ${line}`).join("\n");
     const page = ["# Bench", "`deno task bench` wrote this page.", lines, summary, ...sections];
-    await Deno.writeTextFile(RESULTS, [...page, METHOD].join("\n\n"));
+    await Deno.writeTextFile(RESULTS, [...page, method].join("\n\n"));
     await writeTable("bench", summary);
     await format(RESULTS);
   }

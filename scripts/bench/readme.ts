@@ -18,6 +18,11 @@ export async function readTable(task: string): Promise<string> {
   return placeOf(task).exec(await Deno.readTextFile(README))![0];
 }
 
+/** What `results.md` says at its end: how it was measured. People write that. */
+export async function readMethod(): Promise<string> {
+  return /^## How it was measured$[^]*/m.exec(await Deno.readTextFile(RESULTS))![0];
+}
+
 /** Puts the table of `task` into the README. */
 export async function writeTable(task: string, table: string): Promise<void> {
   const text = await Deno.readTextFile(README);

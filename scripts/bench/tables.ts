@@ -74,30 +74,3 @@ export function summaryOf(found: Record<string, Tables>): string {
   const heads = ["", ...Object.keys(found).map((name) => name.split(" ")[0])];
   return [heads, heads.map(() => "---"), ...rows].map(row).join("\n");
 }
-
-/** How it was measured: whoever reads the figures should know. */
-export const METHOD = `## How it was measured
-
-Each store has a process of its own, and all take their turns in every round of one run. Figures are
-medians of the rounds, ratios those of the same round. _µs_ is time on the clock. _Of CPU_ is the
-time for which processors worked for the process, threads that compile or collect garbage included:
-it says more where a machine has other work to do. Less is better, but of requests per second.
-
-- **A call.** A hundred are under way at a time. The sessions are those of signed-in users, of about
-  350 characters. What is saved or touched was loaded before, untimed. \`get\` is of what was touched
-  since the last \`get\`. In a full store each save is one too many; visitors come from ten thousand
-  addresses.
-- **A save.** _Overtaken_ is one of what was loaded before another request saved. It is compared
-  with parsing the session three times: as loaded, as kept and as saved. In the list, both have
-  changed an item.
-- **An app.** Express 5 with 32 visitors, who come from another process. A fifth of their requests
-  changes the session, the others touch it. Where sessions are kept on the disk, all change it.
-- **Longest hold.** For so long nothing else could run, the collector's pauses included: the less
-  of two tries. – is no such method. The purge of express-lembro 1 is its \`all\`, which its timer
-  calls. A purge finds half of the sessions expired. \`updateUser\` and \`revokeUser\` are of 10,000.
-- **On the disk.** Writing to a journal is to save all sessions anew, ten in each turn of the event
-  loop, until the file has been compacted.
-- **On Redis.** Each store has a server of its own on this machine. A session takes what the memory
-  of Redis grows by, the index of users included. For the crawler \`newcomerTtl\` is some seconds
-  instead of an hour.
-`;

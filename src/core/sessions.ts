@@ -27,6 +27,9 @@ const MIN_PAUSE_MS = 1_000;
 /** A look at one takes some 0.2 µs: at most so many for each millisecond are less than 1 % of the time. */
 const MAX_LOOKS_PER_MS = 20;
 
+/** How often a save or a touch is made at most, if one of the app's functions saves the same session whenever it is asked. */
+const MAX_ATTEMPTS = 3;
+
 /** What the engine announces, each with its arguments. */
 export interface Announcements {
   destroy: [sid: string, session: SessionData | undefined];
@@ -366,7 +369,12 @@ export class Sessions {
    * what will be kept: the app's own functions, which are asked for that, may call
    * the store.
    */
-  #save(sid: string, session: SessionData, isUpdate = false): Entry | undefined {
+  #save(
+    sid: string,
+    session: SessionData,
+    isUpdate = false,
+    attempts = MAX_ATTEMPTS,
+  ): Entry | undefined {
     checkSession("save session", session);
     const loaded = this.#bases.find(session);
     const base = loaded?.identity.sid === sid ? loaded : undefined;
@@ -374,10 +382,17 @@ export class Sessions {
     const isPassive = !isUpdate && !isActivity(session, this.options);
     const now = this.now();
     const kept = this.vault.find(sid, now);
+    const before = this.vault.revision;
+    const revision = kept?.revision;
     const isOvertaken = base && kept && base.revision !== kept.revision;
     const mine = this.#overlay(session, base, kept, isPassive);
     const save = { sid, session, base, kept, mine, isUpdate, isPassive };
     const draft = this.drafts.ofSave(save, now);
+    // One of the app's functions saved the same session: that is another version to merge with.
+    const hasSaved = this.vault.revision !== before;
+    if (hasSaved && attempts > 1 && this.vault.find(sid, now)?.revision !== revision) {
+      return this.#save(sid, session, isUpdate, attempts - 1);
+    }
     if (draft === "nothing") return undefined;
     if (draft === "destroy") return void this.destroy(sid);
 
@@ -434,7 +449,7 @@ export class Sessions {
     this.vault.find(draft.sid, now);
   }
 
-  #touch(sid: string, session: SessionData): void {
+  #touch(sid: string, session: SessionData, attempts = MAX_ATTEMPTS): void {
     checkSession("touch session", session);
     const now = this.now();
     const entry = this.vault.find(sid, now);
@@ -445,9 +460,10 @@ export class Sessions {
     const { revision } = entry;
     const mine = this.#overlayCookie(session.cookie, base, entry);
     const draft = this.drafts.ofTouch(entry, session, base, mine ?? session.cookie, now);
+    // One of the app's functions saved the same session, or has destroyed it.
+    const isMoved = !this.vault.has(entry) || entry.revision !== revision;
+    if (isMoved) return attempts > 1 ? this.#touch(sid, session, attempts - 1) : undefined;
     if (draft === "destroy") return this.destroy(sid);
-    // One of the app's functions saved or destroyed the session itself: that is newer.
-    if (!this.vault.has(entry) || entry.revision !== revision) return;
     this.vault.put(draft);
     if (base) rebaseCookie(base, entry, session.cookie, mine !== undefined);
     this.#counters.touches++;

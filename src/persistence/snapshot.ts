@@ -184,7 +184,8 @@ const LOAD = "load snapshot";
  * @returns What was written.
  * @throws {TypeError} If an argument cannot be used.
  * @throws What the file system says, as `ENOENT` if there is no such folder, or an error with the
- * code `ETIMEDOUT` if the disk does not answer for 30 seconds. Then the earlier file is as it was.
+ * code `ETIMEDOUT` if the disk does not answer for 30 seconds. Then the earlier file is as it was,
+ * unless the disk hung while the new one took its place.
  */
 export async function saveSnapshot(
   store: LembroMethods,
