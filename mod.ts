@@ -1,6 +1,7 @@
 /**
- * A session store for Express apps that live in one process: sessions in
- * memory, under a byte limit that holds, expired on time.
+ * A session store for Express apps of one process: in memory, under a byte
+ * limit that holds, with logouts that stick and updates that are merged. For
+ * any number of processes there is `express-lembro/redis`.
  *
  * ```ts
  * import session from "express-session";

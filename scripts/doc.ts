@@ -8,8 +8,10 @@
  */
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import config from "../deno.json" with { type: "json" };
+
+const REPOSITORY = "https://github.com/scottoffen/express-lembro";
 
 /** Deno's pages are made for wide screens. */
 const NARROW = `
@@ -31,7 +33,9 @@ const entries = Object.entries(config.exports);
 await document(...isLint ? ["--lint"] : ["--html", "--name=express-lembro", `--output=${folder}`]);
 if (!isLint) {
   for (const path of await readdir(folder, { recursive: true })) {
-    if (path.endsWith(".html")) await rewrite(join(folder, path), withImports);
+    if (path.endsWith(".html")) {
+      await rewrite(join(folder, path), (page) => withSources(withImports(page)));
+    }
   }
   const list = await entryList();
   await rewrite(join(folder, "index.html"), (page) => {
@@ -63,6 +67,12 @@ function withImports(page: string): string {
     const theirs = entry.replace(".", "express-lembro");
     return page.replaceAll(`from &quot;${ours}&quot;`, `from &quot;${theirs}&quot;`);
   }, page);
+}
+
+/** A page whose links to the source lead to the release: Deno links the files of this machine. */
+function withSources(page: string): string {
+  const here = pathToFileURL(root).href.replaceAll("/", "&#x2F;");
+  return page.replaceAll(`href="${here}`, `href="${REPOSITORY}/blob/v${config.version}/`);
 }
 
 /** A list of the entries, with the first sentence of each. */

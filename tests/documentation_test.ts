@@ -124,6 +124,20 @@ describe("the pages of the API reference", () => {
     }
   });
 
+  it("links the source at the tag of the release, not on the machine that wrote the page", async () => {
+    const released = "https://github.com/scottoffen/express-lembro/blob/v" + config.version;
+    const sources = new Set<string>();
+    for (const [path, text] of pages) {
+      const links = [...text.replaceAll("&#x2F;", "/").matchAll(/href="(\w+:[^"]*\.ts)"/g)];
+      for (const [, link] of links) {
+        assert(link.startsWith(`${released}/`), `${path}: ${link}`);
+        sources.add(link.slice(released.length));
+      }
+    }
+    assert(sources.size > 5, `${sources.size} files`);
+    for (const source of sources) await Deno.stat(new URL(`..${source}`, import.meta.url));
+  });
+
   it("shows examples that can be understood without the standard library of Deno", () => {
     for (const [path, text] of pages) assert(!text.includes("@std/"), path);
   });

@@ -1,4 +1,5 @@
 // Fastify: @fastify/session takes the store as it is. It has a Store class of its own to build on.
+// In this folder: npm install, npx tsc, node fastify.mjs
 import cookie from "@fastify/cookie";
 import session from "@fastify/session";
 import lembro from "express-lembro";

@@ -1,4 +1,5 @@
 // NestJS on Express.
+// In this folder: npm install, npx tsc, node nest.mjs
 import "reflect-metadata";
 import { Controller, Get, Module, Session } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
