@@ -391,6 +391,20 @@ describe("an answer that waits for the disk", () => {
   });
 });
 
+describe("a call of the disk", () => {
+  it("that was answered while the event loop was held is no hang", async () => {
+    for (let i = 0; i < 10; i++) {
+      let hangs = 0;
+      const watch = new DiskWatch(1, () => hangs++);
+      const answer = watch.answered(Deno.stat("."));
+      for (const end = performance.now() + 20; performance.now() < end;);
+      await answer;
+      await new Promise((resolve) => setImmediate(resolve));
+      assertEquals([hangs, watch.isHanging], [0, false]);
+    }
+  });
+});
+
 describe("a file that is too large", () => {
   it("is compacted after a write, once at a time, and once more if it is too large again", async () => {
     using setup = new Setup();

@@ -522,6 +522,23 @@ describe("overlapping saves", () => {
     assertEquals(await kept(store), { n: 0, one: 2, other: 4 });
   });
 
+  it("count as a merge though the overtaken one was touched in between", async () => {
+    const { store, one, other } = await twoCopies({ n: 0 });
+    using _ = store;
+    one.one = 1;
+    await store.set("a", one);
+    await store.touch("a", other);
+    await store.touch("a", other);
+    other.other = 1;
+    await store.set("a", other);
+    assertEquals(await kept(store), { n: 0, one: 1, other: 1 });
+    assertEquals(store.stats().merges, 1);
+    other.other = 2;
+    await store.touch("a", other);
+    await store.set("a", other);
+    assertEquals(store.stats().merges, 1);
+  });
+
   it("plain data replaces the whole session", async () => {
     const { store, one } = await twoCopies({ n: 0, more: 0 });
     using _ = store;

@@ -29,6 +29,8 @@ export class BaseVersion implements Note, Origin {
   own: Version | undefined;
   expires: string | number | undefined;
   readonly begin: number;
+  /** Whether a touch has met what another request saved since then. */
+  isOvertaken = false;
   /** Whether it is known to have ended. */
   isOver = false;
   /** The saves that were sent and not answered: they may be kept or not. */

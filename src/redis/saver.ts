@@ -104,10 +104,7 @@ export class Saver {
         await this.#ender.end(sid, "*");
         return undefined;
       }
-      const { next, life } = plan;
-      const { user } = next;
-      const isSignIn = user !== undefined && (user !== kept?.user || mode === "absent");
-      const isIndexed = user === undefined || kept !== undefined && next.expires <= kept.indexed;
+      const { next, life, user, isSignIn, isIndexed } = plan;
       if (isSignIn ? user !== entered?.user : !isIndexed) {
         const enrolment = await this.#users.enrol(
           pending,
@@ -212,7 +209,8 @@ export class Saver {
       : isInPlace && kept.rank === "newcomers"
       ? "newcomers"
       : "returning";
-    const isIndexed = user !== undefined && user === kept?.user && expires <= kept.indexed;
+    const isSameUser = user === kept?.user;
+    const isIndexed = user === undefined || isSameUser && expires <= kept!.indexed;
     const next = this.#kept.next(kept, {
       created,
       rank,
@@ -226,6 +224,9 @@ export class Saver {
     return {
       next,
       life,
+      user,
+      isSignIn: user !== undefined && (!isSameUser || mode === "absent"),
+      isIndexed,
       mine,
       first: isNewcomer
         ? withLife(next, {
@@ -278,7 +279,8 @@ export class Saver {
     kept: StoredSession | undefined,
   ): void {
     this.#kept.counters.saves++;
-    if (mine && base && kept?.revision !== base.kept.revision) this.#kept.counters.merges++;
+    const isOvertaken = base?.isOvertaken || kept?.revision !== base?.kept.revision;
+    if (mine && base && isOvertaken) this.#kept.counters.merges++;
     this.#kept.counters.listsTakenWhole += mine?.listsTakenWhole ?? 0;
     // Plain data that was never loaded stays plain: its next save is as plain.
     if (!base && (!requestOf(live) || this.#bases.find(live))) return;
@@ -297,6 +299,10 @@ interface Plan {
   readonly next: StoredSession;
   /** In milliseconds. */
   readonly life: number;
+  readonly user: string | undefined;
+  readonly isSignIn: boolean;
+  /** Whether the index of the user lives as long. */
+  readonly isIndexed: boolean;
   /** What was made of the save, if another save was faster. */
   readonly mine: Overlay | undefined;
   /** What to write instead if there is none yet: nobody has asked for it then. */

@@ -227,6 +227,7 @@ function rebaseCookie(
   if (base.own || base.kept !== kept && base.kept.text !== kept.text) {
     base.own = { text: versionOf(base)!.text, cookie: plain(cookie) };
   }
+  base.isOvertaken ||= kept.revision !== base.kept.revision;
   base.kept = next;
   base.expires = dateOf(cookie);
 }
