@@ -83,7 +83,11 @@ export function lembro<Base extends object>(
         hasListeners: (event) => hasListeners(this, event),
         announce: (event, args) => this.#announce(event, args),
       });
-      watchGenerate(this, (request) => this.#sessions.reached(request));
+      watchGenerate(
+        this,
+        (request) => this.#sessions.reached(request),
+        (request, made) => this.#sessions.generated(request, made),
+      );
       openPort(this, this.#sessions, {
         confirmBy: (barrier) => this.#confirmed = barrier,
         closeWith: (close) => this.#closeJournal = close,
