@@ -39,7 +39,9 @@ import { warnInCluster } from "./util/warnings.ts";
 const log = debug("express-lembro");
 
 /**
- * Makes a class of session stores that extends the `Store` of `session`.
+ * Makes a class of session stores that extends the `Store` of `session`. Its
+ * constructor takes {@linkcode LembroOptions} and a callback. Its stores have the
+ * methods of {@linkcode LembroMethods} and emit {@linkcode LembroEvents}.
  *
  * ```ts
  * import assert from "node:assert/strict";

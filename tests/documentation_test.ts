@@ -116,6 +116,13 @@ describe("the pages of the API reference", () => {
     assert(links.includes("all_symbols.html"));
   });
 
+  it("leads from the factory to the options, methods and events of its stores", () => {
+    const links = linksOf("~/lembro.html");
+    for (const name of ["LembroOptions", "LembroMethods", "LembroEvents"]) {
+      assert(links.includes(`~/${name}.html`), name);
+    }
+  });
+
   it("has no link that leads nowhere", async () => {
     const files = new Set(await readdir(folder, { recursive: true }));
     for (const path of pages.keys()) {
