@@ -45,6 +45,9 @@ interface AnyClient {
 /** How long replicas may take to confirm, in milliseconds. */
 const MAX_CONFIRMATION_MS = 1_000;
 
+/** The status of a client of ioredis that has not been connected yet. */
+const STARTING = ["wait", "connecting", "connect"];
+
 /** The clients that were warned of: once each. */
 const warned = new WeakSet<object>();
 
@@ -256,14 +259,20 @@ export class Subscription {
         isUnderWay = false;
       }
     };
+    // Commands of ioredis fail before the first connection, which misses nothing.
+    let isFirst = STARTING.includes(client.status ?? "");
+    const reconnecting = () => isFirst = false;
     // The clients subscribe again themselves, but only to what they were subscribed to before.
     const ready = () => {
-      if (!isUnderWay) subscribe().then(gap).catch(failed);
+      if (!isUnderWay) subscribe().then(isFirst ? () => {} : gap).catch(failed);
     };
     client.on("ready", ready);
-    subscribe().catch(failed);
+    client.on("reconnecting", reconnecting);
+    if (client.status === "wait") client.connect!().catch(failed);
+    if (!isFirst) subscribe().catch(failed);
     this.#stop = () => {
       client.off?.("ready", ready);
+      client.off?.("reconnecting", reconnecting);
       if (!isNodeRedis) client.off?.("message", listener);
       // A connection that is closed already has no subscriptions to end.
       client.unsubscribe?.(channel, isNodeRedis ? heard : undefined).catch(() => {});

@@ -4,6 +4,8 @@ import { RedisStore as ConnectRedis9 } from "connect-redis";
 import { RedisStore as ConnectRedis10 } from "connect-redis-10";
 import { lembroRedis, type LembroRedisOptions } from "express-lembro/redis";
 import { transferSessions } from "express-lembro/transfer";
+import { Redis as IoRedis6 } from "ioredis";
+import { Redis as IoRedis5 } from "ioredis-5";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createClient } from "redis";
@@ -204,6 +206,31 @@ if (hasRedis()) {
           await own[Symbol.asyncDispose]();
         });
       });
+    }
+
+    for (const [name, Client] of Object.entries({ "ioredis 5": IoRedis5, "ioredis 6": IoRedis6 })) {
+      for (const lazyConnect of [false, true]) {
+        it(`emits no error and no gap at its start: ${name}, a subscriber that is ${lazyConnect ? "to connect" : "connecting"}`, async () => {
+          const settings = { enableOfflineQueue: false, maxRetriesPerRequest: 0, lazyConnect };
+          const subscriber = new Client(redis.port, "127.0.0.1", settings as never);
+          subscriber.on("error", () => {});
+          using store = storeOf({ subscriber: subscriber as never });
+          const heard: string[] = [];
+          for (const event of ["error", "gap"]) store.on(event, () => heard.push(event));
+          store.on("destroy", (sid) => heard.push(sid));
+          await eventually(async () => {
+            const channel = `lembro:${store.options.prefix}events`;
+            const [, count] = await client.sendCommand(["PUBSUB", "NUMSUB", channel]) as unknown[];
+            assertEquals(count, 1);
+          });
+          await store.set("a", by("ada"));
+          await store.destroy("a");
+          await eventually(() => assertEquals(heard, ["a"]));
+          subscriber.disconnect(true);
+          await eventually(() => assertEquals(heard, ["a", "gap"]));
+          subscriber.disconnect();
+        });
+      }
     }
 
     describe("a store on a cluster", () => {
