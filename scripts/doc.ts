@@ -10,6 +10,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import config from "../deno.json" with { type: "json" };
+import { locked } from "./suppliers.ts";
 
 const REPOSITORY = "https://github.com/scottoffen/express-lembro";
 
@@ -48,7 +49,7 @@ if (!isLint) {
 /** Runs `deno doc` on every entry. */
 async function document(...options: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["doc", ...options, ...entries.map(([, path]) => path)],
+    args: locked(["doc", ...options, ...entries.map(([, path]) => path)]),
     cwd: root,
     env: { NO_COLOR: "1" },
     stderr: "piped",

@@ -71,11 +71,16 @@ export function supplierLine([name, reason]: Supplier): string {
     : `Suppliers: the stand-ins of scripts/offline/ for ${packages} (${reason})`;
 }
 
-/** The arguments of `deno` with what the supplier needs. */
+/** The arguments of `deno` with the versions of the packages. */
+export function locked([subcommand, ...rest]: string[]): string[] {
+  // `deno run` reads options only before the script: right behind the subcommand suits them all.
+  return [subcommand, `--lock=${LOCK}`, ...rest];
+}
+
+/** The arguments of `deno` with the versions of the packages, and what the supplier needs. */
 export function supplied([name]: Supplier, [subcommand, ...rest]: string[]): string[] {
   const importMap = name === "jsr" ? [] : ["--no-config", `--import-map=${offlineImportMap()}`];
-  // `deno run` reads options only before the script: right behind the subcommand suits them all.
-  return [subcommand, `--lock=${LOCK}`, ...importMap, ...rest];
+  return locked([subcommand, ...importMap, ...rest]);
 }
 
 if (import.meta.main) {

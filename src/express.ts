@@ -64,8 +64,13 @@ export function readArguments<Options>(
 /**
  * Calls `reached` with each request that comes to `store` without a session, or
  * gets a new one: express-session assigns its `generate`, and calls it for these.
+ * Calls `generated` with the new session after that.
  */
-export function watchGenerate(store: object, reached: (request: unknown) => void): void {
+export function watchGenerate(
+  store: object,
+  reached: (request: unknown) => void,
+  generated?: (request: unknown, made: unknown) => void,
+): void {
   let generate: unknown;
   Object.defineProperty(store, "generate", {
     // A subclass may have one of its own.
@@ -73,8 +78,11 @@ export function watchGenerate(store: object, reached: (request: unknown) => void
     get: () => generate,
     set(assigned: unknown) {
       generate = !isFunction(assigned) ? assigned : function (this: unknown, ...args: unknown[]) {
-        reached(args[0]);
-        return assigned.apply(this, args);
+        const [request] = args;
+        reached(request);
+        const result = assigned.apply(this, args);
+        generated?.(request, (request as { session?: unknown } | undefined)?.session);
+        return result;
       };
     },
   });

@@ -39,7 +39,9 @@ import { warnInCluster } from "./util/warnings.ts";
 const log = debug("express-lembro");
 
 /**
- * Makes a class of session stores that extends the `Store` of `session`.
+ * Makes a class of session stores that extends the `Store` of `session`. Its
+ * constructor takes {@linkcode LembroOptions} and a callback. Its stores have the
+ * methods of {@linkcode LembroMethods} and emit {@linkcode LembroEvents}.
  *
  * ```ts
  * import assert from "node:assert/strict";
@@ -83,7 +85,11 @@ export function lembro<Base extends object>(
         hasListeners: (event) => hasListeners(this, event),
         announce: (event, args) => this.#announce(event, args),
       });
-      watchGenerate(this, (request) => this.#sessions.reached(request));
+      watchGenerate(
+        this,
+        (request) => this.#sessions.reached(request),
+        (request, made) => this.#sessions.generated(request, made),
+      );
       openPort(this, this.#sessions, {
         confirmBy: (barrier) => this.#confirmed = barrier,
         closeWith: (close) => this.#closeJournal = close,

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { locked } from "../scripts/suppliers.ts";
 import { DAY, HeldClock, MINUTE } from "./support/clock.ts";
 import { called, Lembro, sessionOf, type Store } from "./support/setup.ts";
 
@@ -63,14 +64,14 @@ describe("the process", () => {
   it("ends when nothing but the store is left", async () => {
     const url = new URL("../mod.ts", import.meta.url).href;
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
+      args: locked([
         "eval",
         "--no-check",
         `
         import lembro from ${JSON.stringify(url)};
         const store = new (lembro({ Store: class {} }))(() => console.log("ready"));
         store.set("a", {}, () => console.log("saved"));`,
-      ],
+      ]),
       // Longer than any start takes; the interval alone would keep it for six minutes.
       signal: AbortSignal.timeout(60_000),
     }).output();
@@ -83,7 +84,7 @@ describe("a runtime", () => {
   it("without setImmediate, unref and Symbol.dispose, such as an older browser, is enough", async () => {
     const url = new URL("../mod.ts", import.meta.url).href;
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
+      args: locked([
         "eval",
         "--no-check",
         `
@@ -103,7 +104,7 @@ describe("a runtime", () => {
         await store.get("a");
         console.log(order.join(), "undefined" in store);
         await store.close();`,
-      ],
+      ]),
       signal: AbortSignal.timeout(60_000),
     }).output();
     assertEquals(new TextDecoder().decode(stderr), "");

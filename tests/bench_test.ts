@@ -6,13 +6,14 @@ import { readMethod, readTable, RESULTS } from "../scripts/bench/readme.ts";
 import { OURS, OURS_ON_REDIS } from "../scripts/bench/stores.ts";
 import { MERGED } from "../scripts/bench/measure.ts";
 import { summaryOf, type Tables } from "../scripts/bench/tables.ts";
+import { locked } from "../scripts/suppliers.ts";
 import { root } from "./support/installed.ts";
 import { hasRedis } from "./support/redis.ts";
 
 /** Runs a script of the bench. */
 async function run(script: string, ...args: string[]) {
   const { success, code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `scripts/bench/${script}`, ...args],
+    args: locked(["run", "-A", `scripts/bench/${script}`, ...args]),
     cwd: root,
   }).output();
   const [printed, complaint] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));

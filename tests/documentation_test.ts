@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
+import { locked } from "../scripts/suppliers.ts";
 import { hasChromium, launch } from "./support/chromium.ts";
 
 interface Documented {
@@ -18,7 +19,7 @@ describe("the API reference", () => {
     const entries = Object.values(config.exports)
       .map((path) => new URL(`../${path}`, import.meta.url).href);
     const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["doc", "--json", ...entries],
+      args: locked(["doc", "--json", ...entries]),
       stderr: "null",
     }).output();
     const { nodes } = JSON.parse(new TextDecoder().decode(stdout)) as {
@@ -113,6 +114,13 @@ describe("the pages of the API reference", () => {
       assert(entry === "." || links.includes(pageOf(entry)), name);
     }
     assert(links.includes("all_symbols.html"));
+  });
+
+  it("leads from the factory to the options, methods and events of its stores", () => {
+    const links = linksOf("~/lembro.html");
+    for (const name of ["LembroOptions", "LembroMethods", "LembroEvents"]) {
+      assert(links.includes(`~/${name}.html`), name);
+    }
   });
 
   it("has no link that leads nowhere", async () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
 import { openJournal } from "express-lembro/journal";
+import { locked } from "../scripts/suppliers.ts";
 import { Folder } from "./support/folder.ts";
 import { Lembro } from "./support/setup.ts";
 import { chances, idsIn } from "./support/journals.ts";
@@ -130,7 +131,15 @@ describe("a process that ends by itself", () => {
       await Deno.writeTextFile(path, script);
       const start = performance.now();
       const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", "--quiet", `--config=${config}`, path, folder.snapshot],
+        args: locked([
+          "run",
+          "-A",
+          "--no-check",
+          "--quiet",
+          `--config=${config}`,
+          path,
+          folder.snapshot,
+        ]),
       }).output();
       assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
       assert(performance.now() - start < 20_000);

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { locked } from "../scripts/suppliers.ts";
 import { Folder } from "./support/folder.ts";
 import { succeeds } from "./support/installed.ts";
 import { runtimes } from "./support/runtimes.ts";
@@ -12,7 +13,7 @@ const pathOf = (name: string) => fileURLToPath(new URL(`./memory/${name}.ts`, im
 async function run(name: string, ...args: string[]): Promise<unknown> {
   const program = pathOf(name);
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", program, ...args],
+    args: locked(["run", "-A", "--no-check", "--v8-flags=--expose-gc", program, ...args]),
   }).output();
   assert(success, new TextDecoder().decode(stderr));
   return JSON.parse(new TextDecoder().decode(stdout) || "null");

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Serializer } from "express-lembro";
+import { locked } from "../scripts/suppliers.ts";
 import { Labels } from "../src/core/overlaps/labels.ts";
 import { mergeCookies } from "../src/core/overlaps/merge_cookies.ts";
 import { merge, mergeTrees } from "../src/core/overlaps/merge_objects.ts";
@@ -732,7 +733,7 @@ describe("size", () => {
     // In a process of its own: coverage slows this code, and not the parser.
     const { DENO_COVERAGE_DIR: _, ...otherEnv } = Deno.env.toObject();
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "scripts/bench/lists.ts", "--json"],
+      args: locked(["run", "-A", "--no-check", "scripts/bench/lists.ts", "--json"]),
       cwd: fileURLToPath(new URL("..", import.meta.url)),
       env: otherEnv,
       clearEnv: true,

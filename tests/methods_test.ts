@@ -12,6 +12,7 @@ import type { LembroStore } from "express-lembro";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { locked } from "../scripts/suppliers.ts";
 import { portOf } from "../src/core/port.ts";
 import { called, Lembro, type SessionData, sessionOf, settled } from "./support/setup.ts";
 
@@ -278,7 +279,7 @@ describe("a callback", () => {
 
   it("that throws is an uncaught error, and the other callbacks still run", async () => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
+      args: locked([
         "eval",
         "--no-check",
         `
@@ -293,7 +294,7 @@ describe("a callback", () => {
         store.get("a", () => console.log("one"));
         store.get("a", () => { throw new Error("mine"); });
         store.get("a", () => console.log("other"));`,
-      ],
+      ]),
       signal: AbortSignal.timeout(60_000),
     }).output();
     assertEquals(new TextDecoder().decode(stderr), "");

@@ -10,6 +10,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { embedded } from "../scripts/embed.ts";
+import { locked } from "../scripts/suppliers.ts";
 import { Lembro, sessionOf } from "./support/setup.ts";
 
 /** All that the monitor answers, below where it is mounted. */
@@ -496,7 +497,7 @@ describe("the history", () => {
   it("doesn't keep a process alive", async () => {
     const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
+      args: locked([
         "eval",
         "--no-check",
         `
@@ -504,7 +505,7 @@ describe("the history", () => {
         import { monitor } from ${url("../src/monitor/mod.ts")};
         monitor(new (lembro({ Store: class {} }))());
         console.log("watching");`,
-      ],
+      ]),
       // Longer than any start takes.
       signal: AbortSignal.timeout(60_000),
     }).output();

@@ -6,9 +6,12 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { isOnRedis } from "./support/engines.ts";
+import { inMemory, isOnRedis } from "./support/engines.ts";
 import { keptData, Requests, save, touch } from "./support/requests.ts";
-import { Lembro } from "./support/setup.ts";
+import { called, Lembro } from "./support/setup.ts";
+
+/** For what only a store in memory promises. */
+const test = inMemory(it);
 
 // deno-lint-ignore no-explicit-any
 type Any = any;
@@ -165,6 +168,58 @@ describe("a request that saves twice", () => {
     await save(z);
     assertEquals(await kept(), { list: [2, 3, 4, 5] });
   });
+});
+
+describe("a request that has had two sessions", () => {
+  const reload = ({ session }: Any) => called((done) => session.reload(done));
+
+  for (const [first, wrap] of Object.entries({ itself: (made: Any) => made, proxied })) {
+    test(`saves a new one, ${first} at first, that it has reloaded since, and undoes nothing`, async () => {
+      using store = new Lembro();
+      const requests = new Requests(store);
+      const one = requests.begin();
+      const sid = one.sessionID;
+      const made = one.session as Any;
+      made.list = [1];
+      await store.set(sid, wrap(made));
+      const other = await requests.load(sid);
+      (other.session.list as number[]).push(2);
+      await save(other);
+      await reload(one);
+      const read = one.session as Any;
+      made.list.push(3);
+      await store.set(sid, made);
+      assertEquals(await keptData(store, sid), { list: [1, 2, 3] });
+      read.list.push(4);
+      await store.set(sid, wrap(read));
+      assertEquals(await keptData(store, sid), { list: [1, 2, 3, 4] });
+      made.list.push(5);
+      await store.set(sid, made);
+      assertEquals(await keptData(store, sid), { list: [1, 2, 3, 4, 5] });
+    });
+  }
+
+  test("saves a new one that it had not saved when it loaded what others saved", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const one = requests.begin();
+    const sid = one.sessionID;
+    const made = one.session as Any;
+    const other = { ...requests.begin(), sessionID: sid };
+    other.session.theirs = true;
+    await save(other);
+    await reload(one);
+    made.mine = true;
+    await store.set(sid, made);
+    assertEquals(await keptData(store, sid), { mine: true });
+    one.session.more = true;
+    await save(one);
+    assertEquals(await keptData(store, sid), { mine: true, more: true });
+  });
+
+  function proxied(made: Any): Any {
+    return new Proxy(made, {});
+  }
 });
 
 /** What a request does to its own copy, and by its next save to the session. */

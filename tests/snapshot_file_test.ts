@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { createHash } from "node:crypto";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadSnapshot, saveSnapshot } from "express-lembro/snapshot";
+import { locked } from "../scripts/suppliers.ts";
 import { BlockReader } from "../src/persistence/block_reader.ts";
 import { BlockWriter } from "../src/persistence/block_writer.ts";
 import { nodeDisk } from "../src/persistence/disk.ts";
@@ -406,7 +407,7 @@ describe("a snapshot is written whole or not at all", () => {
     const child = fileURLToPath(new URL("./snapshot/save_large.ts", import.meta.url));
     const { stdout, stderr } = await new Deno.Command("bash", {
       args: ["-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "bash", Deno.execPath()]
-        .concat(["run", "-A", child, folder.snapshot]),
+        .concat(locked(["run", "-A", child, folder.snapshot])),
     }).output();
     const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
     assertMatch(said, /^refused: .*(EFBIG|[Ff]ile too large|os error 27)/m);

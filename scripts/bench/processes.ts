@@ -13,6 +13,7 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import importMap from "../imports.json" with { type: "json" };
+import { locked } from "../suppliers.ts";
 import type { BenchStore } from "./stores.ts";
 import type { Orders } from "./worker.ts";
 
@@ -76,7 +77,7 @@ export class Child implements AsyncDisposable {
 export const inDeno = (): Runtime => ({
   name: `Deno ${Deno.version.deno}`,
   packages: [],
-  start: () => new Child(Deno.execPath(), ["run", "-A", `--v8-flags=${flags}`, worker]),
+  start: () => new Child(Deno.execPath(), locked(["run", "-A", `--v8-flags=${flags}`, worker])),
 });
 
 /** Node, with the built package and its peers, which are installed in `folder`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { locked } from "../suppliers.ts";
 
 /** How long a request may take until something is wrong, in milliseconds. */
 const LONGEST_REQUEST_MS = 30_000;
@@ -20,7 +21,7 @@ export class Processes implements AsyncDisposable {
   static async start(worker: URL, args: string[], count: number): Promise<Processes> {
     const children = Array.from({ length: count }, () =>
       new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", worker.href, ...args],
+        args: locked(["run", "-A", "--no-check", worker.href, ...args]),
         stdout: "piped",
       }).spawn());
     const urls = await Promise.all(children.map(async ({ stdout }) => {

@@ -281,7 +281,11 @@ export class Sessions {
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
     this.#endings.reached(request);
-    if (isObject(request)) this.#bases.renewed(request);
+  }
+
+  /** Notes that `made`, a new session of such a request, was made of nothing. */
+  generated(request: unknown, made: unknown): void {
+    if (isObject(request) && isObject(made)) this.#bases.generated(request, made as SessionData);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */

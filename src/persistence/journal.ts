@@ -96,13 +96,17 @@ export interface JournalOptions {
  * Opens the journal of a store: a file that has its sessions after a restart or
  * a crash. A file that is not there is created, readable by its owner only.
  *
- * A file that is there is replayed first: each session comes back with its data,
+ * A file that is there is read first. Each session comes back with its data,
  * rank, creation, user, the life it has left, and its place in the order of its
- * last save or touch. What has expired stays away, and is announced by `expire`
- * events. If the store is too small, its ranks decide. What it has already stays, and is written too.
- * A session has the user that it was saved with; the option `user` is asked for those that had none,
- * and one on which it throws is left out, which an `error` event says. Open the journal before the app
- * listens: what is destroyed, revoked or cleared before it is open stays away all the same.
+ * last save or touch. Expired sessions stay away, and `expire` events announce
+ * them. If the store has no room for all, those that it would evict first stay
+ * away. A session that the store has already stays as it is, and is written to
+ * the file. A session keeps the user that it was saved with; for one without a
+ * user the option `user` is called. If that throws, the session is left out, and
+ * an `error` event says so.
+ *
+ * Open the journal before the app listens. What is destroyed, revoked or cleared
+ * while the file is read stays away all the same.
  *
  * From then on every change is on the disk within `interval` milliseconds. The
  * callbacks and promises of `destroy`, `revokeUser` and `clear` wait for the disk:
@@ -141,7 +145,7 @@ export interface JournalOptions {
  *
  * @param store A store of this package that has no open journal yet.
  * @param path Where the file is: a path or a `file:` URL. Of a symbolic link, the file it leads to.
- * @param options The interval, a secret, and whether a file without one is opened too.
+ * @param options The interval and how long to wait, in milliseconds; a secret; a signal to give up.
  * @returns The open journal. Keep it to close it at the end of the app.
  * @throws {TypeError | RangeError} If an argument cannot be used.
  * @throws {Error} With the code `ERR_LEMBRO_JOURNAL` and the position in bytes, if the file is

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { locked } from "../../scripts/suppliers.ts";
 import { freePort, startRedis } from "../../scripts/support/redis_server.ts";
 import { root } from "../support/installed.ts";
 import { hasRedis } from "../support/redis.ts";
@@ -19,7 +20,7 @@ if (hasRedis()) {
       await using redis = await startRedis();
       const port = await freePort();
       const app = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", "--config", join(root, "deno.json"), EXAMPLE],
+        args: locked(["run", "-A", "--no-check", "--config", join(root, "deno.json"), EXAMPLE]),
         env: { PORT: `${port}`, REDIS_URL: `redis://127.0.0.1:${redis!.port}` },
         stdout: "piped",
       }).spawn();

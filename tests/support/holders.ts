@@ -4,22 +4,20 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { locked } from "../../scripts/suppliers.ts";
 
 const script = fileURLToPath(new URL("../journal/holder.ts", import.meta.url));
 
 /** The command that runs the holder with all permissions. */
 export const HOLDER: readonly string[] = [
   Deno.execPath(),
-  "run",
-  "-A",
-  "--no-check",
-  "--quiet",
-  script,
+  ...locked(["run", "-A", "--no-check", "--quiet", script]),
 ];
 
 /** A command that runs the holder with these permissions of Deno only. */
 export function holderWith(...permissions: string[]): string[] {
-  return [Deno.execPath(), "run", "--no-prompt", "--no-check", "--quiet", ...permissions, script];
+  const options = ["--no-prompt", "--no-check", "--quiet", ...permissions];
+  return [Deno.execPath(), ...locked(["run", ...options, script])];
 }
 
 /** A process that was started with `tests/journal/holder.ts`. */

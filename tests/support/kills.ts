@@ -5,6 +5,7 @@
  */
 import { assert } from "@std/assert";
 import { fileURLToPath } from "node:url";
+import { locked } from "../../scripts/suppliers.ts";
 
 /** How often a test kills a process; a thousand take some twenty minutes. */
 export const KILLS = Number(Deno.env.get("KILLS") ?? 24);
@@ -20,7 +21,7 @@ export async function killed(
 ): Promise<{ said: string; time: number }> {
   const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", path, ...args],
+    args: locked(["run", "-A", "--no-check", "--quiet", path, ...args]),
     stdout: "piped",
   }).spawn();
   let kill: { time: number } | undefined;

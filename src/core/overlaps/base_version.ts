@@ -6,7 +6,7 @@ import { type Note, Stamp } from "../../util/stamp.ts";
 import { type CookieData, type CookieTemplate, plain } from "../record/cookie_template.ts";
 import { dateOf } from "../record/expiry.ts";
 import { cookieDateOf } from "../record/record.ts";
-import type { Entry, Identity, SessionRecord } from "../vault/entry.ts";
+import { type Entry, Identity, type SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
 import type { Overlay, Version } from "./overlay.ts";
 
@@ -66,8 +66,22 @@ export function rebaseCookie(
  * session may be wrapped in a `Proxy`, which has no notes.
  */
 interface BaseNote extends Note {
-  readonly base: BaseVersion | undefined;
+  readonly base: BaseVersion;
 }
+
+/** In place of the identity of a session that a request has made and not saved yet. */
+const UNSAVED = new Identity("", 0, 0);
+
+/** The base of such a session, but for its epoch. */
+const BLANK = {
+  identity: UNSAVED,
+  revision: 0,
+  text: "",
+  isBehind: false,
+  cookie: undefined,
+  ownCookie: undefined,
+  date: undefined,
+};
 
 /**
  * Knows of each live session which kept version it came from, for as long as
@@ -83,10 +97,8 @@ export class BaseVersions {
 
   /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
-    const own = this.#noteOn(session);
-    if (own) return own.base;
-    const request = requestOf(session);
-    return request && this.#noteOn(request)?.base;
+    const base = this.#notedOf(session, requestOf(session));
+    return base?.identity === UNSAVED ? undefined : base;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -109,9 +121,10 @@ export class BaseVersions {
     if (base) this.#note(to, requestOf(to), { ...base });
   }
 
-  /** Notes that `request` gets a new session, which was not loaded. */
-  renewed(request: object): void {
-    if (this.#noteOn(request)) this.#put(request, undefined);
+  /** Notes that `made` is a new session of `request`, which was not loaded. */
+  generated(request: object, made: SessionData): void {
+    const epoch = this.#endings.epochOf(request, undefined);
+    this.#note(made, request, { ...BLANK, epoch });
   }
 
   /**
@@ -129,7 +142,8 @@ export class BaseVersions {
     const request = requestOf(session);
     if (loaded ? loaded.identity.sid !== entry.sid : !request) return;
     const date = dateOf(session.cookie);
-    const base = loaded ?? this.#baseOf(entry, date, this.#endings.epochOf(request, undefined));
+    const noted = loaded ?? this.#notedOf(session, request);
+    const base = noted ?? this.#baseOf(entry, date, this.#endings.epochOf(request, undefined));
     base.identity = this.identityOf(entry);
     base.revision = entry.revision;
     base.text = mine?.text ?? entry.text;
@@ -137,7 +151,8 @@ export class BaseVersions {
     base.cookie = entry.cookie;
     base.ownCookie = mine?.ownCookie;
     base.date = date;
-    this.#note(session, request, base);
+    // What has a note shares it with its request, unless that has got another session since.
+    this.#note(session, noted ? undefined : request, base);
   }
 
   /** Returns the identity of `entry`, which is loaded, or about to leave. */
@@ -168,6 +183,11 @@ export class BaseVersions {
     };
   }
 
+  /** Returns what is noted on `session`, or else on its request. */
+  #notedOf(session: SessionData, request: object | undefined): BaseVersion | undefined {
+    return (this.#noteOn(session) ?? (request && this.#noteOn(request)))?.base;
+  }
+
   #note(session: SessionData, request: object | undefined, base: BaseVersion): void {
     this.#put(session, base);
     if (request) this.#put(request, base);
@@ -177,8 +197,8 @@ export class BaseVersions {
     return Stamp.find(object, this) as BaseNote | undefined;
   }
 
-  #put(object: object, base: BaseVersion | undefined): void {
-    if (base && this.#noteOn(object)?.base === base) return;
+  #put(object: object, base: BaseVersion): void {
+    if (this.#noteOn(object)?.base === base) return;
     const note: BaseNote = { owner: this, other: undefined, base };
     Stamp.put(object, note);
   }
