@@ -21,6 +21,8 @@ type Kept = SessionData & Record<string, unknown>;
 
 const at = (port: number) => ({ url: `redis://127.0.0.1:${port}` });
 
+const IO_REDIS = { "ioredis 5": IoRedis5 as unknown as typeof IoRedis6, "ioredis 6": IoRedis6 };
+
 /** A session of a user. */
 const by = (user: string, data = {}) => sessionOf({ passport: { user }, ...data }, { path: "/" });
 
@@ -208,7 +210,7 @@ if (hasRedis()) {
       });
     }
 
-    for (const [name, Client] of Object.entries({ "ioredis 5": IoRedis5, "ioredis 6": IoRedis6 })) {
+    for (const [name, Client] of Object.entries(IO_REDIS)) {
       for (const lazyConnect of [false, true]) {
         it(`emits no error and no gap at its start: ${name}, a subscriber that is ${lazyConnect ? "to connect" : "connecting"}`, async () => {
           const settings = { enableOfflineQueue: false, maxRetriesPerRequest: 0, lazyConnect };
