@@ -111,7 +111,7 @@ async function visits(
 const WRITES_EVERY = 5;
 
 /** Calls that nobody counts, for the compiler. */
-const warmUp = (share: Share) => ({ count: share(10_000, 10), round: 1_000 });
+const warmUp = (count: number) => ({ count, round: 1_000 });
 
 /** All parts, by name. Each is done in a runtime, with a share of the numbers of a full run. */
 export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<Tables>> = {
@@ -120,7 +120,7 @@ export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<T
     const calls = await byTurns(runtime, IN_MEMORY, share(20, 1), async (child, store) => {
       await child.ask("open", { store });
       await child.ask("fill", kept);
-      await child.ask("measureCalls", { ...warmUp(share), kept });
+      await child.ask("measureCalls", { ...warmUp(share(50_000, 10)), kept });
     }, (child, _store, round) => child.ask("measureCalls", { kept, count, round }));
     const bounded = IN_MEMORY.slice(1);
     const full = await byTurns(runtime, bounded, share(4, 1), async (child, store) => {
@@ -200,7 +200,7 @@ export const parts: Record<string, (runtime: Runtime, share: Share) => Promise<T
     const calls = await byTurns(runtime, ON_REDIS, share(10, 1), async (child, store) => {
       await open(child, store);
       const room = await child.ask("measureRoom", { count: kept });
-      await child.ask("measureCalls", { ...warmUp(share), kept });
+      await child.ask("measureCalls", { ...warmUp(share(10_000, 10)), kept });
       return room;
     }, (child, _store, round) => child.ask("measureCalls", { kept, count, round }));
     const served = await visits(runtime, ON_REDIS, share, WRITES_EVERY, open);

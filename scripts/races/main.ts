@@ -143,7 +143,7 @@ async function signInsAround(
   ];
   for (const [n, browser] of early.entries()) {
     // What began in the meantime is on neither side.
-    if (began[n] < sent - 1) found.push({ isUnderWay: true, isThere: await isThere(browser) });
+    if (began[n] < sent) found.push({ isUnderWay: true, isThere: await isThere(browser) });
   }
   for (const browser of late) found.push({ isUnderWay: false, isThere: await isThere(browser) });
   return found;
