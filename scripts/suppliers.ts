@@ -12,7 +12,7 @@
 import { fileURLToPath } from "node:url";
 
 /** Not named in `deno.json`: else every `deno task` would first install all that is in it. */
-const LOCK = fileURLToPath(new URL("./deno.lock", import.meta.url));
+export const LOCK = fileURLToPath(new URL("./deno.lock", import.meta.url));
 
 /**
  * The imports of an import map at `base`, as one that works from anywhere. The

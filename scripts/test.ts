@@ -10,8 +10,7 @@
  */
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import importMap from "./imports.json" with { type: "json" };
-import { supplied, supplier, supplierLine } from "./suppliers.ts";
+import { LOCK, supplied, supplier, supplierLine } from "./suppliers.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -62,6 +61,19 @@ function printedIn(output: string): string {
 
 function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+}
+
+/**
+ * The packages, in the versions of the lock file. With that file itself Deno asks for
+ * hundreds at once, and the name servers of some networks drop half of their questions.
+ */
+function pinned(): string[] {
+  const { specifiers } = JSON.parse(Deno.readTextFileSync(LOCK)) as {
+    specifiers: Record<string, string>;
+  };
+  return Object.entries(specifiers)
+    .filter(([specifier]) => specifier.startsWith("npm:"))
+    .map(([specifier, version]) => specifier.replace(/@[^@]*$/, `@${version.split("_")[0]}`));
 }
 
 /** Runs jobs, says what they come to, and adds it up. */
@@ -161,8 +173,10 @@ if (import.meta.main) {
   const run = new Run({ NO_COLOR: "1", LEMBRO_SUPPLIER: found[0] });
   console.log(`Running ${jobs.length} files of tests, ${atOnce} at once.`);
   // Else each of the first files would download them.
-  const packages = Object.values(importMap.imports).filter((from) => from.startsWith("npm:"));
-  await run.all([job("packages", "cache", ...packages)], 1);
+  await run.all(
+    [{ name: "packages", args: ["cache", "--no-config", "--no-lock", ...pinned()] }],
+    1,
+  );
   await run.all(jobs, atOnce);
 
   const { failures, counts } = run;

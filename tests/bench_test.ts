@@ -8,6 +8,7 @@ import { MERGED } from "../scripts/bench/measure.ts";
 import { summaryOf, type Tables } from "../scripts/bench/tables.ts";
 import { locked } from "../scripts/suppliers.ts";
 import { root } from "./support/installed.ts";
+import { isAll } from "./support/matrix.ts";
 import { hasRedis } from "./support/redis.ts";
 
 /** Runs a script of the bench. */
@@ -60,8 +61,16 @@ const ROWS: Record<string, string[]> = {
 
 const withRedis = hasRedis();
 
-const onNode = Deno.env.get("LEMBRO_RUNTIMES") === "all";
-if (!onNode) console.log("Left out the bench on Node, unless LEMBRO_RUNTIMES=all asks for it.");
+const itInAll = isAll ? it : () => {};
+
+/** What takes long, or needs other processes. */
+const LARGE = ["journal", "redis"];
+
+if (!isAll) {
+  console.log(
+    "Left to LEMBRO_RUNTIMES=all: the bench on Node and of journal and Redis, and the comparison.",
+  );
+}
 
 /** The columns that have a figure in each row of theirs. */
 const COMPLETE = [OURS, OURS_ON_REDIS, "sealed journal", "snapshot", ...Object.keys(MERGED)];
@@ -70,7 +79,7 @@ describe("deno task bench", () => {
   const found: Tables = {};
 
   for (const [name, part] of Object.entries(parts)) {
-    if (name === "redis" && !withRedis) continue;
+    if (name === "redis" && !withRedis || !isAll && LARGE.includes(name)) continue;
     it(`${name}: has a figure in each row`, async () => {
       const tables = await part(inDeno(), (_full, least) => least);
       Object.assign(found, tables);
@@ -97,11 +106,12 @@ describe("deno task bench", () => {
     const results = rowsOf(await Deno.readTextFile(RESULTS));
     assertEquals(results.slice(0, written.length), written);
     assertMatch(await readMethod(), /^## How it was measured\n[^]+\*\*On Redis\.\*\*/);
+    if (!isAll) return;
     const titles = rowsOf(summaryOf({ here: found })).map(([title]) => title);
     assertEquals(written.map(([title]) => title), titles);
   });
 
-  if (onNode) {
+  if (isAll) {
     it("measures on Node and on Deno, and prints a table of each", async () => {
       const { success, stdout, stderr } = await run("main.ts", "express", "--quick");
       assert(success, stderr);
@@ -126,7 +136,7 @@ describe("deno task bench", () => {
 });
 
 describe("deno task compare", () => {
-  it("prints the table of the README", async () => {
+  itInAll("prints the table of the README", async () => {
     const { success, stdout, stderr } = await run("compare.ts");
     assert(success, stderr);
     const [found, written] = [stdout, await readTable("compare")].map(rowsOf);

@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { openJournal } from "express-lembro/journal";
 import { Folder } from "./support/folder.ts";
 import { portOf, sessionsIn } from "./support/kept.ts";
+import { isAll } from "./support/matrix.ts";
 import { errorOf, Lembro, sessionOf, type Store } from "./support/setup.ts";
 import { diskError, HookedDisk, MemoryDisk } from "./support/disks.ts";
 import { chances, openOn } from "./support/journals.ts";
@@ -142,7 +143,7 @@ describe("a journal whose power fails", () => {
 
   it("has all that was confirmed, whatever became of what was not", async () => {
     const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9);
-    const rounds = Number(Deno.env.get("POWER_LOSSES") ?? 150);
+    const rounds = Number(Deno.env.get("POWER_LOSSES") ?? (isAll ? 150 : 40));
     const chance = chances(seed);
     let compacted = 0;
     let lost = 0;

@@ -20,6 +20,7 @@ import importMap from "../scripts/imports.json" with { type: "json" };
 import { hasChromium, launch, serve } from "./support/chromium.ts";
 import { FRAMEWORKS, whileRunning } from "./support/frameworks.ts";
 import { Installed, root, succeeds } from "./support/installed.ts";
+import { isAll } from "./support/matrix.ts";
 import { devicesProgram, firstProgram, inserted, snippetOf, snippetsOf } from "./support/readme.ts";
 import { runtimes } from "./support/runtimes.ts";
 
@@ -55,7 +56,6 @@ const SCRIPTS = {
   "exit.cjs": ["lets the process exit when nothing but a store is left", "set\n"],
 };
 
-const isAll = Deno.env.get("LEMBRO_RUNTIMES") === "all";
 /** A test that takes its time, and that `deno task ok` and CI run. */
 const itInAll = isAll ? it : () => {};
 

@@ -2,6 +2,7 @@ import { assert } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { fileURLToPath } from "node:url";
 import { startRedis, startRedisCluster } from "../../scripts/support/redis_server.ts";
+import { isAll } from "../support/matrix.ts";
 import { hasRedis } from "../support/redis.ts";
 import { CLIENTS } from "../support/redis_clients.ts";
 
@@ -31,7 +32,7 @@ const PROMISES = [
 const LEAN = ["overlap", "revoke"];
 
 /** What each client keeps, alone or on a cluster of three masters: they differ in commands only. */
-const RUNS: Record<string, string[]> = Deno.env.get("LEMBRO_RUNTIMES") === "all"
+const RUNS: Record<string, string[]> = isAll
   ? Object.fromEntries(
     Object.keys(CLIENTS).flatMap((name) => [name, `${name}, a cluster`])
       .map((name) => [name, PROMISES]),

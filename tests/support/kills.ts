@@ -6,9 +6,10 @@
 import { assert } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { locked } from "../../scripts/suppliers.ts";
+import { isAll } from "./matrix.ts";
 
 /** How often a test kills a process; a thousand take some twenty minutes. */
-export const KILLS = Number(Deno.env.get("KILLS") ?? 24);
+export const KILLS = Number(Deno.env.get("KILLS") ?? (isAll ? 24 : 6));
 
 /**
  * Runs a script of the tests with `args`, and kills it `after` milliseconds from the

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { succeeds } from "./installed.ts";
+import { isAll } from "./matrix.ts";
 
 /** Something that runs a script. */
 export interface Runtime {
@@ -25,7 +26,7 @@ const NODES = ["20", "22", "24", "26"];
 
 /** The runtimes there are here; those from npm are kept in `folder`. */
 export async function runtimes(folder: string): Promise<Runtime[]> {
-  const wanted = Deno.env.get("LEMBRO_RUNTIMES") === "all"
+  const wanted = isAll
     ? [...NODES.map((version) => nodeFromNpm(folder, version)), bunFromNpm(folder)]
     : [called("Node", "node", [])];
   const found = await Promise.allSettled(wanted);
