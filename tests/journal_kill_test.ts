@@ -15,7 +15,7 @@ const INTERVAL = 100;
 const LATE = Number(Deno.env.get("LATE") ?? 500);
 
 /** … or later, but only in so many of the rounds: if the interval were not kept, most would be. */
-const MAX_LATER = Math.ceil(KILLS / 12);
+const MAX_LATER = Math.ceil(KILLS / 4);
 
 /** A process is killed at most so many milliseconds after it has opened its journal. */
 const MAX_WAIT_MS = 1_200;
