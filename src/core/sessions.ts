@@ -74,6 +74,8 @@ export class Sessions {
   #isReducing = false;
   /** When expired sessions were looked for last because the store was over its limit. */
   #lookedAt = -Infinity;
+  /** Whether a save or a touch is under way, which asks the app's functions. */
+  #isAttempting = false;
   readonly #counters = {
     hits: 0,
     misses: 0,
@@ -117,11 +119,7 @@ export class Sessions {
 
   /** Saves `session`, unless it comes too late; merges it if another save was faster. */
   save(sid: string, session: SessionData): void {
-    try {
-      this.#save(sid, session);
-    } catch (thrown) {
-      this.#reject(thrown);
-    }
+    this.#attempting((attempts) => this.#save(sid, session, false, attempts));
   }
 
   /**
@@ -152,11 +150,7 @@ export class Sessions {
 
   /** Replaces the kept cookie of `sid` by that of `session`, and extends the life. */
   touch(sid: string, session: SessionData): void {
-    try {
-      this.#touch(sid, session);
-    } catch (thrown) {
-      this.#reject(thrown);
-    }
+    this.#attempting((attempts) => this.#touch(sid, session, attempts));
   }
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
@@ -349,21 +343,30 @@ export class Sessions {
     return session;
   }
 
-  /** Counts a failure, and lets it through. */
-  #reject(thrown: unknown): never {
-    this.#counters.rejected++;
-    throw thrown;
+  /**
+   * Does `work`, which may be made anew so many times, and counts what fails. Within a
+   * function of the app that asks for more it is once: else each of them would double it.
+   */
+  #attempting<Result>(work: (attempts: number) => Result): Result {
+    const isNested = this.#isAttempting;
+    this.#isAttempting = true;
+    try {
+      return work(isNested ? 1 : MAX_ATTEMPTS);
+    } catch (thrown) {
+      this.#counters.rejected++;
+      throw thrown;
+    } finally {
+      this.#isAttempting = isNested;
+    }
   }
 
   #update(entry: Entry, change: (session: SessionData) => unknown): Entry | undefined {
-    try {
+    return this.#attempting((attempts) => {
       const session = this.#load(entry);
       const result = change(session);
-      if (!isThenable(result)) return this.#save(entry.sid, session, true);
+      if (!isThenable(result)) return this.#save(entry.sid, session, true, attempts);
       throw invalidResult("update session", "change must not return a promise", result);
-    } catch (thrown) {
-      this.#reject(thrown);
-    }
+    });
   }
 
   /**
@@ -376,8 +379,8 @@ export class Sessions {
   #save(
     sid: string,
     session: SessionData,
-    isUpdate = false,
-    attempts = MAX_ATTEMPTS,
+    isUpdate: boolean,
+    attempts: number,
   ): Entry | undefined {
     checkSession("save session", session);
     const loaded = this.#bases.find(session);
@@ -453,7 +456,7 @@ export class Sessions {
     this.vault.find(draft.sid, now);
   }
 
-  #touch(sid: string, session: SessionData, attempts = MAX_ATTEMPTS): void {
+  #touch(sid: string, session: SessionData, attempts: number): void {
     checkSession("touch session", session);
     const now = this.now();
     const entry = this.vault.find(sid, now);
