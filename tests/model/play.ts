@@ -372,7 +372,8 @@ export async function play(
         const live = store.createSession(req, loaded.live);
         const visit = model.visit(from.address, polls && from.isPoll, base);
         model.load(base, visit);
-        requests[into] = { sid, live, base, req, visit };
+        // Each of the two may be saved and touched without the other.
+        requests[into] = { sid, live, base: base && { ...base }, req, visit };
         return;
       }
       case "newSession": {
