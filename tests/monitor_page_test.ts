@@ -378,6 +378,22 @@ if (hasChromium()) {
           assert(!await table.isVisible());
         });
 
+        it("asks again at once after a no, and signs out nobody but who was asked about last", async () => {
+          // The event of the first answer comes when the second question is there.
+          await page.evaluate(`
+            const button = (user) =>
+              document.querySelector('[aria-label="Sign out ' + user + ' everywhere"]');
+            button("bea").click();
+            document.querySelector("#users dialog").close("");
+            button("ada").click();
+          `);
+          await page.getByRole("dialog").getByText("Sign ada out of 2 sessions?").waitFor();
+          await page.getByRole("button", { name: "Sign out everywhere", exact: true }).click();
+          await page.getByText("ada is signed out of 2 sessions.").waitFor();
+          assertEquals((await store.sessionsOfUser("ada")).length, 0);
+          assertEquals((await store.sessionsOfUser("bea")).length, 1);
+        });
+
         it("signs a user out everywhere after a question, by the keyboard", async () => {
           await page.getByRole("button", { name: "Sign out ada everywhere" }).focus();
           await page.keyboard.press("Enter");

@@ -14,6 +14,8 @@ const MAX_AGE = 10_000;
 
 let shown = 0;
 let listed = Infinity;
+/** How often somebody was asked whether to sign a user out. */
+let questions = 0;
 
 /** Shows the list, if the page has one. */
 export function showUsers() {
@@ -96,10 +98,14 @@ async function signOut({ user, sessions }, row) {
   const dialog = byId("users").querySelector("dialog");
   const devices = sessions === 1 ? "1 session" : count(sessions) + " sessions";
   byId("question").textContent = "Sign " + user + " out of " + devices + "?";
+  const question = ++questions;
   dialog.returnValue = "";
   dialog.showModal();
-  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
-  if (dialog.returnValue !== "end") return;
+  do {
+    await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    // The event of an earlier answer may come after this question.
+  } while (dialog.open);
+  if (question !== questions || dialog.returnValue !== "end") return;
   try {
     const response = await fetch("users/sign-out", {
       method: "POST",
