@@ -62,7 +62,7 @@ app.get("/revoke", async ({ query }, response) => {
   const sent = Date.now();
   if (lembro) await lembro.revokeUser(user);
   else await revokeWithout(user);
-  response.json({ sent, answered: Date.now() });
+  response.json({ sent });
 });
 app.get("/end", async ({ query }, response) => {
   await (store as session.Store & { destroy(sid: string): Promise<void> })

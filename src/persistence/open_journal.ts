@@ -11,7 +11,7 @@ import { JournalFile } from "./journal_file.ts";
 import type { Journal, JournalStats } from "./journal_types.ts";
 import { Loader } from "./loader.ts";
 import { Lock, LockedError, type Patience } from "./lock.ts";
-import { DiskWatch, lockLost, Outage, PATIENCE, tooSlow, unanswered } from "./outage.ts";
+import { DiskWatch, lockLost, Outage, PATIENCE, timedOut, unanswered } from "./outage.ts";
 import { shared } from "./shared.ts";
 
 /** The code of the error for a journal that is open already. */
@@ -159,7 +159,7 @@ export class OpenJournal implements Journal {
 
   async #start(loader: Loader, signal: AbortSignal | undefined): Promise<void> {
     try {
-      const reader = await this.#watch.orHang(this.#file.read(loader, signal), tooLate);
+      const reader = await this.#watch.orHang(this.#file.read(loader, signal));
       // From here on it is done in any case.
       const isComplete = await this.#file.enter(loader, reader);
       const beginning = this.#file.begin(isComplete ? reader : undefined);
@@ -171,7 +171,7 @@ export class OpenJournal implements Journal {
       this.#loop.start(error);
     } catch (error) {
       this.#stopObserving();
-      await this.#watch.orHang(this.#release(), tooLate).catch(() => {});
+      await this.#watch.orHang(this.#release()).catch(() => {});
       throw error;
     }
     this.#port.closeWith(() => this.close());
@@ -207,7 +207,7 @@ async function claim(disk: Disk, path: string, { wait, signal }: JournalSettings
   const check = () => {
     signal?.throwIfAborted();
     // Whoever waited for it has gone.
-    if (isGivenUp) throw tooLate();
+    if (isGivenUp) throw timedOut(PATIENCE);
   };
   const work = async (disk: Disk) => {
     const target = await targetOf(disk, path);
@@ -222,11 +222,7 @@ async function claim(disk: Disk, path: string, { wait, signal }: JournalSettings
     }
     return { target, lock };
   };
-  return await watch.orHang(work(watch.over(disk)), tooLate);
-}
-
-function tooLate(): Error {
-  return tooSlow(`the disk has not answered for ${PATIENCE} ms`);
+  return await watch.orHang(work(watch.over(disk)));
 }
 
 async function lockOf(disk: Disk, target: string, patience: Patience): Promise<Lock> {

@@ -21,7 +21,7 @@ export const PATIENCE = 3_000;
 /** The event loop is free for so much of that at least, in milliseconds. */
 const LAST_MS = 100;
 
-/** The error for a disk that does not answer. */
+/** The error for a disk that does not answer, as an event of the journal. */
 export function unanswered(): Error {
   return failure(Error, UNWRITTEN, `the disk has not answered for ${PATIENCE} ms`);
 }
@@ -29,6 +29,11 @@ export function unanswered(): Error {
 /** The error for a disk that is too slow for what was to be done, as a file system would throw it. */
 export function tooSlow(message: string): Error {
   return Object.assign(new Error(`ETIMEDOUT: ${message}`), { code: "ETIMEDOUT" });
+}
+
+/** The error for a disk that has not answered for `ms` milliseconds. */
+export function timedOut(ms: number): Error {
+  return tooSlow(`the disk has not answered for ${ms} ms`);
 }
 
 /** The error for a journal whose lock somebody has taken: what is at its path now is theirs. */
@@ -122,7 +127,10 @@ export class DiskWatch {
    *
    * @throws What `work` is rejected with, or what `error` returns.
    */
-  orHang<Result>(work: Promise<Result>, error: () => Error): Promise<Result> {
+  orHang<Result>(
+    work: Promise<Result>,
+    error: () => Error = () => timedOut(this.#patience),
+  ): Promise<Result> {
     return new Promise((resolve, reject) => {
       const hang = () => reject(error());
       if (this.isHanging) hang();

@@ -4,7 +4,7 @@ import { checkIsFile, type Disk } from "./disk.ts";
 import type { Secrets } from "./encryption.ts";
 import { Loader } from "./loader.ts";
 import { DiskWatch } from "./outage.ts";
-import { PATIENCE, unanswered } from "./snapshot_writer.ts";
+import { PATIENCE } from "./snapshot_writer.ts";
 
 const PURPOSE: Purpose = {
   cannot: "load snapshot",
@@ -28,7 +28,7 @@ export async function readSnapshot(
     return await loader.read(disk, path, PURPOSE, secrets, signal);
   };
   try {
-    const reader = await watch.orHang(read(watch.over(disk)), unanswered);
+    const reader = await watch.orHang(read(watch.over(disk)));
     // From here on it is done in any case: a store with a part of it would be neither.
     return await loader.enter(reader);
   } finally {

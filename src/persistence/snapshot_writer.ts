@@ -10,7 +10,7 @@ import {
   targetOf,
   TEMPORARY,
 } from "./disk.ts";
-import { DiskWatch, tooSlow } from "./outage.ts";
+import { DiskWatch, timedOut } from "./outage.ts";
 import { type Saves, shared } from "./shared.ts";
 
 /** What a killed process leaves is removed by a save that comes so many milliseconds later. */
@@ -41,10 +41,10 @@ export async function writeSnapshot(
   const check = () => {
     signal?.throwIfAborted();
     // Whoever waited for it has gone.
-    if (isGivenUp) throw unanswered();
+    if (isGivenUp) throw timedOut(PATIENCE);
   };
   const saving = save(watch, watch.over(disk), port, path, number, { secrets, check });
-  return await watch.orHang(saving, unanswered);
+  return await watch.orHang(saving);
 }
 
 async function save(
@@ -87,9 +87,4 @@ function savesTo(target: string): Saves {
   const saves = all.get(target) ?? { placed: 0, turn: Promise.resolve() };
   all.set(target, saves);
   return saves;
-}
-
-/** The error for a disk that takes longer. */
-export function unanswered(): Error {
-  return tooSlow(`the disk has not answered for ${PATIENCE} ms`);
 }

@@ -50,7 +50,7 @@ function isSameDate(base: CookieData, mine: CookieData): boolean {
 }
 
 /** Whether two cookies have other lifetimes. A date that merely moved makes no other one. */
-export function isOtherLifetime(one: CookieData, other: CookieData): boolean {
+function isOtherLifetime(one: CookieData, other: CookieData): boolean {
   if (hasDate(one) !== hasDate(other)) return true;
   const [before, after] = [one.originalMaxAge || null, other.originalMaxAge || null];
   if (typeof before !== "number" || typeof after !== "number") return before !== after;

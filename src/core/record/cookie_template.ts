@@ -14,7 +14,7 @@ const NULL_SIZE = sizeOfText("null");
 const DATE = Symbol("date");
 
 /** Dates from here on are no longer written with four digits for the year. */
-export const YEAR_10000 = Date.UTC(10_000, 0);
+const YEAR_10000 = Date.UTC(10_000, 0);
 
 /**
  * What the cookies of an app have in common: they differ in nothing but their
