@@ -2,14 +2,14 @@
  * An app that uses its sessions until it is killed, and says what it does: each
  * line is on its way before the next thing happens.
  *
- *     worker.ts path interval secret first-number
+ *     worker.ts path interval secret first-number logouts
  *
  * @module
  */
 import { openJournal } from "express-lembro/journal";
 import { Lembro, sessionOf } from "../support/setup.ts";
 
-const [path, interval, secret, first] = Deno.args;
+const [path, interval, secret, first, logouts] = Deno.args;
 const encoder = new TextEncoder();
 
 function say(what: string, sid: string, n: number): void {
@@ -21,15 +21,12 @@ const store = new Lembro({ maxSize: Infinity });
 store.on("error", (error: unknown) => console.error(error));
 await openJournal(store, path, { interval: Number(interval), ...(secret ? { secret } : {}) });
 let n = Number(first);
-// The answer of a logout waits for the disk, and what was saved before it goes along: half of the
-// processes sign nobody out, so that only the interval brings their changes to the disk.
-const logouts = Math.random() < 0.5 ? 0.15 : 0;
 say("open", "-", n);
 for (;;) {
   for (let i = 0; i < 20; i++) {
     const sid = `s${Math.floor(Math.random() * 150)}`;
     const at = ++n;
-    if (Math.random() < logouts) {
+    if (Math.random() < Number(logouts)) {
       say("destroying", sid, at);
       store.destroy(sid, () => say("destroyed", sid, at));
     } else {
