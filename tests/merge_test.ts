@@ -1,16 +1,16 @@
 import "./support/as_in_node.ts";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import type { Serializer } from "express-lembro";
-import { locked } from "../scripts/suppliers.ts";
 import { Labels } from "../src/core/overlaps/labels.ts";
 import { mergeCookies } from "../src/core/overlaps/merge_cookies.ts";
 import { merge, mergeTrees } from "../src/core/overlaps/merge_objects.ts";
-import type { ListCost } from "../scripts/bench/lists.ts";
+import { EDITS, LISTS } from "../scripts/bench/merges.ts";
+import { inDeno } from "../scripts/bench/processes.ts";
+import { OURS } from "../scripts/bench/stores.ts";
 import * as plainly from "./model/merging.ts";
 import { session, type SessionData } from "./support/setup.ts";
 
@@ -730,24 +730,26 @@ describe("size", () => {
   }
 
   it("a list costs at most five times three parses of it, or as much as to parse 2,000 lines", async () => {
-    // In a process of its own: coverage slows this code, and not the parser.
-    const { DENO_COVERAGE_DIR: _, ...otherEnv } = Deno.env.toObject();
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: locked(["run", "-A", "--no-check", "scripts/bench/lists.ts", "--json"]),
-      cwd: fileURLToPath(new URL("..", import.meta.url)),
-      env: otherEnv,
-      clearEnv: true,
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
-    const costs = JSON.parse(new TextDecoder().decode(stdout)) as ListCost[];
-    const least = costs.find(({ items }) => items === "lines with ids")!.parses;
-    assertEquals(costs.length, 6 * 7, "each list after each edit");
-    for (const { items, edits, merge, parses, isWhole } of costs) {
-      const name = `${items}, ${edits}`;
+    // In processes of their own: coverage slows this code, and not the parser.
+    Deno.env.delete("DENO_COVERAGE_DIR");
+    const least: Record<string, Record<string, number>> = {};
+    for (const column of Object.keys(LISTS)) {
+      await using child = await inDeno().start({ kind: "lists", store: OURS, column, scale: 0.2 });
+      const found: Record<string, number> = least[column] = {};
+      for (let round = 0; round < 10; round++) {
+        for (const [row, time] of Object.entries(await child.next())) {
+          found[row] = Math.min(found[row] ?? Infinity, time);
+        }
+      }
+    }
+    const parses = (column: string) => least[column]["three JSON.parse of it, µs of CPU"];
+    for (const [column, found] of Object.entries(least)) {
       // A busy machine has other caches.
-      const limit = 1.4 * Math.max(5 * parses, least);
-      assert(merge < limit, `${name}: ${merge} µs, beside ${parses} and ${least} µs`);
-      assert(!isWhole, name);
+      const limit = 1.4 * Math.max(5 * parses(column), parses("lines with ids"));
+      for (const edits of Object.keys(EDITS)) {
+        const merge = found[`a merge: ${edits}, µs of CPU`];
+        assert(merge < limit, `${column}, ${edits}: ${merge} µs, beside ${parses(column)} µs`);
+      }
     }
   });
 

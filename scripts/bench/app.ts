@@ -3,17 +3,16 @@
  *
  * @module
  */
-// @ts-types="npm:@types/express-session@^1.18.0"
-import session from "express-session";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { allClocks, spent } from "./calls.ts";
 import { call, contentOf } from "./sessions.ts";
 import type { BenchStore, Live } from "./stores.ts";
+import type { Figures } from "./tables.ts";
+import type { Steps } from "./worker.ts";
 
-const live = (request: { session: unknown }) => request.session as Live;
-
-/** Starts the app, and returns its address. */
-export async function serve(store: BenchStore): Promise<string> {
+/** In each turn the port, and what the requests took that came meanwhile. */
+export const app: Steps = async function* (store) {
   // Only where it is needed: it takes its time.
   // @ts-types="npm:@types/express@^5.0.0"
   const { default: express } = await import("express");
@@ -24,13 +23,7 @@ export async function serve(store: BenchStore): Promise<string> {
     for (const go of waiting.splice(0)) go();
     response.json(true);
   });
-  app.use(session({
-    store,
-    secret: "a secret of the bench",
-    resave: false,
-    saveUninitialized: false,
-    cookie: { maxAge: 60 * 60 * 1000 },
-  }));
+  app.use(store.middleware);
   // Holds back requests that have loaded their session.
   app.use(async ({ query }, _response, next) => {
     if ("wait" in query) await new Promise<void>((resolve) => waiting.push(resolve));
@@ -41,15 +34,14 @@ export async function serve(store: BenchStore): Promise<string> {
     Object.assign(request.session, contentOf(Number(request.params.number)));
     response.json(true);
   });
-  app.get("/read", (request, response) => void response.json(live(request).views ?? null));
-  app.get("/write", (request, response) => void response.json(++live(request).views));
-  app.get("/write/:key", (request, response) => {
-    live(request)[request.params.key] = true;
-    response.json(true);
+  app.get("/read", ({ session }, response) => void response.json(session));
+  app.get("/write/:key", ({ session, params }, response) => {
+    const live = session as Live;
+    live[params.key] = Number(live[params.key] ?? 0) + 1;
+    response.json(live);
   });
-  app.get("/data", (request, response) => void response.json(request.session));
-  app.get("/sign-out", (request, response) => {
-    request.session.destroy(() => response.json(true));
+  app.get("/sign-out", ({ session }, response) => {
+    session.destroy(() => response.json(true));
   });
   app.get("/sign-out-everywhere", async (request, response) => {
     await signOutEverywhere(store, request as never);
@@ -57,8 +49,17 @@ export async function serve(store: BenchStore): Promise<string> {
   });
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+  const { port } = server.address() as AddressInfo;
+  let requests = 0;
+  server.on("request", () => requests++);
+  for (;; requests = 0) {
+    const before = await allClocks(store);
+    yield { port };
+    const taken = spent("Express: a request", before, await allClocks(store), requests);
+    const { "Express: a request, µs": wall, ...cpu } = taken;
+    yield { "Express: requests per second": 1e6 / wall, ...cpu } as Figures;
+  }
+};
 
 type Owned = { id: string; passport?: { user: string } };
 
@@ -72,12 +73,10 @@ async function signOutEverywhere(
     await call((callback) => store.revokeUser!(user, { except: request }, callback as never));
     return;
   }
-  const all = await call<object>((callback) => store.all!(callback as never));
-  // connect-redis returns an array of sessions with their ids in them.
-  const sessions: [string, Owned][] = Array.isArray(all)
-    ? all.map((one) => [one.id, one])
-    : Object.entries(all!);
-  for (const [sid, { passport }] of sessions) {
+  const all = await call<Record<string, Owned>>((callback) => store.all!(callback as never));
+  for (const [key, { id, passport }] of Object.entries(all!)) {
+    // connect-redis returns an array of sessions with their ids in them.
+    const sid = id ?? key;
     if (passport?.user !== user || sid === request.sessionID) continue;
     await call((callback) => store.destroy(sid, callback));
   }

@@ -2,41 +2,39 @@
  * Measures this store and its peers side by side, on Node with the built
  * package and on Deno with the sources.
  *
- *     deno task bench [speed] [express] [heap] [holds] [journal] [redis] [--quick]
+ *     deno task bench [speed] [lists] [express] [heap] [holds] [journal] [redis] [--quick]
  *
  * A full run of all parts writes `results.md` and the figures of the README.
  *
  * @module
  */
 import { arch, cpus, release, totalmem, type } from "node:os";
-import { parseArgs } from "node:util";
-import { parts } from "./parts.ts";
+import { redisVersion } from "../support/redis_server.ts";
+import { measure, parts } from "./parts.ts";
 import { inDeno, inNode } from "./processes.ts";
-import { format, readMethod, RESULTS, writeTable } from "./readme.ts";
-import { summaryOf, type Tables } from "./tables.ts";
+import {
+  FIGURES,
+  README,
+  RESULTS,
+  rewrite,
+  summaryOf,
+  tableIn,
+  type Tables,
+  textOf,
+} from "./tables.ts";
 
-/** Which parts are measured, and whether quickly; one line and the end for what is neither. */
-function readArguments(): { names: string[]; quick?: boolean } {
-  const all = Object.keys(parts);
-  try {
-    const options = { quick: { type: "boolean" } } as const;
-    const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    const unknown = positionals.find((name) => !all.includes(name));
-    if (unknown !== undefined) throw new Error(`received ${unknown}`);
-    return { names: positionals.length > 0 ? positionals : all, ...values };
-  } catch (error) {
-    const usage = `the arguments are --quick and ${all.join(", ")}`;
-    console.error(`Cannot measure: ${usage}: ${(error as Error).message}`);
-    Deno.exit(2);
-  }
+const isQuick = Deno.args.includes("--quick");
+const asked = Deno.args.filter((arg) => arg !== "--quick");
+const unknown = asked.find((name) => !Object.hasOwn(parts, name));
+if (unknown !== undefined) {
+  const usage = `the arguments are --quick and ${Object.keys(parts).join(", ")}`;
+  console.error(`Cannot measure: ${usage}: received ${unknown}`);
+  Deno.exit(2);
 }
-
-const { names, quick } = readArguments();
-const method = await readMethod();
-const isFull = !quick && names.length === Object.keys(parts).length;
-/** A quick run has half of the rounds, and a tenth of the sessions and calls. */
-const share = (full: number, least: number) =>
-  quick ? Math.max(least, Math.round(full * (full < 50 ? 0.5 : 0.1))) : full;
+const redis = await redisVersion();
+if (!redis) console.error("Skipped the part redis: there is no redis-server on the PATH.");
+const names = (asked.length > 0 ? asked : Object.keys(parts))
+  .filter((name) => redis || name !== "redis");
 const folder = await Deno.makeTempDir();
 try {
   console.error("Building the package, and installing it with its peers for Node");
@@ -44,30 +42,27 @@ try {
   const found: Record<string, Tables> = {};
   const sections: string[] = [];
   for (const runtime of runtimes) {
-    const { name } = runtime;
-    const tables: Tables = found[name] = {};
-    for (const part of names) {
-      console.error(`${new Date().toISOString().slice(11, 19)} ${name}: ${part}`);
-      Object.assign(tables, await parts[part](runtime, share));
-    }
-    const pages = Object.entries(tables).map(([title, { table }]) => `### ${title}\n\n${table}`);
-    sections.push([`## ${name}`, ...pages].join("\n\n"));
+    const tables = found[runtime.name] = await measure(runtime, names, isQuick ? 0.25 : 1);
+    const texts = Object.entries(tables).map(([title, table]) =>
+      `### ${title}\n\n${textOf(table)}`
+    );
+    sections.push([`## ${runtime.name}`, ...texts].join("\n\n"));
     console.log(`${sections.at(-1)}\n`);
   }
-  if (isFull) {
+  if (asked.length === 0 && !isQuick) {
     const [{ model }, ...cores] = cpus();
     const memory = Math.round(totalmem() / 1024 ** 3);
     const origin = [
       `${model}, ${1 + cores.length} cores, ${memory} GB, ${type()} ${release()} ${arch()}`,
       ...runtimes.map(({ name, packages }) => [name, ...packages].join(", ")),
+      `Redis ${redis}`,
       new Date().toISOString().slice(0, 10),
     ];
     const summary = summaryOf(found);
     const lines = origin.map((line) => `- ${line}`).join("\n");
     const page = ["# Bench", "`deno task bench` wrote this page.", lines, summary, ...sections];
-    await Deno.writeTextFile(RESULTS, [...page, method].join("\n\n"));
-    await writeTable("bench", summary);
-    await format(RESULTS);
+    await rewrite(RESULTS, FIGURES, page.join("\n\n"));
+    await rewrite(README, tableIn("bench"), summary);
   }
 } finally {
   await Deno.remove(folder, { recursive: true });

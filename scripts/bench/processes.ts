@@ -5,66 +5,54 @@
  * @module
  */
 import { build, stop } from "esbuild";
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import config from "../../deno.json" with { type: "json" };
+import { promisify } from "node:util";
 import importMap from "../imports.json" with { type: "json" };
 import { locked } from "../suppliers.ts";
-import type { BenchStore } from "./stores.ts";
-import type { Orders } from "./worker.ts";
+import type { Figures } from "./tables.ts";
+import type { Task } from "./worker.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
 const flags = ["--expose-gc", "--max-old-space-size=4096"];
-
-/** What the processes import beside this package, by the names of imports.json. */
-const PACKAGES = [
-  "connect-redis",
-  "express",
-  "express-lembro-1",
-  "express-session",
-  "memorystore",
-  "redis",
-  "sizeomatic",
-] as const;
+const run = promisify(execFile);
 
 /** Where the bench runs. */
 export interface Runtime {
   /** What it is, with its version, and the versions of the packages. */
   readonly name: string;
   readonly packages: string[];
-  /** Starts a process of the bench. */
-  start(): Child;
+  /** Starts a process of the bench, and waits until it has opened its store. */
+  start(task: Task): Promise<Child>;
 }
-
-/** What an order says, beside the store. */
-type Details<Order> = Order extends (store: BenchStore, ...details: infer D) => unknown ? D : never;
 
 /** A process of the bench. */
 export class Child implements AsyncDisposable {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(command: string, args: string[]) {
+  private constructor(command: string, args: string[]) {
     this.#process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Gives an order, and returns what came of it. */
-  async ask<Name extends Exclude<keyof Orders, "MERGED">>(
-    order: Name,
-    ...[details]: Details<Orders[Name]>
-  ): Promise<Awaited<ReturnType<Orders[Name]>>> {
-    this.#process.stdin.write(JSON.stringify({ order, details }) + "\n");
+  static async start(command: string, args: string[], task: Task): Promise<Child> {
+    const child = new Child(command, [...args, JSON.stringify(task)]);
+    await child.next();
+    return child;
+  }
+
+  /** Lets it go a step, and returns what it has found. */
+  async next(): Promise<Figures> {
+    this.#process.stdin.write("\n");
     const { value, done } = await this.#answers.next();
-    if (done) throw new Error(`Cannot measure: the process has ended during ${order}`);
-    const { result, error } = JSON.parse(value);
-    if (error) throw new Error(`Cannot measure: ${order}: ${error}`);
-    return result;
+    if (done) throw new Error("Cannot measure: a process has ended");
+    return JSON.parse(value);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,41 +65,35 @@ export class Child implements AsyncDisposable {
 export const inDeno = (): Runtime => ({
   name: `Deno ${Deno.version.deno}`,
   packages: [],
-  start: () => new Child(Deno.execPath(), locked(["run", "-A", `--v8-flags=${flags}`, worker])),
+  start(task) {
+    const args = locked(["run", "-A", `--v8-flags=${flags}`, worker]);
+    return Child.start(Deno.execPath(), args, task);
+  },
 });
 
 /** Node, with the built package and its peers, which are installed in `folder`. */
 export async function inNode(folder: string): Promise<Runtime> {
   const built = join(folder, "npm");
-  await run(root, Deno.execPath(), [
-    ...["run", "-A", "scripts/suppliers.ts", "run", "-A", "scripts/build_npm.ts"],
-    built,
-  ]);
-  await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module" }\n');
-  await run(folder, "npm", [
-    ...["install", "--no-audit", "--no-fund", "--install-links", built],
-    ...PACKAGES.map((name) => `${name}@${importMap.imports[name]}`),
-  ]);
-  const output = { platform: "node", target: "node20", format: "esm" } as const;
+  const builder = ["run", "-A", "scripts/suppliers.ts", "run", "-A", "scripts/build_npm.ts"];
+  await run(Deno.execPath(), [...builder, built], { cwd: root });
   const outfile = join(folder, "worker.js");
-  await build({ entryPoints: [worker], bundle: true, packages: "external", ...output, outfile });
+  const { metafile } = await build({
+    ...{ entryPoints: [worker], bundle: true, packages: "external", metafile: true, outfile },
+    ...{ platform: "node", target: "node20", format: "esm" },
+  });
   await stop();
-  const packages = await Promise.all(PACKAGES.map(async (name) => {
-    const manifest = join(folder, "node_modules", name, "package.json");
-    const found = JSON.parse(await Deno.readTextFile(manifest));
-    return `${found.name} ${found.version}`;
-  }));
+  const imported = Object.values(metafile.outputs)[0].imports.map(({ path }) => path);
+  const packages = Object.entries(importMap.imports)
+    .filter(([name, from]) => imported.includes(name) && from.startsWith("npm:"));
+  await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module" }\n');
+  await run("npm", [
+    ...["install", "--no-audit", "--no-fund", "--install-links", built],
+    ...packages.map(([name, from]) => `${name}@${from}`),
+  ], { cwd: folder });
+  const installed = JSON.parse((await run("npm", ["query", ":root > *"], { cwd: folder })).stdout);
   return {
-    name: `Node ${(await run(folder, "node", ["--version"])).trim().slice(1)}`,
-    packages: [`express-lembro ${config.version}`, ...packages],
-    start: () => new Child("node", [...flags, outfile]),
+    name: `Node ${(await run("node", ["--version"])).stdout.trim().slice(1)}`,
+    packages: installed.map((one: Record<string, string>) => `${one.name} ${one.version}`),
+    start: (task) => Child.start("node", [...flags, outfile], task),
   };
-}
-
-/** Runs a command that has to succeed, and returns what it printed. */
-async function run(cwd: string, command: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
-  const [printed, complaint] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  if (!success) throw new Error(`${command} ${args.join(" ")} failed:\n${printed}${complaint}`);
-  return printed;
 }

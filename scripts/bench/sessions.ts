@@ -4,13 +4,16 @@
  *
  * @module
  */
+// @ts-types="npm:@types/express-session@^1.18.0"
+import type session from "express-session";
 import type { BenchStore, Live } from "./stores.ts";
+
+/** The numbers of a full run, or a part of them. */
+export type Share = (full: number) => number;
+export const shareOf = (scale: number): Share => (full) => Math.ceil(full * scale);
 
 /** How long the cookie of a session lasts, in milliseconds: two weeks. */
 export const LIFE_MS = 14 * 24 * 60 * 60 * 1000;
-
-/** How many client addresses the sessions come from. */
-const ADDRESSES = 10_000;
 
 const hex = (i: number, factor: number) =>
   (Math.imul(i + 1, factor) >>> 0).toString(16).padStart(8, "0");
@@ -32,9 +35,12 @@ export function contentOf(i: number, isSignedIn = true): object {
   };
 }
 
-/** `count` values with their numbers. */
+/** Values with the numbers from 0 up to `count`. */
 export const numbered = <Value>(count: number, value: (i: number) => Value): Value[] =>
   Array.from({ length: Math.floor(count) }, (_, i) => value(i));
+
+/** What a session takes by sizeomatic's count, in bytes: two for each character. */
+export const bytesOf = (session: unknown): number => 2 * JSON.stringify(session).length;
 
 /** The session that express-session makes for a request without a cookie. */
 export function visit(store: BenchStore, sid: string, content: object, ip: string): Live {
@@ -43,16 +49,9 @@ export function visit(store: BenchStore, sid: string, content: object, ip: strin
   return Object.assign((request as unknown as { session: Live }).session, content);
 }
 
-/** The session with this number, new. */
-export function newSession(store: BenchStore, i: number, isSignedIn = true): Live {
-  const address = i % ADDRESSES;
-  return visit(
-    store,
-    sidOf(i),
-    contentOf(i, isSignedIn),
-    `10.0.${address >> 8}.${address & 255}`,
-  );
-}
+/** The session with this number, new, of one of 16,384 clients. */
+export const newSession = (store: BenchStore, i: number, isSignedIn = true): Live =>
+  visit(store, sidOf(i), contentOf(i, isSignedIn), `10.0.${i >> 8 & 63}.${i & 255}`);
 
 /** The result of a method of a store, as a promise. */
 export function call<Result>(
@@ -63,51 +62,30 @@ export function call<Result>(
   );
 }
 
-/** How many requests a busy app works on at a time. */
-export const TOGETHER = 100;
+/** Does work with the numbers from 0 up to `count`, all at once. */
+export const all = <Result>(count: number, work: (i: number) => Promise<Result>) =>
+  Promise.all(numbered(count, work));
 
-/** Makes `count` calls, a hundred at a time, and waits for the callbacks of each hundred. */
-export async function inFlight(
-  count: number,
-  work: (i: number, done: (error?: unknown) => void) => void,
-): Promise<void> {
-  for (let from = 0; from < count; from += TOGETHER) {
-    const to = Math.min(count, from + TOGETHER);
-    let left = to - from;
-    await new Promise<void>((resolve, reject) => {
-      const done = (error?: unknown) => {
-        if (error) reject(error);
-        if (--left === 0) resolve();
-      };
-      for (let i = from; i < to; i++) work(i, done);
-    });
-  }
-}
+/** Saves a session. */
+export const save = (store: BenchStore, live: Live) =>
+  call((callback) => store.set(live.id, live, callback));
 
-/** Saves the sessions with the numbers from `from` up to `to`, as new ones. */
+/** Saves the sessions with the numbers from 0 up to `count`, as new ones. */
 export const fill = (
   store: BenchStore,
-  from: number,
-  to: number,
+  count: number,
   change: (live: Live, i: number) => void = () => {},
-): Promise<void> =>
-  inFlight(to - from, (i, done) => {
-    const live = newSession(store, from + i);
+) =>
+  all(count, (i) => {
+    const live = newSession(store, i);
     change(live, i);
-    store.set(sidOf(from + i), live, done);
+    return save(store, live);
   });
 
 /** The sessions of requests that have just loaded them. */
-export async function loadAll(store: BenchStore, sids: string[]): Promise<Live[]> {
-  const all: Live[] = [];
-  await inFlight(sids.length, (i, done) =>
-    store.get(sids[i], (error, data) => {
-      if (!data) return done(error ?? new Error("Cannot measure: a session is missing"));
-      all[i] = store.createSession(
-        { sessionID: sids[i], sessionStore: store } as never,
-        data,
-      ) as Live;
-      done(error);
-    }));
-  return all;
-}
+export const loadAll = (store: BenchStore, sids: string[]): Promise<Live[]> =>
+  all(sids.length, async (i) => {
+    const data = await call<session.SessionData>((callback) => store.get(sids[i], callback));
+    if (!data) throw new Error("Cannot measure: a session is missing");
+    return store.createSession({ sessionID: sids[i], sessionStore: store } as never, data) as Live;
+  });

@@ -5,7 +5,9 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import session from "express-session";
-import { LIFE_MS } from "./sessions.ts";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { bytesOf, contentOf, LIFE_MS } from "./sessions.ts";
 
 type Callback<Result = void> = (error?: unknown, result?: Result) => void;
 
@@ -18,32 +20,39 @@ export type Live = session.Session & session.SessionData & Record<string, unknow
 export interface BenchStore extends session.Store {
   /** What express-session gives it: makes the session of a request that has none. */
   generate?(request: object): void;
-  /** Ends its timers and connections, and closes its journal. */
-  close?(callback?: Callback): void;
+  close?(callback: Callback): void;
   readonly journal?: { flush(): Promise<void>; stats(): { compactions: number } };
-  ids?(callback: Callback<string[]>): void;
-  reduce?(callback: Callback): void;
-  purge?(callback: Callback): void;
-  updateUser?(user: string, change: (session: Live) => void, callback: Callback<number>): void;
+  /** What serves the sessions of this store to an app. */
+  readonly middleware: ReturnType<typeof session>;
   revokeUser?(user: string, options: { except?: object }, callback: Callback<number>): void;
-  /** A part of what the Redis of this store says of itself; only of a store on Redis. */
-  redisInfo?(section: "cpu" | "memory" | "keyspace"): Promise<Record<string, string>>;
+  /** The sum of numbers that the Redis of this store says of itself; only of a store on Redis. */
+  redisInfo?(section: "cpu" | "memory" | "keyspace", numbers: RegExp): Promise<number>;
 }
 
 /** How to open a store. */
 export interface Opening {
   store: string;
-  /** The limit in bytes, and as a number of sessions for a store that counts them. */
+  /** The limit in bytes; none if there is none here. */
   maxSize?: number;
-  maxSessions?: number;
   /** Where redis-server listens. */
   redisPort?: number;
-  /** The file of its journal, and the secret of that. */
-  journal?: string;
-  secret?: string;
   /** How long a session lives in Redis that nobody asks for again, in milliseconds. */
   newcomerTtl?: number;
+  /** Where a journal is. */
+  folder?: string;
 }
+
+/** The limit of a store by default, in bytes. */
+export const LIMIT = 4 * 1024 * 1024;
+
+/** What a session of the bench takes. */
+export const SESSION_BYTES = bytesOf({
+  cookie: Object.assign(new session.Cookie(), { maxAge: LIFE_MS }),
+  ...contentOf(0),
+});
+
+/** How many of them the default limit holds. */
+export const ROOM = LIMIT / SESSION_BYTES;
 
 /** This store. */
 export const OURS = "express-lembro 2";
@@ -56,30 +65,21 @@ export const ON_REDIS = ["connect-redis", OURS_ON_REDIS];
 /** Only what is opened is imported. */
 const stores: Record<string, (opening: Opening) => Promise<unknown>> = {
   "MemoryStore": () => Promise.resolve(new session.MemoryStore()),
-  async "memorystore"({ maxSessions }) {
+  async "memorystore"({ maxSize = Infinity }) {
     const { default: memorystore } = await import("memorystore");
-    const store = new (memorystore(session))({ max: maxSessions });
-    const purge = (callback: Callback) => {
-      store.prune();
-      setImmediate(callback);
-    };
-    return Object.assign(store, { purge });
+    // It counts sessions.
+    return new (memorystore(session))({ max: Math.floor(maxSize / SESSION_BYTES) });
   },
-  async "express-lembro 1"({ maxSize }) {
+  async "express-lembro 1"({ maxSize = "1000G" }) {
     const { default: lembro1 } = await import("express-lembro-1");
-    const store = new (lembro1(session))({ maxSize: maxSize ?? "1000G" });
-    // That is what its interval does.
-    const purge = (callback: Callback) => store.all!(() => callback());
-    return Object.assign(store, { purge });
+    return new (lembro1(session))({ maxSize });
   },
-  async [OURS]({ maxSize = Infinity, journal, secret }) {
+  async [OURS]({ maxSize = Infinity }) {
     const { default: lembro } = await import("express-lembro");
-    const store = new (lembro(session))({ maxSize, maxSessionsPerUser: 10_000 });
-    if (!journal) return store;
-    const { openJournal } = await import("express-lembro/journal");
-    const options = secret ? { secret } : {};
-    return Object.assign(store, { journal: await openJournal(store, journal, options) });
+    return new (lembro(session))({ maxSize, maxSessionsPerUser: 10_000 });
   },
+  "journal": (opening) => withJournal(opening, {}),
+  "sealed journal": (opening) => withJournal(opening, { secret: "a secret" }),
   async "connect-redis"({ redisPort }) {
     const { RedisStore } = await import("connect-redis");
     const { client, ...more } = await openRedis(redisPort);
@@ -92,27 +92,35 @@ const stores: Record<string, (opening: Opening) => Promise<unknown>> = {
   },
 };
 
+async function withJournal({ folder }: Opening, options: { secret?: string }) {
+  const { openJournal } = await import("express-lembro/journal");
+  const store = await stores[OURS]({ store: OURS }) as never;
+  const journal = await openJournal(store, join(folder!, "journal"), options);
+  return Object.assign(store, { journal });
+}
+
 async function openRedis(port: number | undefined) {
   const { createClient } = await import("redis");
   const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true });
   await client.connect();
-  const redisInfo = async (section: string) =>
-    Object.fromEntries(
-      (await client.info(section)).split("\r\n").map((line) => line.split(":", 2)),
-    ) as Record<string, string>;
+  const redisInfo = async (section: string, numbers: RegExp) => {
+    const found = [...(await client.info(section)).matchAll(numbers)];
+    return found.reduce((sum, [, number]) => sum + Number(number), 0);
+  };
   return { client, redisInfo, close: () => client.destroy() };
 }
 
 /** Opens a store, and gives it to express-session. */
 export async function open(opening: Opening): Promise<BenchStore> {
   const store = await stores[opening.store](opening) as BenchStore;
-  session({
+  const middleware = session({
     store,
     secret: "a secret of the bench",
     resave: false,
     saveUninitialized: false,
     cookie: { maxAge: LIFE_MS },
-    genid: (request) => (request as unknown as { sid: string }).sid,
+    // Without an app the bench says which id it is.
+    genid: (request) => (request as { sid?: string }).sid ?? randomUUID(),
   });
-  return store;
+  return Object.assign(store, { middleware });
 }

@@ -1,46 +1,59 @@
 /**
- * One process of the bench, with one store: gets its orders as lines of JSON,
- * and answers with lines of JSON. Runs in Deno, and bundled in Node.
+ * One process of the bench, with one store: goes one step of its task for each
+ * line that it gets, and answers with a line of figures. Runs in Deno, and
+ * bundled in Node.
  *
  * @module
  */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { serve } from "./app.ts";
-import { gather, left, need } from "./crowd.ts";
-import { measureKept } from "./journal.ts";
-import * as measure from "./measure.ts";
-import { fill } from "./sessions.ts";
+import { app } from "./app.ts";
+import { calls, full } from "./calls.ts";
+import { crowd } from "./crowd.ts";
+import { holds, journal } from "./holds.ts";
+import { crawl, memory } from "./memory.ts";
+import { lists, merges } from "./merges.ts";
+import { type Share, shareOf } from "./sessions.ts";
 import { type BenchStore, open, type Opening } from "./stores.ts";
+import type { Figures } from "./tables.ts";
 
-let store: BenchStore;
+/** What a process does with its store, step by step, each of which finds figures. */
+export type Steps = (store: BenchStore, share: Share, task: Task) => AsyncGenerator<Figures>;
 
-/** What a process can be asked for: with its store, and with what the order says. */
-const orders = {
-  ...measure,
-  ...{ gather, left, measureKept, need, serve },
-  fill: (store: BenchStore, count: number) => fill(store, 0, count),
-  /** Opens a store, with room for so many sessions of the bench. */
-  async open(_store: BenchStore, { room, ...opening }: Opening & { room?: number }) {
-    const size = measure.sizeOfOne(await open({ store: "MemoryStore" }));
-    const maxSize = room ? room * size : opening.maxSize;
-    store = await open({ ...opening, maxSize, maxSessions: maxSize && Math.floor(maxSize / size) });
-  },
+const kinds = { app, calls, crawl, crowd, full, holds, journal, lists, memory, merges };
+
+/** What a process has to do. */
+export interface Task extends Opening {
+  kind: keyof typeof kinds;
+  /** The column of the table that it finds the figures for. */
+  column: string;
+  /** The part that is done of what a full run does. */
+  scale: number;
+}
+
+const folder = await mkdtemp(join(tmpdir(), "bench-"));
+const asked: Task = JSON.parse(process.argv[2]);
+const share = shareOf(asked.scale);
+const task = {
+  ...{ ...asked, folder },
+  maxSize: asked.maxSize && share(asked.maxSize),
+  newcomerTtl: asked.newcomerTtl && Math.max(1_000, share(asked.newcomerTtl)),
 };
 
-/** What a process can be asked for. */
-export type Orders = typeof orders;
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const { order, details } = JSON.parse(line);
-  let answer: object;
-  try {
-    const work = orders[order as keyof Orders] as (...args: unknown[]) => unknown;
-    answer = { result: await work(store!, details) };
-  } catch (error) {
-    answer = { error: String((error as Error).stack) };
-  }
-  await new Promise((resolve) => process.stdout.write(JSON.stringify(answer) + "\n", resolve));
+async function* steps() {
+  const store = await open(task);
+  yield {};
+  yield* kinds[task.kind](store, share, task);
 }
+
+const todo = steps();
+for await (const _ of createInterface({ input: process.stdin })) {
+  const answer = JSON.stringify((await todo.next()).value) + "\n";
+  await new Promise((resolve) => process.stdout.write(answer, resolve));
+}
+await rm(folder, { recursive: true });
 // A timer of a store, or its connection, would keep the process.
 process.exit();

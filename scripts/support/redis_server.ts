@@ -114,7 +114,7 @@ async function untilDone(args: string[], expected = ""): Promise<void> {
 }
 
 /** As `redis-server --version` prints it; `undefined` if there is none. */
-async function redisVersion(): Promise<string | undefined> {
+export async function redisVersion(): Promise<string | undefined> {
   try {
     const { stdout } = await new Deno.Command("redis-server", { args: ["--version"] }).output();
     return /v=(\S+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "";
