@@ -6,7 +6,7 @@
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
 import { fill, LIFE_MS, loadAll, newSession, numbered, sidOf } from "./sessions.ts";
-import { type BenchStore, type Live, ROOM } from "./stores.ts";
+import type { BenchStore, Live } from "./stores.ts";
 import type { Figures } from "./tables.ts";
 import type { Steps } from "./worker.ts";
 
@@ -73,9 +73,8 @@ let next = 1 << 30;
 const newcomers = (store: BenchStore, sids: string[], isSignedIn: boolean) =>
   sids.map(() => newSession(store, next++, isSignedIn));
 
-/** Each kind of call for each of the sessions in a store with as many as the default limit holds. */
-export const calls: Steps = async function* (store, share) {
-  const count = share(ROOM);
+/** Each kind of call for each of the sessions in a store. */
+export const calls: Steps = async function* (store, { count }) {
   await fill(store, count);
   const loaded = (change: (live: Live) => void) => async (some: string[]) => {
     const lives = await loadAll(store, some);
@@ -110,8 +109,8 @@ export const calls: Steps = async function* (store, share) {
 };
 
 /** New sessions of visitors in a store that is full of such. */
-export const full: Steps = async function* (store, share) {
-  const sids = numbered(share(ROOM), sidOf);
+export const full: Steps = async function* (store, { count }) {
+  const sids = numbered(count, sidOf);
   const make = (some: string[]) => newcomers(store, some, false);
   for (;;) {
     yield await timed(store, sids, { "set, new, in a full store": [make, saving(store)] });

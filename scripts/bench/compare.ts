@@ -8,14 +8,13 @@
  *
  * @module
  */
-import { Browser } from "../support/processes.ts";
+import { gated, overtaken, PARALLEL, serve } from "../races/main.ts";
+import type { Browser, Processes } from "../support/processes.ts";
 import { redisVersion, startRedis } from "../support/redis_server.ts";
 import { CRAWLED } from "./crowd.ts";
 import { inDeno } from "./processes.ts";
-import { numbered } from "./sessions.ts";
-import { LIMIT, ON_REDIS, OURS, OURS_ON_REDIS } from "./stores.ts";
+import { LIMIT, ON_REDIS, OURS, OURS_ON_REDIS, ROOM } from "./stores.ts";
 import { type Figures, markdown, numberOf, README, rewrite, tableIn } from "./tables.ts";
-import type { Task } from "./worker.ts";
 
 /** The stores as the table calls them, in its order. */
 const TITLES: Record<string, string> = {
@@ -27,9 +26,6 @@ const TITLES: Record<string, string> = {
   [OURS_ON_REDIS]: "express-lembro on Redis, two processes",
 };
 
-/** How many requests write at a time. */
-const WRITERS = 20;
-
 const yesOrNo = (value: boolean) => value ? "yes" : "no";
 
 /** How many of the users are left, and what the sessions take if that is more than the limit. */
@@ -39,61 +35,48 @@ function usersLeft({ users, left, bytes }: Figures): string {
   return bytes > LIMIT ? `${count}, in ${(bytes / 1024 ** 2).toFixed(1)} MB` : count;
 }
 
-/** What overlapping requests of one user do to each other, in an app that has these addresses. */
-async function overlapsOf(urls: string[]) {
-  /** Asks each of the processes. */
-  const all = (path: string) =>
-    Promise.all(urls.map(async (url) => await (await fetch(url + path)).json()));
-  /** Requests that have all loaded their session before the first of them saves it. */
-  const overlap = async (browser: Browser, paths: string[], meanwhile?: () => Promise<unknown>) => {
-    const answers = paths.map((path) => browser.get(`${path}?wait`));
-    while ((await all("/waiting")).reduce((a, b) => a + b) < paths.length);
-    await meanwhile?.();
-    await all("/open");
-    await Promise.all(answers);
-  };
-  const isSignedIn = async (one: Browser) => "passport" in await one.get<object>("/read");
-  const [writer, asker, form] = Array.from({ length: 3 }, () => new Browser({ urls }, true));
-  await writer.get("/sign-in/1");
-  const keys = Array.from({ length: WRITERS }, (_, i) => `key${i}`);
-  await overlap(writer, keys.map((key) => `/write/${key}`));
-  const written = await writer.get<object>("/read");
+/** What overlapping requests of one user do to each other. */
+async function overlapsIn(site: Processes): Promise<Record<string, string>> {
+  const isSignedIn = async (browser: Browser) => "passport" in await browser.get<object>("/read");
+  const kept = await gated(site, "key");
+  const [writer, form] = [site.browser(), site.browser()];
+  await writer.get("/sign-in?user=writer");
   const { cookie } = writer;
-  await overlap(writer, ["/write/late"], () => writer.get("/sign-out"));
+  await overtaken(site, writer, "/write?key=late", () => writer.get("/sign-out", 1));
   writer.cookie = cookie;
-  const logoutSticks = !await isSignedIn(writer);
-  await asker.get("/sign-in/2");
-  await form.get("/write/csrfToken");
-  await overlap(form, ["/sign-in/2"], () => asker.get("/sign-out-everywhere"));
-  const kept = keys.filter((key) => key in written).length;
-  const signOutSticks = !await isSignedIn(form) && await isSignedIn(asker);
+  await form.get("/write?key=csrfToken");
+  await overtaken(
+    site,
+    form,
+    "/sign-in?user=traveller",
+    () => site.get("/revoke?user=traveller", 1),
+  );
   return {
-    "a slow request saves after the logout: still signed out": yesOrNo(logoutSticks),
-    [`${WRITERS} requests at once write ${WRITERS} keys: kept`]: kept === WRITERS
-      ? `all ${WRITERS}`
+    "a slow request saves after the logout: still signed out": yesOrNo(!await isSignedIn(writer)),
+    [`${PARALLEL} requests at once write ${PARALLEL} keys: kept`]: kept === PARALLEL
+      ? `all ${PARALLEL}`
       : numberOf(kept),
-    "sign-out everywhere ends a sign-in under way": yesOrNo(signOutSticks),
+    "sign-out everywhere ends a sign-in under way": yesOrNo(!await isSignedIn(form)),
   };
 }
 
 /** What a store does that has the limit if it can have one: a column of the table. */
 async function columnOf(store: string): Promise<Record<string, string>> {
   await using redis = ON_REDIS.includes(store) ? await startRedis() : undefined;
-  await using stack = new AsyncDisposableStack();
-  const start = async (kind: Task["kind"], column: string): Promise<Figures> => {
-    const opening = { store, maxSize: LIMIT, redisPort: redis?.port };
-    const child = stack.use(await inDeno().start({ kind, column, scale: 1, ...opening }));
+  const redisPorts = redis ? [redis.port] : [];
+  const after = async (column: string): Promise<Figures> => {
+    const task = { kind: "crowd", store, maxSize: LIMIT, redisPorts, count: 0.8 * ROOM } as const;
+    await using child = await inDeno().start({ ...task, column });
     return await child.next();
   };
-  const [crawled, fattened] = [await start("crowd", "crawler"), await start("crowd", "fat")];
-  const apps = numbered(store === OURS_ON_REDIS ? 2 : 1, () => start("app", "an app"));
-  const urls = (await Promise.all(apps)).map(({ port }) => `http://127.0.0.1:${port}`);
+  const [crawled, fattened] = [await after("crawler"), await after("fat")];
+  await using site = await serve(store, redisPorts, store === OURS_ON_REDIS ? 2 : 1);
   return {
     [`${numberOf(crawled.users)} users hold 80 % of 4 MB`]: TITLES[store],
     [`a crawler makes ${numberOf(CRAWLED)} sessions: users left`]: usersLeft(crawled),
     "… an open login form still works": yesOrNo(crawled.forms > 0),
     "one session of 2.8 MB: users left": usersLeft(fattened),
-    ...await overlapsOf(urls),
+    ...await overlapsIn(site),
   };
 }
 

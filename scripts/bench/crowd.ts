@@ -6,7 +6,7 @@
  * @module
  */
 import { all, bytesOf, call, contentOf, loadAll, numbered, save, visit } from "./sessions.ts";
-import { type BenchStore, type Live, ROOM } from "./stores.ts";
+import type { BenchStore, Live } from "./stores.ts";
 import type { Steps } from "./worker.ts";
 
 /** How many sessions the crawler makes. */
@@ -37,8 +37,8 @@ const deeds = {
  * How many users there were and are, whether the login form would still be accepted, and what all
  * sessions take, but in Redis, where there is no limit.
  */
-export const crowd: Steps = async function* (store, _share, { column }) {
-  const users = numbered(0.8 * ROOM, (i) => `user ${i}`);
+export const crowd: Steps = async function* (store, { column, count }) {
+  const users = numbered(count, (i) => `user ${i}`);
   await visitAs(store, users, THEIRS, (i) => contentOf(i));
   // Each of them comes back once.
   await loadAll(store, users);

@@ -74,9 +74,9 @@ const untied = (
 }];
 
 /** Saves of sessions that hold what the column says: some were not overtaken, some were. */
-export const merges: Steps = async function* (store, share, { column }) {
+export const merges: Steps = async function* (store, { column, count }) {
   const size = JSON.stringify(OBJECTS[column]).length;
-  const sids = numbered(share(Math.min(100, 5_000_000 / size)), sidOf);
+  const sids = numbered(Math.min(count, 5_000_000 / size), sidOf);
   for (;;) {
     await fill(store, sids.length, (live) => Object.assign(live, OBJECTS[column]));
     const [slow, fast] = [await loadAll(store, sids), await loadAll(store, sids)];
@@ -97,7 +97,7 @@ export const merges: Steps = async function* (store, share, { column }) {
 };
 
 /** What it takes to merge lists of such items as the column says, without the rest of a save. */
-export const lists: Steps = async function* (store, share, { column }) {
+export const lists: Steps = async function* (store, { column, count }) {
   const [length, make] = LISTS[column];
   const list = numbered(length, (n) => make(n, 0));
   const textOf = (list: unknown[]) => JSON.stringify({ cookie: { path: "/" }, list });
@@ -112,5 +112,5 @@ export const lists: Steps = async function* (store, share, { column }) {
   });
   const parsing = untied(() => numbered(3, () => JSON.parse(loaded)));
   const all = { "three JSON.parse of it": parsing, ...Object.fromEntries(calls) };
-  for (;;) yield await timed(store, numbered(share(10), sidOf), all);
+  for (;;) yield await timed(store, numbered(count, sidOf), all);
 };

@@ -8,14 +8,14 @@ import { Browser } from "../support/processes.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { LISTS, OBJECTS } from "./merges.ts";
 import type { Child, Runtime } from "./processes.ts";
-import { numbered, shareOf } from "./sessions.ts";
+import { numbered } from "./sessions.ts";
 import {
   IN_MEMORY,
-  LIMIT,
   type Live,
   ON_REDIS,
   OURS,
   OURS_ON_REDIS,
+  ROOM,
   SESSION_BYTES,
 } from "./stores.ts";
 import type { Figures, Tables } from "./tables.ts";
@@ -28,13 +28,19 @@ interface Plan extends Partial<Task> {
   columns: string[];
   /** The column that is compared with the best of the others. */
   ours?: string;
+  /** What a full run has; the limit of the stores is as many sessions if they are full. */
+  count: number;
+  isFull?: boolean;
   /** How many turns of each process count, after as many for the compiler; else a single one. */
   rounds?: number;
 }
 
+/** How many visitors an app has at a time. */
+const VISITORS = 32;
+
 const CALLS = { title: "A call", columns: IN_MEMORY, ours: OURS, rounds: 10 };
 const SAVES = { title: "A save, by what the session holds", columns: Object.keys(OBJECTS) };
-const LISTS_OF = {
+const MERGES = {
   title: "A merge of lists, by what they consist of",
   columns: Object.keys(LISTS),
 };
@@ -45,43 +51,57 @@ const REDIS = { title: "On Redis", columns: ON_REDIS, ours: OURS_ON_REDIS };
 /** All parts, by name. */
 export const parts: Record<string, Plan[]> = {
   speed: [
-    { kind: "calls", ...CALLS },
-    { kind: "full", ...CALLS, columns: IN_MEMORY.slice(1), maxSize: LIMIT },
-    { kind: "merges", ...SAVES, store: OURS, rounds: 10 },
+    { kind: "calls", ...CALLS, count: ROOM },
+    { kind: "full", ...CALLS, count: ROOM, isFull: true, columns: IN_MEMORY.slice(1) },
+    { kind: "merges", ...SAVES, count: 100, store: OURS, rounds: 10 },
   ],
-  lists: [{ kind: "lists", ...LISTS_OF, store: OURS, rounds: 5 }],
-  express: [{ kind: "app", title: "An app", columns: IN_MEMORY, ours: OURS, rounds: 6 }],
-  heap: [{ kind: "memory", title: "The heap", columns: IN_MEMORY, ours: OURS }],
-  holds: [{ kind: "holds", ...HOLDS, maxSize: 100_000 * SESSION_BYTES }],
-  journal: [{ kind: "app", ...DISK, rounds: 6 }, { kind: "journal", ...DISK }],
+  lists: [{ kind: "lists", ...MERGES, count: 10, store: OURS, rounds: 5 }],
+  express: [{ kind: "app", title: "An app", columns: IN_MEMORY, ours: OURS, count: 30, rounds: 6 }],
+  heap: [{ kind: "memory", title: "The heap", columns: IN_MEMORY, ours: OURS, count: 50_000 }],
+  holds: [{ kind: "holds", ...HOLDS, count: 100_000, isFull: true }],
+  journal: [
+    { kind: "app", ...DISK, count: 30, rounds: 6 },
+    { kind: "journal", ...DISK, count: 50_000 },
+  ],
   redis: [
-    { kind: "app", ...REDIS, rounds: 6 },
-    { kind: "memory", ...REDIS },
-    { kind: "calls", ...REDIS, rounds: 10 },
-    { kind: "crawl", ...REDIS, newcomerTtl: 12_000 },
+    { kind: "app", ...REDIS, count: 30, rounds: 6 },
+    { kind: "memory", ...REDIS, count: 50_000 },
+    { kind: "calls", ...REDIS, count: ROOM, rounds: 10 },
+    { kind: "crawl", ...REDIS, count: 50_000, newcomerTtl: 12_000 },
   ],
 };
 
-/** Does parts in a runtime. */
+/** Does parts in a runtime, at the scale of a full run or a smaller one. */
 export async function measure(runtime: Runtime, names: string[], scale: number): Promise<Tables> {
-  const share = shareOf(scale);
+  const share = (full: number) => Math.ceil(full * scale);
   const tables: Tables = {};
   for (
-    const { title, columns, ours, rounds = 1, ...plan } of names.flatMap((name) => parts[name])
+    const { title, columns, ours, rounds = 1, isFull, ...plan } of names.flatMap((name) =>
+      parts[name]
+    )
   ) {
     console.error(`${new Date().toISOString().slice(11, 19)} ${runtime.name}: ${title}`);
+    const count = share(plan.count);
+    const maxSize = isFull ? count * SESSION_BYTES : undefined;
+    const newcomerTtl = plan.newcomerTtl && Math.max(1_000, share(plan.newcomerTtl));
     const { found } = tables[title] ??= { columns, ours, found: {} };
     await using stack = new AsyncDisposableStack();
     const children: [column: string, Child][] = [];
     for (const column of columns) {
       const redis = ON_REDIS.includes(column) ? stack.use(await startRedis()) : undefined;
-      const task = { store: column, ...plan, column, scale, redisPort: redis?.port };
-      children.push([column, stack.use(await runtime.start(task))]);
+      const opening = {
+        store: column,
+        ...plan,
+        maxSize,
+        newcomerTtl,
+        redisPorts: redis && [redis.port],
+      };
+      children.push([column, stack.use(await runtime.start({ ...opening, column, count }))]);
     }
     const warmUps = rounds > 1 ? share(rounds) : 0;
     for (let round = 0; round < warmUps + share(rounds); round++) {
       for (const [column, child] of children) {
-        for (const [row, value] of Object.entries(await turn(child, share(PAGES)))) {
+        for (const [row, value] of Object.entries(await turn(child, count))) {
           if (round >= warmUps) ((found[row] ??= {})[column] ??= []).push(value);
         }
       }
@@ -92,10 +112,7 @@ export async function measure(runtime: Runtime, names: string[], scale: number):
   return tables;
 }
 
-/** How many visitors an app has at a time, and for how many pages each of them asks. */
-const [VISITORS, PAGES] = [32, 30];
-
-/** A step of a process; if it serves an app, visitors come to it. */
+/** A step of a process; if it serves an app, visitors come, and ask for so many pages each. */
 async function turn(child: Child, pages: number): Promise<Figures> {
   const { port, ...figures } = await child.next();
   if (port === undefined) return figures;
@@ -103,7 +120,7 @@ async function turn(child: Child, pages: number): Promise<Figures> {
     const browser = new Browser({ urls: [`http://127.0.0.1:${port}`] });
     await browser.get(`/sign-in/${visitor}`);
     for (let i = 0; i < pages; i++) {
-      const { views } = await browser.get<Live>(i % 5 === 0 ? "/write/views" : "/read");
+      const { views } = await browser.get<Live>(i % 5 === 0 ? "/write" : "/read");
       if (!(views > 0)) throw new Error("Cannot measure: a session is lost");
     }
   }));

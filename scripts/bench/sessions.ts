@@ -8,10 +8,6 @@
 import type session from "express-session";
 import type { BenchStore, Live } from "./stores.ts";
 
-/** The numbers of a full run, or a part of them. */
-export type Share = (full: number) => number;
-export const shareOf = (scale: number): Share => (full) => Math.ceil(full * scale);
-
 /** How long the cookie of a session lasts, in milliseconds: two weeks. */
 export const LIFE_MS = 14 * 24 * 60 * 60 * 1000;
 

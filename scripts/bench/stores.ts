@@ -24,7 +24,8 @@ export interface BenchStore extends session.Store {
   readonly journal?: { flush(): Promise<void>; stats(): { compactions: number } };
   /** What serves the sessions of this store to an app. */
   readonly middleware: ReturnType<typeof session>;
-  revokeUser?(user: string, options: { except?: object }, callback: Callback<number>): void;
+  ids?(callback: Callback<string[]>): void;
+  revokeUser?(user: string, options: object, callback: Callback<number>): void;
   /** The sum of numbers that the Redis of this store says of itself; only of a store on Redis. */
   redisInfo?(section: "cpu" | "memory" | "keyspace", numbers: RegExp): Promise<number>;
 }
@@ -34,8 +35,8 @@ export interface Opening {
   store: string;
   /** The limit in bytes; none if there is none here. */
   maxSize?: number;
-  /** Where redis-server listens. */
-  redisPort?: number;
+  /** Where redis-server listens; several are a cluster. */
+  redisPorts?: number[];
   /** How long a session lives in Redis that nobody asks for again, in milliseconds. */
   newcomerTtl?: number;
   /** Where a journal is. */
@@ -80,14 +81,14 @@ const stores: Record<string, (opening: Opening) => Promise<unknown>> = {
   },
   "journal": (opening) => withJournal(opening, {}),
   "sealed journal": (opening) => withJournal(opening, { secret: "a secret" }),
-  async "connect-redis"({ redisPort }) {
+  async "connect-redis"({ redisPorts = [] }) {
     const { RedisStore } = await import("connect-redis");
-    const { client, ...more } = await openRedis(redisPort);
+    const { client, ...more } = await openRedis(redisPorts);
     return Object.assign(new RedisStore({ client }), more);
   },
-  async [OURS_ON_REDIS]({ redisPort, newcomerTtl }) {
+  async [OURS_ON_REDIS]({ redisPorts = [], newcomerTtl }) {
     const { default: lembroRedis } = await import("express-lembro/redis");
-    const { client, ...more } = await openRedis(redisPort);
+    const { client, ...more } = await openRedis(redisPorts);
     return Object.assign(new (lembroRedis(session))({ client, newcomerTtl }), more);
   },
 };
@@ -99,12 +100,17 @@ async function withJournal({ folder }: Opening, options: { secret?: string }) {
   return Object.assign(store, { journal });
 }
 
-async function openRedis(port: number | undefined) {
-  const { createClient } = await import("redis");
-  const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true });
+/** A client of one server, or of a cluster. */
+async function openRedis(ports: number[]) {
+  const { createClient, createCluster } = await import("redis");
+  const [one, ...more] = ports.map((port) => ({ url: `redis://127.0.0.1:${port}` }));
+  const defaults = { disableOfflineQueue: true };
+  const single = createClient({ ...one, ...defaults });
+  const client = more.length > 0 ? createCluster({ rootNodes: [one, ...more], defaults }) : single;
+  client.on("error", (error) => console.error(error));
   await client.connect();
   const redisInfo = async (section: string, numbers: RegExp) => {
-    const found = [...(await client.info(section)).matchAll(numbers)];
+    const found = [...(await single.info(section)).matchAll(numbers)];
     return found.reduce((sum, [, number]) => sum + Number(number), 0);
   };
   return { client, redisInfo, close: () => client.destroy() };

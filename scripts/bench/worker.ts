@@ -12,16 +12,14 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { app } from "./app.ts";
 import { calls, full } from "./calls.ts";
+import { crawl, holds, journal, memory } from "./costs.ts";
 import { crowd } from "./crowd.ts";
-import { holds, journal } from "./holds.ts";
-import { crawl, memory } from "./memory.ts";
 import { lists, merges } from "./merges.ts";
-import { type Share, shareOf } from "./sessions.ts";
 import { type BenchStore, open, type Opening } from "./stores.ts";
 import type { Figures } from "./tables.ts";
 
 /** What a process does with its store, step by step, each of which finds figures. */
-export type Steps = (store: BenchStore, share: Share, task: Task) => AsyncGenerator<Figures>;
+export type Steps = (store: BenchStore, task: Task) => AsyncGenerator<Figures>;
 
 const kinds = { app, calls, crawl, crowd, full, holds, journal, lists, memory, merges };
 
@@ -30,23 +28,17 @@ export interface Task extends Opening {
   kind: keyof typeof kinds;
   /** The column of the table that it finds the figures for. */
   column: string;
-  /** The part that is done of what a full run does. */
-  scale: number;
+  /** How many sessions or calls there are. */
+  count: number;
 }
 
 const folder = await mkdtemp(join(tmpdir(), "bench-"));
-const asked: Task = JSON.parse(process.argv[2]);
-const share = shareOf(asked.scale);
-const task = {
-  ...{ ...asked, folder },
-  maxSize: asked.maxSize && share(asked.maxSize),
-  newcomerTtl: asked.newcomerTtl && Math.max(1_000, share(asked.newcomerTtl)),
-};
+const task: Task = { ...JSON.parse(process.argv[2]), folder };
 
 async function* steps() {
   const store = await open(task);
   yield {};
-  yield* kinds[task.kind](store, share, task);
+  yield* kinds[task.kind](store, task);
 }
 
 const todo = steps();

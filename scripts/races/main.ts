@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { OURS_ON_REDIS } from "../bench/stores.ts";
 import { type Browser, Processes } from "../support/processes.ts";
 import { type Redis, startRedis, startRedisCluster } from "../support/redis_server.ts";
 
@@ -32,18 +33,25 @@ export interface Found {
   readonly refusedSignIns: number;
 }
 
-const WORKER = new URL("worker.ts", import.meta.url);
+/** The processes of an app with such a store. */
+export const serve = (store: string, redisPorts: number[], processes: number) =>
+  Processes.start(
+    new URL("worker.ts", import.meta.url),
+    [store, ...redisPorts.map(String)],
+    processes,
+  );
 
-const PARALLEL = 20;
+/** How many requests write at once. */
+export const PARALLEL = 20;
 
 /** Plays all races with processes of their own. */
 export async function race(
-  engine: "lembro" | "connect-redis",
+  store: string,
   redisPorts: number[],
   rounds: number,
   processes: number,
 ): Promise<Found> {
-  await using site = await Processes.start(WORKER, [engine, ...redisPorts.map(String)], processes);
+  await using site = await serve(store, redisPorts, processes);
   const [keptKeys, keptItems, keptNested] = [
     await gated(site, "key"),
     await gated(site, "item"),
@@ -67,7 +75,7 @@ export async function race(
 }
 
 /** As many requests of one browser load its session before any of them saves it. */
-async function gated(site: Processes, what: "key" | "item" | "nested"): Promise<number> {
+export async function gated(site: Processes, what: "key" | "item" | "nested"): Promise<number> {
   const browser = site.browser();
   await browser.get(`/sign-in?user=gated`);
   const requests = Array.from(
@@ -83,6 +91,20 @@ async function gated(site: Processes, what: "key" | "item" | "nested"): Promise<
     : what === "item"
     ? new Set(kept.list as string[]).size
     : Object.keys(kept.nested as object).length;
+}
+
+/** Lets the first process hold back a request that has loaded its session, until all is done. */
+export async function overtaken(
+  site: Processes,
+  browser: Browser,
+  path: string,
+  meanwhile: () => Promise<unknown>,
+): Promise<void> {
+  const answer = browser.get(`${path}&gate=${path}`, 0);
+  await untilWaiting(site, path, 1);
+  await meanwhile();
+  await site.all(`/open?gate=${path}`);
+  await answer;
 }
 
 /** Waits until so many requests wait at a gate. */
@@ -200,7 +222,7 @@ if (import.meta.main) {
     }\n`,
   );
   const theirs = await race("connect-redis", ports, Math.min(rounds, 100), processes);
-  const ours = await race("lembro", ports, rounds, processes);
+  const ours = await race(OURS_ON_REDIS, ports, rounds, processes);
   console.log(tableOf({ "connect-redis": theirs, "express-lembro": ours }));
   // The servers have to end first.
   if (!isFaultless(ours)) Deno.exitCode = 1;

@@ -1,33 +1,23 @@
 /**
- * One of several processes that serve the same Express app with sessions in
- * Redis: see main.ts.
+ * One of several processes that serve the same Express app, with sessions in
+ * Redis or in memory: see main.ts, and the comparison of stores.
  *
- *     deno run -A scripts/races/worker.ts lembro|connect-redis <port of Redis>…
+ *     deno run -A scripts/races/worker.ts <store> [<port of Redis>…]
  *
  * With several ports it is a cluster. Prints the port that it listens on.
  *
  * @module
  */
-import { RedisStore } from "connect-redis";
 // @ts-types="npm:@types/express@^5.0.0"
 import express from "express";
 // @ts-types="npm:@types/express-session@^1.18.0"
-import session from "express-session";
-import lembroRedis from "express-lembro/redis";
+import type session from "express-session";
 import type { AddressInfo } from "node:net";
-import { createClient, createCluster } from "redis";
+import { call } from "../bench/sessions.ts";
+import { LIMIT, open } from "../bench/stores.ts";
 
-const [engine, ...ports] = Deno.args;
-const urls = ports.map((port) => ({ url: `redis://127.0.0.1:${port}` }));
-const client = ports.length > 1
-  ? createCluster({ rootNodes: urls, defaults: { disableOfflineQueue: true } })
-  : createClient({ ...urls[0], disableOfflineQueue: true });
-client.on("error", (error) => console.error(error));
-await client.connect();
-
-const Lembro = lembroRedis(session);
-const lembro = engine === "lembro" ? new Lembro({ client }) : undefined;
-const store = lembro ?? new RedisStore({ client });
+const [name, ...ports] = Deno.args;
+const store = await open({ store: name, maxSize: LIMIT, redisPorts: ports.map(Number) });
 
 type Kept = session.SessionData & {
   passport?: { user: string };
@@ -60,23 +50,16 @@ app.get("/waiting", ({ query }, response) => {
 app.get("/revoke", async ({ query }, response) => {
   const user = String(query.user);
   const sent = Date.now();
-  if (lembro) await lembro.revokeUser(user);
+  if (store.revokeUser) await call((callback) => store.revokeUser!(user, {}, callback));
   else await revokeWithout(user);
   response.json({ sent });
 });
 app.get("/end", async ({ query }, response) => {
-  await (store as session.Store & { destroy(sid: string): Promise<void> })
-    .destroy(String(query.sid));
+  await call((callback) => store.destroy(String(query.sid), callback));
   response.json(true);
 });
 
-app.use(session({
-  store,
-  secret: "a secret of the races",
-  resave: false,
-  saveUninitialized: false,
-  cookie: { maxAge: 600_000 },
-}));
+app.use(store.middleware);
 app.use((request, _response, next) => {
   // Behind the sessions: the store had the request by then, however busy the machine is.
   Object.assign(request, { began: Date.now() });
@@ -119,12 +102,14 @@ const server = app.listen(0, "127.0.0.1", () => {
   console.log((server.address() as AddressInfo).port);
 });
 
-/** What an app does on connect-redis, which knows no users: it looks at every session. */
+/** What an app does with a store that knows no users: it looks at every session. */
 async function revokeWithout(user: string): Promise<void> {
-  const redis = store as RedisStore;
-  // On a cluster it can't read all of them at once.
-  for (const sid of await redis.ids() as string[]) {
-    const kept = await redis.get(sid) as Kept | null;
-    if (kept?.passport?.user === user) await redis.destroy(sid);
+  // On a cluster connect-redis can't read all of them at once.
+  const sids = store.ids
+    ? await call<string[]>((callback) => store.ids!(callback))
+    : Object.keys((await call<object>((callback) => store.all!(callback as never)))!);
+  for (const sid of sids!) {
+    const kept = await call<Kept>((callback) => store.get(sid, callback as never));
+    if (kept?.passport?.user === user) await call((callback) => store.destroy(sid, callback));
   }
 }

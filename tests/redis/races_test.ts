@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { OURS_ON_REDIS } from "../../scripts/bench/stores.ts";
 import { type Found, isFaultless, race } from "../../scripts/races/main.ts";
 import { startRedis, startRedisCluster } from "../../scripts/support/redis_server.ts";
 import { hasRedis } from "../support/redis.ts";
@@ -18,12 +19,12 @@ if (hasRedis()) {
   describe("four processes of one app on Redis", () => {
     it("undo no logout, lose no update, and leave nobody signed in", async () => {
       await using redis = await startRedis();
-      assertFaultless(await race("lembro", [redis!.port], ROUNDS, PROCESSES));
+      assertFaultless(await race(OURS_ON_REDIS, [redis!.port], ROUNDS, PROCESSES));
     });
 
     it("and do so on a cluster of three masters", async () => {
       await using cluster = await startRedisCluster();
-      assertFaultless(await race("lembro", cluster!.ports, ROUNDS, PROCESSES));
+      assertFaultless(await race(OURS_ON_REDIS, cluster!.ports, ROUNDS, PROCESSES));
     });
 
     it("which connect-redis can't: the races are real", async () => {

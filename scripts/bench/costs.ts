@@ -1,22 +1,60 @@
 /**
- * The longest times for which a store, or its journal, lets nothing else run.
+ * What sessions cost beside time: memory, room in Redis and on the disk, and how
+ * long nothing else can run.
  *
  * @module
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
+import process from "node:process";
+import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
 import { clocks } from "./calls.ts";
-import { collect } from "./memory.ts";
-import { call, fill, newSession, save } from "./sessions.ts";
-import { type Live, open } from "./stores.ts";
+import { all, call, fill, newSession, save, sidOf } from "./sessions.ts";
+import { type BenchStore, type Live, open } from "./stores.ts";
 import type { Figures } from "./tables.ts";
 import type { Steps } from "./worker.ts";
+
+/** Collects the garbage. */
+const collect = (globalThis as { gc?: () => void }).gc!;
+
+/** What is in use of the memory of Redis, or else of the heap, in bytes. */
+async function usedMemory(store: BenchStore): Promise<number> {
+  if (store.redisInfo) return await store.redisInfo("memory", /used_memory:(\d+)/g);
+  // What waits for the collector may leave garbage itself.
+  for (let i = 0; i < 3; i++, await pause(10)) collect();
+  return process.memoryUsage().heapUsed;
+}
+
+/** What each session takes that comes into an empty store. */
+export const memory: Steps = async function* (store, { count }) {
+  // The compiler's own memory is not the sessions'.
+  await fill(store, 1_000);
+  await all(1_000, (i) => call((callback) => store.destroy(sidOf(i), callback)));
+  const before = await usedMemory(store);
+  await fill(store, count);
+  yield { "a session, bytes": (await usedMemory(store) - before) / count };
+};
+
+/** What is in Redis of a crawler's sessions, at once and when they may have expired. */
+export const crawl: Steps = async function* (store, { count, newcomerTtl }) {
+  const keys = () => store.redisInfo!("keyspace", /keys=(\d+)/g);
+  const before = await usedMemory(store);
+  const taken = async (when: string) => ({
+    [`a crawler's sessions, ${when}`]: await keys(),
+    [`their bytes, ${when}`]: await usedMemory(store) - before,
+  });
+  await all(count, (i) => save(store, newSession(store, i, false)));
+  const atOnce = await taken("at once");
+  await pause(newcomerTtl);
+  // Redis takes a while to forget what has expired.
+  for (let left = Infinity; await keys() < left; await pause(500)) left = await keys();
+  yield { ...atOnce, ...await taken("after newcomerTtl") };
+};
 
 const HOUR_MS = 60 * 60 * 1000;
 
 /** The longest times, in milliseconds, for which `work` lets nothing else run. */
-export async function longestHold(name: string, work: () => Promise<unknown>): Promise<Figures> {
+async function longestHold(name: string, work: () => Promise<unknown>): Promise<Figures> {
   collect();
   const longest: Figures = {};
   let last = clocks();
@@ -43,8 +81,7 @@ type Method = (...args: unknown[]) => void;
 const ONE_USER = "user-of-many";
 
 /** The longest holds while a store with many sessions does what it can do. */
-export const holds: Steps = async function* (store, share) {
-  const count = share(100_000);
+export const holds: Steps = async function* (store, { count }) {
   /** Saves so many anew: some are of one user, and half of them expire in an hour. */
   const refill = async () => {
     await call((callback) => store.clear!(callback));
@@ -82,8 +119,8 @@ export const holds: Steps = async function* (store, share) {
 const TOGETHER = 10;
 
 /** Writes sessions, and reads them in another store if they have a journal. */
-export const journal: Steps = async function* (store, share, task) {
-  const count = share(50_000);
+export const journal: Steps = async function* (store, task) {
+  const { count } = task;
   await fill(store, count);
   await store.journal?.flush();
   const writing = await longestHold("writing: longest hold", async () => {
