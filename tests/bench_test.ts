@@ -99,7 +99,7 @@ describe("deno task bench", () => {
   for (const name of Object.keys(parts)) {
     if (name === "redis" && !withRedis || !isAll && LARGE.includes(name)) continue;
     it(`${name}: has a figure in each row`, async () => {
-      const tables = await measure(inDeno(), [name], 0.01);
+      const tables = await measure(inDeno, [name], 0.01);
       Object.assign(found, tables);
       const rows = Object.values(tables).flatMap((one) => Object.entries(one.found));
       assertEquals(rows.map(([title]) => title).sort(), ROWS[name].toSorted());

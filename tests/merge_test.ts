@@ -9,7 +9,7 @@ import { Labels } from "../src/core/overlaps/labels.ts";
 import { mergeCookies } from "../src/core/overlaps/merge_cookies.ts";
 import { merge, mergeTrees } from "../src/core/overlaps/merge_objects.ts";
 import { EDITS, LISTS } from "../scripts/bench/merges.ts";
-import { inDeno } from "../scripts/bench/processes.ts";
+import { inDeno, start } from "../scripts/bench/processes.ts";
 import { OURS } from "../scripts/bench/stores.ts";
 import * as plainly from "./model/merging.ts";
 import { session, type SessionData } from "./support/setup.ts";
@@ -734,7 +734,7 @@ describe("size", () => {
     Deno.env.delete("DENO_COVERAGE_DIR");
     const least: Record<string, Record<string, number>> = {};
     for (const column of Object.keys(LISTS)) {
-      await using child = await inDeno().start({ kind: "lists", store: OURS, column, count: 2 });
+      await using child = await start(inDeno, { kind: "lists", store: OURS, column, count: 2 });
       const found: Record<string, number> = least[column] = {};
       for (let round = 0; round < 10; round++) {
         for (const [row, time] of Object.entries(await child.next())) {

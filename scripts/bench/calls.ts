@@ -83,6 +83,7 @@ export const calls: Steps = async function* (store, { count }) {
   };
   const change = loaded((live) => live.views = 10 + (live.views + 1) % 90);
   const renew = loaded((live) => live.cookie.maxAge = LIFE_MS);
+  const set = saving(store);
   let made: Live[];
   const make = (some: string[]) => made = newcomers(store, some, true);
   const touch: Call[1] = (live, done) => store.touch!(live.id, live, done as () => void);
@@ -97,13 +98,10 @@ export const calls: Steps = async function* (store, { count }) {
     // Not in the order in which they were saved.
     const sids = numbered(count, sidOf).sort();
     yield {
-      ...await timed(store, sids, { "set, overwrite": [change, saving(store)] }),
+      ...await timed(store, sids, { "set, overwrite": [change, set] }),
       ...await timed(store, sids, { "touch": [renew, touch] }),
       ...await timed(store, sids, { "get": [idsOf, get] }),
-      ...await timed(store, sids, {
-        "set, new": [make, saving(store)],
-        "destroy": [() => made, destroy],
-      }),
+      ...await timed(store, sids, { "set, new": [make, set], "destroy": [() => made, destroy] }),
     };
   }
 };

@@ -12,16 +12,7 @@ import { arch, cpus, release, totalmem, type } from "node:os";
 import { redisVersion } from "../support/redis_server.ts";
 import { measure, parts } from "./parts.ts";
 import { inDeno, inNode } from "./processes.ts";
-import {
-  FIGURES,
-  README,
-  RESULTS,
-  rewrite,
-  summaryOf,
-  tableIn,
-  type Tables,
-  textOf,
-} from "./tables.ts";
+import { summaryOf, type Tables, textOf, writeResults, writeTable } from "./tables.ts";
 
 const isQuick = Deno.args.includes("--quick");
 const asked = Deno.args.filter((arg) => arg !== "--quick");
@@ -38,7 +29,7 @@ const names = (asked.length > 0 ? asked : Object.keys(parts))
 const folder = await Deno.makeTempDir();
 try {
   console.error("Building the package, and installing it with its peers for Node");
-  const runtimes = [await inNode(folder), inDeno()];
+  const runtimes = [await inNode(folder), inDeno];
   const found: Record<string, Tables> = {};
   const sections: string[] = [];
   for (const runtime of runtimes) {
@@ -61,8 +52,8 @@ try {
     const summary = summaryOf(found);
     const lines = origin.map((line) => `- ${line}`).join("\n");
     const page = ["# Bench", "`deno task bench` wrote this page.", lines, summary, ...sections];
-    await rewrite(RESULTS, FIGURES, page.join("\n\n"));
-    await rewrite(README, tableIn("bench"), summary);
+    await writeResults(page.join("\n\n"));
+    await writeTable("bench", summary);
   }
 } finally {
   await Deno.remove(folder, { recursive: true });

@@ -39,10 +39,7 @@ type Edit = (list: unknown[], make: Make) => unknown[];
 const changed =
   (version: number, isIt: (n: number, length: number) => boolean): Edit => (list, make) =>
     list.map((item, n) => isIt(n, list.length) ? make(n, version) : item);
-const atFront = (version: number): Edit => (list, make) => [
-  make(list.length + version, version),
-  ...list,
-];
+const atFront = (v: number): Edit => (list, make) => [make(list.length + v, v), ...list];
 const atTheEnd: Edit = (list, make) => [...list, make(list.length + 2, 2)];
 const replaced = (by: number): Edit => (list, make) =>
   list.map((_, n) => make(n + 2 * by * list.length, by));

@@ -7,7 +7,7 @@
 import { Browser } from "../support/processes.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { LISTS, OBJECTS } from "./merges.ts";
-import type { Child, Runtime } from "./processes.ts";
+import { type Child, type Runtime, start } from "./processes.ts";
 import { numbered } from "./sessions.ts";
 import {
   IN_MEMORY,
@@ -40,10 +40,7 @@ const VISITORS = 32;
 
 const CALLS = { title: "A call", columns: IN_MEMORY, ours: OURS, rounds: 10 };
 const SAVES = { title: "A save, by what the session holds", columns: Object.keys(OBJECTS) };
-const MERGES = {
-  title: "A merge of lists, by what they consist of",
-  columns: Object.keys(LISTS),
-};
+const MERGES = { title: "A merge of two lists, by their items", columns: Object.keys(LISTS) };
 const HOLDS = { title: "The longest hold of the event loop", columns: IN_MEMORY };
 const DISK = { title: "On the disk", columns: [OURS, "journal", "sealed journal"] };
 const REDIS = { title: "On Redis", columns: ON_REDIS, ours: OURS_ON_REDIS };
@@ -75,11 +72,8 @@ export const parts: Record<string, Plan[]> = {
 export async function measure(runtime: Runtime, names: string[], scale: number): Promise<Tables> {
   const share = (full: number) => Math.ceil(full * scale);
   const tables: Tables = {};
-  for (
-    const { title, columns, ours, rounds = 1, isFull, ...plan } of names.flatMap((name) =>
-      parts[name]
-    )
-  ) {
+  const plans = names.flatMap((name) => parts[name]);
+  for (const { title, columns, ours, rounds = 1, isFull, ...plan } of plans) {
     console.error(`${new Date().toISOString().slice(11, 19)} ${runtime.name}: ${title}`);
     const count = share(plan.count);
     const maxSize = isFull ? count * SESSION_BYTES : undefined;
@@ -89,14 +83,9 @@ export async function measure(runtime: Runtime, names: string[], scale: number):
     const children: [column: string, Child][] = [];
     for (const column of columns) {
       const redis = ON_REDIS.includes(column) ? stack.use(await startRedis()) : undefined;
-      const opening = {
-        store: column,
-        ...plan,
-        maxSize,
-        newcomerTtl,
-        redisPorts: redis && [redis.port],
-      };
-      children.push([column, stack.use(await runtime.start({ ...opening, column, count }))]);
+      const where = { store: column, redisPorts: redis && [redis.port] };
+      const task = { ...where, ...plan, column, count, maxSize, newcomerTtl };
+      children.push([column, stack.use(await start(runtime, task))]);
     }
     const warmUps = rounds > 1 ? share(rounds) : 0;
     for (let round = 0; round < warmUps + share(rounds); round++) {

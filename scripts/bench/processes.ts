@@ -5,11 +5,10 @@
  * @module
  */
 import { build, stop } from "esbuild";
-import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import importMap from "../imports.json" with { type: "json" };
@@ -22,54 +21,45 @@ const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
 const flags = ["--expose-gc", "--max-old-space-size=4096"];
 const run = promisify(execFile);
 
-/** Where the bench runs. */
+/** Where the bench runs: what it is, with its version and those of the packages, and a process. */
 export interface Runtime {
-  /** What it is, with its version, and the versions of the packages. */
   readonly name: string;
   readonly packages: string[];
-  /** Starts a process of the bench, and waits until it has opened its store. */
-  start(task: Task): Promise<Child>;
+  readonly command: string[];
 }
 
 /** A process of the bench. */
-export class Child implements AsyncDisposable {
-  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #answers: AsyncIterator<string>;
+export type Child = Awaited<ReturnType<typeof start>>;
 
-  private constructor(command: string, args: string[]) {
-    this.#process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
-    this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
-  }
-
-  static async start(command: string, args: string[], task: Task): Promise<Child> {
-    const child = new Child(command, [...args, JSON.stringify(task)]);
-    await child.next();
-    return child;
-  }
-
+/** Starts a process, and waits until it has opened its store. */
+export async function start({ command: [file, ...args] }: Runtime, task: Task) {
+  const child = spawn(file, [...args, JSON.stringify(task)], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   /** Lets it go a step, and returns what it has found. */
-  async next(): Promise<Figures> {
-    this.#process.stdin.write("\n");
-    const { value, done } = await this.#answers.next();
+  async function next(): Promise<Figures> {
+    child.stdin.write("\n");
+    const { value, done } = await answers.next();
     if (done) throw new Error("Cannot measure: a process has ended");
     return JSON.parse(value);
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.stdin.end();
-    if (this.#process.exitCode === null) await once(this.#process, "exit");
-  }
+  await next();
+  return {
+    next,
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      if (child.exitCode === null) await once(child, "exit");
+    },
+  };
 }
 
 /** Deno, with the sources. */
-export const inDeno = (): Runtime => ({
+export const inDeno: Runtime = {
   name: `Deno ${Deno.version.deno}`,
   packages: [],
-  start(task) {
-    const args = locked(["run", "-A", `--v8-flags=${flags}`, worker]);
-    return Child.start(Deno.execPath(), args, task);
-  },
-});
+  command: [Deno.execPath(), ...locked(["run", "-A", `--v8-flags=${flags}`, worker])],
+};
 
 /** Node, with the built package and its peers, which are installed in `folder`. */
 export async function inNode(folder: string): Promise<Runtime> {
@@ -94,6 +84,6 @@ export async function inNode(folder: string): Promise<Runtime> {
   return {
     name: `Node ${(await run("node", ["--version"])).stdout.trim().slice(1)}`,
     packages: installed.map((one: Record<string, string>) => `${one.name} ${one.version}`),
-    start: (task) => Child.start("node", [...flags, outfile], task),
+    command: ["node", ...flags, outfile],
   };
 }

@@ -6,17 +6,14 @@
  */
 // @ts-types="npm:@types/express-session@^1.18.0"
 import type session from "express-session";
+import { createHash } from "node:crypto";
 import type { BenchStore, Live } from "./stores.ts";
 
 /** How long the cookie of a session lasts, in milliseconds: two weeks. */
 export const LIFE_MS = 14 * 24 * 60 * 60 * 1000;
 
-const hex = (i: number, factor: number) =>
-  (Math.imul(i + 1, factor) >>> 0).toString(16).padStart(8, "0");
-
 /** The id of the session with this number. A new string at each call, as in each request. */
-export const sidOf = (i: number): string =>
-  hex(i, 2654435761) + hex(i, 2246822519) + hex(i, 3266489917) + hex(i, 668265263);
+export const sidOf = (i: number): string => createHash("md5").update(`${i}`).digest("hex");
 
 /** What the session with this number holds: of somebody who is signed in, or only a visitor. */
 export function contentOf(i: number, isSignedIn = true): object {

@@ -21,7 +21,7 @@ export interface BenchStore extends session.Store {
   /** What express-session gives it: makes the session of a request that has none. */
   generate?(request: object): void;
   close?(callback: Callback): void;
-  readonly journal?: { flush(): Promise<void>; stats(): { compactions: number } };
+  readonly journal?: { flush(): Promise<void> };
   /** What serves the sessions of this store to an app. */
   readonly middleware: ReturnType<typeof session>;
   ids?(callback: Callback<string[]>): void;

@@ -87,9 +87,11 @@ export const tableIn = (task: string): RegExp =>
 /** All of `results.md` but its end, which people write. */
 export const FIGURES = /^[^]*(?=^## How it was measured$)/m;
 
-/** Writes text in the place of a part of a page. */
-export async function rewrite(path: string, part: RegExp, text: string): Promise<void> {
+async function rewrite(path: string, part: RegExp, text: string): Promise<void> {
   const page = await Deno.readTextFile(path);
   await Deno.writeTextFile(path, page.replace(part, () => `\n${text}\n\n`));
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
 }
+
+export const writeTable = (task: string, table: string) => rewrite(README, tableIn(task), table);
+export const writeResults = (text: string) => rewrite(RESULTS, FIGURES, text);
