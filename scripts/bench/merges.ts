@@ -73,7 +73,7 @@ const untied = (
 /** Saves of sessions that hold what the column says: some were not overtaken, some were. */
 export const merges: Steps = async function* (store, { column, count }) {
   const size = JSON.stringify(OBJECTS[column]).length;
-  const sids = numbered(Math.min(count, 5_000_000 / size), sidOf);
+  const sids = numbered(Math.min(count, 1_000_000 / size), sidOf);
   for (;;) {
     await fill(store, sids.length, (live) => Object.assign(live, OBJECTS[column]));
     const [slow, fast] = [await loadAll(store, sids), await loadAll(store, sids)];

@@ -33,7 +33,8 @@ export type Child = Awaited<ReturnType<typeof start>>;
 
 /** Starts a process, and waits until it has opened its store. */
 export async function start({ command: [file, ...args] }: Runtime, task: Task) {
-  const child = spawn(file, [...args, JSON.stringify(task)], {
+  const folder = await Deno.makeTempDir();
+  const child = spawn(file, [...args, JSON.stringify({ ...task, folder })], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -50,6 +51,7 @@ export async function start({ command: [file, ...args] }: Runtime, task: Task) {
     async [Symbol.asyncDispose]() {
       child.stdin.end();
       if (child.exitCode === null) await once(child, "exit");
+      await Deno.remove(folder, { recursive: true });
     },
   };
 }

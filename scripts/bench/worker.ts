@@ -5,9 +5,6 @@
  *
  * @module
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { app } from "./app.ts";
@@ -32,8 +29,7 @@ export interface Task extends Opening {
   count: number;
 }
 
-const folder = await mkdtemp(join(tmpdir(), "bench-"));
-const task: Task = { ...JSON.parse(process.argv[2]), folder };
+const task: Task = JSON.parse(process.argv[2]);
 
 async function* steps() {
   const store = await open(task);
@@ -46,6 +42,5 @@ for await (const _ of createInterface({ input: process.stdin })) {
   const answer = JSON.stringify((await todo.next()).value) + "\n";
   await new Promise((resolve) => process.stdout.write(answer, resolve));
 }
-await rm(folder, { recursive: true });
 // A timer of a store, or its connection, would keep the process.
 process.exit();
