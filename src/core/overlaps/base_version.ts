@@ -10,27 +10,54 @@ import { type Entry, Identity, type SessionRecord } from "../vault/entry.ts";
 import type { Endings } from "./endings.ts";
 import type { Overlay, Version } from "./overlay.ts";
 
-/** Which kept version a live session came from: what it was loaded from, or last saved as. */
-export interface BaseVersion {
+/**
+ * Which kept version a live session came from: what it was loaded from, or last
+ * saved as. All are made here: objects that get their fields in different ways
+ * are slow to change.
+ */
+export class BaseVersion {
   identity: Identity;
   /** What was kept then. */
   revision: number;
   /** What the request's own session was then, as the serializer wrote it. */
   text: string;
   /** Whether it lacks what others had saved: its save was merged. */
-  isBehind: boolean;
+  isBehind = false;
   /** What was kept of the cookie then. */
   cookie: CookieTemplate | undefined;
   /** What the request's own cookie was then, if that is neither of the two. */
-  ownCookie: CookieData | undefined;
+  ownCookie: CookieData | undefined = undefined;
   /** The date of the request's own cookie then, in milliseconds since the epoch. */
   date: number | undefined;
   /** The number of endings that came before its request began. */
   readonly epoch: number;
+
+  constructor(
+    { identity, revision, text, cookie }: Kept,
+    date: number | undefined,
+    epoch: number,
+  ) {
+    this.identity = identity;
+    this.revision = revision;
+    this.text = text;
+    this.cookie = cookie;
+    this.date = date;
+    this.epoch = epoch;
+  }
+
+  copy(): BaseVersion {
+    const copy = new BaseVersion(this, this.date, this.epoch);
+    copy.isBehind = this.isBehind;
+    copy.ownCookie = this.ownCookie;
+    return copy;
+  }
 }
 
 /** What has to be known of an entry that is loaded. */
 type Loadable = Pick<Entry, "identity" | "revision" | keyof SessionRecord>;
+
+/** What a base keeps of it. */
+type Kept = Omit<Loadable, "expires" | "dateOffset">;
 
 /** Returns what the request's own session was, as the base of a merge. */
 export function versionOf({ text, ownCookie, cookie, date }: BaseVersion): Version {
@@ -69,18 +96,12 @@ interface BaseNote extends Note {
   readonly base: BaseVersion;
 }
 
-/** In place of the identity of a session that a request has made and not saved yet. */
-const UNSAVED = new Identity("", 0, 0);
-
-/** The base of such a session, but for its epoch. */
-const BLANK = {
-  identity: UNSAVED,
+/** In place of what is kept of a session that a request has made and not saved yet. */
+const UNSAVED: Kept = {
+  identity: new Identity("", 0, 0),
   revision: 0,
   text: "",
-  isBehind: false,
   cookie: undefined,
-  ownCookie: undefined,
-  date: undefined,
 };
 
 /**
@@ -98,7 +119,7 @@ export class BaseVersions {
   /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
     const base = this.#notedOf(session, requestOf(session));
-    return base?.identity === UNSAVED ? undefined : base;
+    return base?.identity === UNSAVED.identity ? undefined : base;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -118,13 +139,13 @@ export class BaseVersions {
     Stamp.copy(from, to);
     const base = this.find(from);
     // Each of the two may be saved without the other.
-    if (base) this.#note(to, requestOf(to), { ...base });
+    if (base) this.#note(to, requestOf(to), base.copy());
   }
 
   /** Notes that `made` is a new session of `request`, which was not loaded. */
   generated(request: object, made: SessionData): void {
     const epoch = this.#endings.epochOf(request, undefined);
-    this.#note(made, request, { ...BLANK, epoch });
+    this.#note(made, request, new BaseVersion(UNSAVED, undefined, epoch));
   }
 
   /**
@@ -169,18 +190,8 @@ export class BaseVersions {
   }
 
   #baseOf(entry: Loadable, date: number | undefined, epoch: number): BaseVersion {
-    const { revision, text, cookie } = entry;
-    const identity = this.identityOf(entry);
-    return {
-      identity,
-      revision,
-      text,
-      isBehind: false,
-      cookie,
-      ownCookie: undefined,
-      date,
-      epoch,
-    };
+    this.identityOf(entry);
+    return new BaseVersion(entry, date, epoch);
   }
 
   /** Returns what is noted on `session`, or else on its request. */
