@@ -18,7 +18,7 @@ import {
   ROOM,
   SESSION_BYTES,
 } from "./stores.ts";
-import type { Figures, Tables } from "./tables.ts";
+import type { Figures, Found, Tables } from "./tables.ts";
 import type { Task } from "./worker.ts";
 
 /** What is measured for the columns of a table, each of which has a process. */
@@ -33,6 +33,8 @@ interface Plan extends Partial<Task> {
   isFull?: boolean;
   /** How many turns of each process count, after as many for the compiler; else a single one. */
   rounds?: number;
+  /** How often the processes are started: what the compiler does with code differs by a tenth. */
+  starts?: number;
 }
 
 /** How many visitors an app has at a time. */
@@ -41,6 +43,7 @@ const VISITORS = 32;
 const CALLS = { title: "A call", columns: IN_MEMORY, ours: OURS, rounds: 10 };
 const SAVES = { title: "A save, by what the session holds", columns: Object.keys(OBJECTS) };
 const MERGES = { title: "A merge of two lists, by their items", columns: Object.keys(LISTS) };
+const APP = { kind: "app", count: 30, rounds: 4, starts: 4 } as const;
 const HOLDS = { title: "The longest hold of the event loop", columns: IN_MEMORY };
 const DISK = { title: "On the disk", columns: [OURS, "journal", "sealed journal"] };
 const REDIS = { title: "On Redis", columns: ON_REDIS, ours: OURS_ON_REDIS };
@@ -53,15 +56,15 @@ export const parts: Record<string, Plan[]> = {
     { kind: "merges", ...SAVES, count: 100, store: OURS, rounds: 10 },
   ],
   lists: [{ kind: "lists", ...MERGES, count: 10, store: OURS, rounds: 5 }],
-  express: [{ kind: "app", title: "An app", columns: IN_MEMORY, ours: OURS, count: 30, rounds: 6 }],
+  express: [{ ...APP, title: "An app", columns: IN_MEMORY, ours: OURS }],
   heap: [{ kind: "memory", title: "The heap", columns: IN_MEMORY, ours: OURS, count: 50_000 }],
   holds: [{ kind: "holds", ...HOLDS, count: 100_000, isFull: true }],
   journal: [
-    { kind: "app", ...DISK, count: 30, rounds: 6 },
+    { ...APP, ...DISK },
     { kind: "journal", ...DISK, count: 50_000 },
   ],
   redis: [
-    { kind: "app", ...REDIS, count: 30, rounds: 6 },
+    { ...APP, ...REDIS },
     { kind: "memory", ...REDIS, count: 50_000 },
     { kind: "calls", ...REDIS, count: ROOM, rounds: 10 },
     { kind: "crawl", ...REDIS, count: 50_000, newcomerTtl: 12_000 },
@@ -70,35 +73,47 @@ export const parts: Record<string, Plan[]> = {
 
 /** Does parts in a runtime, at the scale of a full run or a smaller one. */
 export async function measure(runtime: Runtime, names: string[], scale: number): Promise<Tables> {
-  const share = (full: number) => Math.ceil(full * scale);
   const tables: Tables = {};
-  const plans = names.flatMap((name) => parts[name]);
-  for (const { title, columns, ours, rounds = 1, isFull, ...plan } of plans) {
+  for (const plan of names.flatMap((name) => parts[name])) {
+    const { title, columns, ours, starts = 1 } = plan;
     console.error(`${new Date().toISOString().slice(11, 19)} ${runtime.name}: ${title}`);
-    const count = share(plan.count);
-    const maxSize = isFull ? count * SESSION_BYTES : undefined;
-    const newcomerTtl = plan.newcomerTtl && Math.max(1_000, share(plan.newcomerTtl));
     const { found } = tables[title] ??= { columns, ours, found: {} };
-    await using stack = new AsyncDisposableStack();
-    const children: [column: string, Child][] = [];
-    for (const column of columns) {
-      const redis = ON_REDIS.includes(column) ? stack.use(await startRedis()) : undefined;
-      const where = { store: column, redisPorts: redis && [redis.port] };
-      const task = { ...where, ...plan, column, count, maxSize, newcomerTtl };
-      children.push([column, stack.use(await start(runtime, task))]);
-    }
-    const warmUps = rounds > 1 ? share(rounds) : 0;
-    for (let round = 0; round < warmUps + share(rounds); round++) {
-      for (const [column, child] of children) {
-        for (const [row, value] of Object.entries(await turn(child, count))) {
-          if (round >= warmUps) ((found[row] ??= {})[column] ??= []).push(value);
-        }
-      }
-      // No store is always the one after the same.
-      children.push(children.shift()!);
+    for (let n = 0; n < Math.ceil(starts * scale); n++) {
+      await measureOnce(runtime, plan, scale, found);
     }
   }
   return tables;
+}
+
+/** The same of one plan, with new processes. */
+async function measureOnce(
+  runtime: Runtime,
+  { columns, rounds = 1, isFull, title: _, ours: __, starts: ___, ...plan }: Plan,
+  scale: number,
+  found: Found,
+): Promise<void> {
+  const share = (full: number) => Math.ceil(full * scale);
+  const count = share(plan.count);
+  const maxSize = isFull ? count * SESSION_BYTES : undefined;
+  const newcomerTtl = plan.newcomerTtl && Math.max(1_000, share(plan.newcomerTtl));
+  await using stack = new AsyncDisposableStack();
+  const children: [column: string, Child][] = [];
+  for (const column of columns) {
+    const redis = ON_REDIS.includes(column) ? stack.use(await startRedis()) : undefined;
+    const where = { store: column, redisPorts: redis && [redis.port] };
+    const task = { ...where, ...plan, column, count, maxSize, newcomerTtl };
+    children.push([column, stack.use(await start(runtime, task))]);
+  }
+  const warmUps = rounds > 1 ? share(rounds) : 0;
+  for (let round = 0; round < warmUps + share(rounds); round++) {
+    for (const [column, child] of children) {
+      for (const [row, value] of Object.entries(await turn(child, count))) {
+        if (round >= warmUps) ((found[row] ??= {})[column] ??= []).push(value);
+      }
+    }
+    // No store is always the one after the same.
+    children.push(children.shift()!);
+  }
 }
 
 /** A step of a process; if it serves an app, visitors come, and ask for so many pages each. */
