@@ -118,7 +118,7 @@ export class BaseVersions {
 
   /** Returns where `session`, or else that of its request, came from in this store, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
-    const base = this.#notedOf(session, requestOf(session));
+    const base = this.#notedOf(session);
     return base?.identity === UNSAVED.identity ? undefined : base;
   }
 
@@ -160,10 +160,10 @@ export class BaseVersions {
     entry: Entry,
     mine: Overlay | undefined,
   ): void {
-    const request = requestOf(session);
+    const request = loaded ? undefined : requestOf(session);
     if (loaded ? loaded.identity.sid !== entry.sid : !request) return;
     const date = dateOf(session.cookie);
-    const noted = loaded ?? this.#notedOf(session, request);
+    const noted = loaded ?? this.#notedOf(session);
     const base = noted ?? this.#baseOf(entry, date, this.#endings.epochOf(request, undefined));
     base.identity = this.identityOf(entry);
     base.revision = entry.revision;
@@ -195,8 +195,11 @@ export class BaseVersions {
   }
 
   /** Returns what is noted on `session`, or else on its request. */
-  #notedOf(session: SessionData, request: object | undefined): BaseVersion | undefined {
-    return (this.#noteOn(session) ?? (request && this.#noteOn(request)))?.base;
+  #notedOf(session: SessionData): BaseVersion | undefined {
+    const own = this.#noteOn(session);
+    if (own) return own.base;
+    const request = requestOf(session);
+    return request && this.#noteOn(request)?.base;
   }
 
   #note(session: SessionData, request: object | undefined, base: BaseVersion): void {
