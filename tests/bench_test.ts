@@ -15,7 +15,7 @@ import {
 } from "../scripts/bench/tables.ts";
 import { locked } from "../scripts/suppliers.ts";
 import { root } from "./support/installed.ts";
-import { isAll } from "./support/matrix.ts";
+import { isAll, itInAll, leaveToAll } from "./support/matrix.ts";
 import { hasRedis } from "./support/redis.ts";
 
 /** Runs a script of the bench. */
@@ -76,16 +76,10 @@ const ROWS: Record<string, string[]> = {
 
 const withRedis = hasRedis();
 
-const itInAll = isAll ? it : () => {};
-
 /** What takes long, or needs other processes. */
 const LARGE = ["journal", "redis"];
 
-if (!isAll) {
-  console.log(
-    "Left to LEMBRO_RUNTIMES=all: the bench on Node and of journal and Redis, and the comparison.",
-  );
-}
+leaveToAll("the bench on Node and of journal and Redis, and the comparison");
 
 /** The columns that have a figure in each row of theirs. */
 const COMPLETE = [OURS, OURS_ON_REDIS, "sealed journal"].concat(

@@ -8,6 +8,7 @@ import type { Run } from "../scripts/demo/crawler.ts";
 import { deviceName } from "../scripts/demo/devices.ts";
 import { hasChromium, launch } from "./support/chromium.ts";
 import { layoutFaults } from "./support/layout.ts";
+import { itInAll, leaveToAll } from "./support/matrix.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = fileURLToPath(new URL("../scripts/demo/main.ts", import.meta.url));
@@ -212,6 +213,8 @@ describe("deviceName", () => {
 });
 
 if (hasChromium()) {
+  leaveToAll("the demo's layout at all widths, and axe");
+
   describe("the demo in a browser", () => {
     let demo: DemoProcess;
     let address: string;
@@ -620,7 +623,7 @@ if (hasChromium()) {
 
       const SCHEMES = ["light", "dark"] as const;
 
-      it("cuts nothing off, at 360, 768 and 1280 pixels, in light and dark", async () => {
+      itInAll("cuts nothing off, at 360, 768 and 1280 pixels, in light and dark", async () => {
         const check = async (what: string) => {
           await page.evaluate(
             "for (const part of document.querySelectorAll('details')) part.open = true",
@@ -649,7 +652,7 @@ if (hasChromium()) {
         await check("restarted");
       });
 
-      it("has no fault that axe finds, in light and dark", async () => {
+      itInAll("has no fault that axe finds, in light and dark", async () => {
         // The page's policy keeps axe out, as any other foreign script.
         page = await open({ bypassCSP: true });
         const check = async () => {

@@ -11,6 +11,7 @@ import {
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { hasChromium, launch } from "./support/chromium.ts";
 import { Site, type Visitor } from "./support/http.ts";
+import { itInAll, leaveToAll } from "./support/matrix.ts";
 import { Lembro, type session, sessionOf } from "./support/setup.ts";
 
 /** The limit of the store whose monitor is looked at. */
@@ -54,6 +55,8 @@ function journalOf(changes: Partial<JournalFigures> = {}): { stats(): JournalFig
 }
 
 if (hasChromium()) {
+  leaveToAll("the layout of the monitor at all widths, and axe");
+
   describe("the monitor's page", () => {
     let browser: Browser;
     let context: BrowserContext | undefined;
@@ -474,7 +477,7 @@ if (hasChromium()) {
       });
 
       for (const colorScheme of ["light", "dark"] as const) {
-        it(`gives axe nothing to say, ${colorScheme}`, async () => {
+        itInAll(`gives axe nothing to say, ${colorScheme}`, async () => {
           await work(await site.visitor());
           await context?.close();
           // The policy of the page keeps axe out, as anything else.
@@ -601,7 +604,7 @@ if (hasChromium()) {
       });
 
       for (const width of [320, 360, 768, 1280]) {
-        it(`has room for everything at ${width} pixels, and breaks no label`, async () => {
+        itInAll(`has room for everything at ${width} pixels, and breaks no label`, async () => {
           await lookAt(() => FULL, {
             journal: journalOf({ pending: 12, lag: 74_300, isFailing: true }),
             viewport: { width, height: 800 },

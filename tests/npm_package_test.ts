@@ -20,7 +20,7 @@ import importMap from "../scripts/imports.json" with { type: "json" };
 import { hasChromium, launch, serve } from "./support/chromium.ts";
 import { FRAMEWORKS, whileRunning } from "./support/frameworks.ts";
 import { Installed, root, succeeds } from "./support/installed.ts";
-import { isAll } from "./support/matrix.ts";
+import { isAll, itInAll, leaveToAll } from "./support/matrix.ts";
 import { devicesProgram, firstProgram, inserted, snippetOf, snippetsOf } from "./support/readme.ts";
 import { runtimes } from "./support/runtimes.ts";
 
@@ -57,8 +57,6 @@ const SCRIPTS = {
 };
 
 /** A test that takes its time, and that `deno task ok` and CI run. */
-const itInAll = isAll ? it : () => {};
-
 const missing = ["node", "npm"].find((command) => !runs(command));
 if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
   console.log("Left out the tests of the npm package, as LEMBRO_RUNTIMES=none asks.");
@@ -68,12 +66,10 @@ if (Deno.env.get("LEMBRO_RUNTIMES") === "none") {
   // Which runtimes there are has to be known before the tests are named.
   const folder = await Deno.makeTempDir({ prefix: "express-lembro-" });
   const everywhere = (await runtimes(folder)).filter(({ name }) => isAll || /^Node/.test(name));
-  if (!isAll) {
-    console.log(
-      "Left to LEMBRO_RUNTIMES=all: the npm package in other runtimes, compilers, frameworks and",
-      "PM2, the README's programs in TypeScript, and the store's tests with the file for CDNs.",
-    );
-  }
+  leaveToAll(
+    "the npm package in other runtimes, compilers, frameworks and PM2, the README's programs in " +
+      "TypeScript, and the store's tests with the file for CDNs",
+  );
 
   describe("the npm package", () => {
     let installed: Installed;
