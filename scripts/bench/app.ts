@@ -23,11 +23,8 @@ export const app: Steps = async function* (store) {
     Object.assign(request.session, contentOf(Number(request.params.number)));
     response.json(true);
   });
-  app.get("/read", ({ session }, response) => void response.json(session));
-  app.get("/write", ({ session }, response) => {
-    (session as Live).views++;
-    response.json(session);
-  });
+  app.get("/read", ({ session }, response) => void response.json((session as Live).views));
+  app.get("/write", ({ session }, response) => void response.json(++(session as Live).views));
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -9,15 +9,7 @@ import { startRedis } from "../support/redis_server.ts";
 import { LISTS, OBJECTS } from "./merges.ts";
 import { type Child, type Runtime, start } from "./processes.ts";
 import { numbered } from "./sessions.ts";
-import {
-  IN_MEMORY,
-  type Live,
-  ON_REDIS,
-  OURS,
-  OURS_ON_REDIS,
-  ROOM,
-  SESSION_BYTES,
-} from "./stores.ts";
+import { IN_MEMORY, ON_REDIS, OURS, OURS_ON_REDIS, ROOM, SESSION_BYTES } from "./stores.ts";
 import type { Figures, Found, Tables } from "./tables.ts";
 import type { Task } from "./worker.ts";
 
@@ -124,7 +116,7 @@ async function turn(child: Child, pages: number): Promise<Figures> {
     const browser = new Browser({ urls: [`http://127.0.0.1:${port}`] });
     await browser.get(`/sign-in/${visitor}`);
     for (let i = 0; i < pages; i++) {
-      const { views } = await browser.get<Live>(i % 5 === 0 ? "/write" : "/read");
+      const views = await browser.get<number>(i % 5 === 0 ? "/write" : "/read");
       if (!(views > 0)) throw new Error("Cannot measure: a session is lost");
     }
   }));
