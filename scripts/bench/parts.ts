@@ -23,8 +23,10 @@ interface Plan extends Partial<Task> {
   /** What a full run has; the limit of the stores is as many sessions if they are full. */
   count: number;
   isFull?: boolean;
-  /** How many turns of each process count, after as many for the compiler; else a single one. */
+  /** How many turns of each process count; else a single one, the first. */
   rounds?: number;
+  /** How many turns come before, for the compiler; else as many. */
+  warmUps?: number;
   /** How often the processes are started: what the compiler does with code differs by a tenth. */
   starts?: number;
 }
@@ -35,7 +37,7 @@ const VISITORS = 32;
 const CALLS = { title: "A call", columns: IN_MEMORY, ours: OURS, rounds: 10 };
 const SAVES = { title: "A save, by what the session holds", columns: Object.keys(OBJECTS) };
 const MERGES = { title: "A merge of two lists, by their items", columns: Object.keys(LISTS) };
-const APP = { kind: "app", count: 30, rounds: 4, starts: 4 } as const;
+const APP = { kind: "app", count: 30, rounds: 3, warmUps: 10, starts: 3 } as const;
 const HOLDS = { title: "The longest hold of the event loop", columns: IN_MEMORY };
 const DISK = { title: "On the disk", columns: [OURS, "journal", "sealed journal"] };
 const REDIS = { title: "On Redis", columns: ON_REDIS, ours: OURS_ON_REDIS };
@@ -80,7 +82,7 @@ export async function measure(runtime: Runtime, names: string[], scale: number):
 /** The same of one plan, with new processes. */
 async function measureOnce(
   runtime: Runtime,
-  { columns, rounds = 1, isFull, title: _, ours: __, starts: ___, ...plan }: Plan,
+  { columns, rounds = 0, warmUps = rounds, isFull, title: _, ours: __, starts: ___, ...plan }: Plan,
   scale: number,
   found: Found,
 ): Promise<void> {
@@ -96,11 +98,10 @@ async function measureOnce(
     const task = { ...where, ...plan, column, count, maxSize, newcomerTtl };
     children.push([column, stack.use(await start(runtime, task))]);
   }
-  const warmUps = rounds > 1 ? share(rounds) : 0;
-  for (let round = 0; round < warmUps + share(rounds); round++) {
+  for (let round = -share(warmUps); round < Math.max(1, share(rounds)); round++) {
     for (const [column, child] of children) {
       for (const [row, value] of Object.entries(await turn(child, count))) {
-        if (round >= warmUps) ((found[row] ??= {})[column] ??= []).push(value);
+        if (round >= 0) ((found[row] ??= {})[column] ??= []).push(value);
       }
     }
     // No store is always the one after the same.
