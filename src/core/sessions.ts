@@ -328,10 +328,10 @@ export class Sessions {
    */
   #extend(session: SessionData): void {
     const base = this.#bases.find(session);
-    if (!base || this.#endings.isOver(base.identity)) return;
+    if (!base) return;
     const now = this.now();
     const entry = this.vault.find(base.identity.sid, now);
-    if (!entry || !isActivity(session, this.options)) return;
+    if (!entry || this.#isOver(base, entry) || !isActivity(session, this.options)) return;
     const draft = this.drafts.ofUse(entry, now);
     // One of the app's functions may have ended the session.
     if (draft && this.vault.has(entry)) this.vault.put(draft);
@@ -385,10 +385,10 @@ export class Sessions {
     checkSession("save session", session);
     const loaded = this.#bases.find(session);
     const base = loaded?.identity.sid === sid ? loaded : undefined;
-    if (this.#endings.isOver(base?.identity)) return this.#late(sid);
-    const isPassive = !isUpdate && !isActivity(session, this.options);
     const now = this.now();
     const kept = this.vault.find(sid, now);
+    if (this.#isOver(base, kept)) return this.#late(sid);
+    const isPassive = !isUpdate && !isActivity(session, this.options);
     const before = this.vault.revision;
     const revision = kept?.revision;
     const isOvertaken = base && kept && base.revision !== kept.revision;
@@ -403,7 +403,7 @@ export class Sessions {
     if (draft === "nothing") return undefined;
     if (draft === "destroy") return void this.destroy(sid);
 
-    if (this.#endings.isOver(base?.identity)) return this.#late(sid);
+    if (this.#isOver(base, kept)) return this.#late(sid);
     if (this.#isStale(draft, session, loaded, now)) return this.#late(sid);
     if (draft.record.expires <= now) return void this.#saveExpired(draft, now);
     const entry = this.vault.put(draft);
@@ -432,6 +432,15 @@ export class Sessions {
   }
 
   /**
+   * Whether the session that `base` was loaded from has been destroyed since. It has
+   * not while it is `kept`, which is sooner known than what has ended.
+   */
+  #isOver(base: BaseVersion | undefined, kept: Entry | undefined): boolean {
+    if (!base || base.identity === kept?.identity && this.vault.has(kept)) return false;
+    return this.#endings.isOver(base.identity);
+  }
+
+  /**
    * Whether the user was revoked since the request began: nobody comes back by a
    * save, but into a session that the user has signed in to anew. What was loaded
    * under another id began when it was loaded.
@@ -442,7 +451,7 @@ export class Sessions {
     loaded: BaseVersion | undefined,
     now: number,
   ): boolean {
-    if (user === undefined) return false;
+    if (user === undefined || !this.#endings.hasRevocations) return false;
     return this.#endings.isStale(user, sid, requestOf(session), loaded?.epoch) &&
       this.vault.find(sid, now)?.user !== user;
   }
@@ -462,7 +471,7 @@ export class Sessions {
     const entry = this.vault.find(sid, now);
     if (!entry) return;
     const base = this.#bases.of(session, sid);
-    if (this.#endings.isOver(base?.identity) || !isActivity(session, this.options)) return;
+    if (this.#isOver(base, entry) || !isActivity(session, this.options)) return;
 
     const { revision } = entry;
     const mine = this.#overlayCookie(session.cookie, base, entry);

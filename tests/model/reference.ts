@@ -225,8 +225,8 @@ export class Model {
     // Under another id it is plain data, that began when it was loaded.
     const began = visit?.began ?? base?.began ?? Infinity;
     if (base?.sid !== sid) base = undefined;
-    if (base && this.#endedSince(base)) return this.#late(sid);
     const kept = this.#meet(sid);
+    if (base && this.#endedSince(base)) return this.#late(sid);
 
     let mine;
     try {

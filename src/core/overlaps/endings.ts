@@ -86,9 +86,8 @@ export class Endings {
     this.#sessions = new EndingLog(this.#clock);
   }
 
-  /** Whether the session that something was loaded from, if it was, has been destroyed since. */
-  isOver(identity: Identity | undefined): boolean {
-    if (!identity) return false;
+  /** Whether the session that something was loaded from has been destroyed since. */
+  isOver(identity: Identity): boolean {
     return identity.isDestroyed || this.hasEnded(identity.sid, identity.epoch!);
   }
 
@@ -96,6 +95,11 @@ export class Endings {
   hasEnded(sid: string, epoch: number): boolean {
     if (epoch === this.#epoch) return false;
     return epoch < this.#clearedAt || epoch < this.#sessions.epochOf(sid);
+  }
+
+  /** Whether any revocation is remembered: nearly always there is none. */
+  get hasRevocations(): boolean {
+    return !this.#users.isEmpty;
   }
 
   /** Revokes a user, but for the session `sid` and whatever `request` saves. */
@@ -122,8 +126,6 @@ export class Endings {
     request: object | undefined,
     loadedAt: number | undefined,
   ): boolean {
-    // Nearly always nobody was revoked since.
-    if (this.#users.isEmpty) return false;
     const epoch = this.epochOf(request, loadedAt);
     if (epoch === this.#epoch) return false;
     if (epoch < this.#users.epochDropped(user)) return true;
