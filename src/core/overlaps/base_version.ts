@@ -88,10 +88,7 @@ export function rebaseCookie(
   base.date = dateOf(cookie);
 }
 
-/**
- * Where a live session came from. The same is noted on its request, since the
- * session may be wrapped in a `Proxy`, which has no notes.
- */
+/** Where a live session came from. */
 interface BaseNote extends Note {
   readonly base: BaseVersion;
 }
@@ -111,6 +108,8 @@ const UNSAVED: Kept = {
  */
 export class BaseVersions {
   readonly #endings: Endings;
+  /** The same of requests: a session may be wrapped in a `Proxy`, which has no notes. */
+  readonly #ofRequests = new WeakMap<object, BaseVersion>();
 
   constructor(endings: Endings) {
     this.#endings = endings;
@@ -199,22 +198,18 @@ export class BaseVersions {
     const own = this.#noteOn(session);
     if (own) return own.base;
     const request = requestOf(session);
-    return request && this.#noteOn(request)?.base;
+    return request && this.#ofRequests.get(request);
   }
 
   #note(session: SessionData, request: object | undefined, base: BaseVersion): void {
-    this.#put(session, base);
-    if (request) this.#put(request, base);
-  }
-
-  #noteOn(object: object): BaseNote | undefined {
-    return Stamp.find(object, this) as BaseNote | undefined;
-  }
-
-  #put(object: object, base: BaseVersion): void {
-    if (this.#noteOn(object)?.base === base) return;
+    if (request) this.#ofRequests.set(request, base);
+    if (this.#noteOn(session)?.base === base) return;
     const note: BaseNote = { owner: this, other: undefined, base };
-    Stamp.put(object, note);
+    Stamp.put(session, note);
+  }
+
+  #noteOn(session: SessionData): BaseNote | undefined {
+    return Stamp.find(session, this) as BaseNote | undefined;
   }
 }
 
