@@ -112,6 +112,11 @@ export class Ender {
     this.#kept.hear(time);
     if (text && !this.#kept.surroundings.hearsItself) this.heard(`${idText(sid)}\n${text}`);
     const ended = text ? new StoredSession(text, now()) : undefined;
+    const user = ended?.user;
+    if (user !== undefined && which === "*") {
+      // Nobody waits for that: an index is a hint.
+      this.#users.leave(user, time, [sid]).catch(() => {});
+    }
     return {
       ended: ended && ended.expires > now() ? ended : undefined,
       unmarked: unmarked ? new StoredSession(unmarked, now()) : undefined,

@@ -68,6 +68,26 @@ if (hasRedis()) {
       return { slow, other, reached: reached.promise, go: () => go.resolve() };
     }
 
+    it("asks no more of Redis at each sign-in of a user who signs out again", async () => {
+      let sent = 0;
+      const counting = watching(client, () => {
+        sent++;
+        return Promise.resolve();
+      });
+      const store = new Lembro({ prefix: "in and out:", client: counting });
+      const counts: number[] = [];
+      // More than a user may have at a time.
+      for (let n = 0; n < 120; n++) {
+        const before = sent;
+        await store.set(`${n}`, by("ada"));
+        counts.push(sent - before);
+        await store.destroy(`${n}`);
+      }
+      const [, second, ...later] = counts;
+      assertEquals(Math.max(...later), second);
+      store.close();
+    });
+
     describe("a process that stops between two steps", () => {
       it("does not save a sign-in whose user was revoked after it was entered into the index", async () => {
         const { slow, other, reached, go } = processes("enrolled:", SAVE);
