@@ -107,6 +107,7 @@ export class Ender {
   ): Promise<{ ended: StoredSession | undefined; unmarked: StoredSession | undefined }> {
     const args = [which, at, String(MAX_REQUEST_MS), this.#kept.keys.channel, idText(sid)];
     const keys = this.#kept.keys.ofSession(sid);
+    const begin = realMonotonicNow();
     const connection = this.#confirmed ? await this.#ready() : this.#kept.connection;
     const [time, text, unmarked] = await connection.run(END, keys, args) as string[];
     this.#kept.hear(time);
@@ -114,8 +115,8 @@ export class Ender {
     const ended = text ? new StoredSession(text, now()) : undefined;
     const user = ended?.user;
     if (user !== undefined && which === "*") {
-      // Nobody waits for that: an index is a hint.
-      this.#users.leave(user, time, [sid]).catch(() => {});
+      // Nobody waits for that: an index is a hint. Who has signed in to this id since stays there.
+      this.#users.leave(user, this.#kept.clock.at(begin), [sid]).catch(() => {});
     }
     return {
       ended: ended && ended.expires > now() ? ended : undefined,

@@ -108,7 +108,7 @@ const UNSAVED: Kept = {
  */
 export class BaseVersions {
   readonly #endings: Endings;
-  /** The same of requests: a session may be wrapped in a `Proxy`, which has no notes. */
+  /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
   readonly #ofRequests = new WeakMap<object, BaseVersion>();
 
   constructor(endings: Endings) {

@@ -35,7 +35,7 @@ export class Endings {
   readonly #clock: () => number;
   readonly #users: EndingLog<UserEnding>;
   #sessions: EndingLog<Ending>;
-  /** The epoch at which a request reached the store. */
+  /** The epoch at which each request reached the store. */
   readonly #reached = new WeakMap<object, number>();
   #epoch = 0;
   #clearedAt = 0;
