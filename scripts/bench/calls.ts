@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
-import { fill, LIFE_MS, loadAll, newSession, numbered, sidOf } from "./sessions.ts";
+import { fill, LIFE_MS, loadAll, newSession, numbered, sidOf, TOGETHER } from "./sessions.ts";
 import type { BenchStore, Live } from "./stores.ts";
 import type { Figures } from "./tables.ts";
 import type { Steps } from "./worker.ts";
@@ -29,9 +29,6 @@ export const spent = (name: string, before: Figures, after: Figures, count: numb
   Object.fromEntries(
     Object.entries(after).map(([of, time]) => [`${name}, µs${of}`, (time - before[of]) / count]),
   );
-
-/** How many requests a busy app works on at a time. */
-const TOGETHER = 100;
 
 /** A call: makes ready, untimed, what a hundred of it need, and does it for one session. */
 export type Call = [

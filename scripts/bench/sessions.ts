@@ -32,6 +32,9 @@ export function contentOf(i: number, isSignedIn = true): object {
 export const numbered = <Value>(count: number, value: (i: number) => Value): Value[] =>
   Array.from({ length: Math.floor(count) }, (_, i) => value(i));
 
+/** How many requests a busy app works on at a time. */
+export const TOGETHER = 100;
+
 /** What a session takes by sizeomatic's count, in bytes: two for each character. */
 export const bytesOf = (session: unknown): number => 2 * JSON.stringify(session).length;
 
@@ -64,16 +67,19 @@ export const save = (store: BenchStore, live: Live) =>
   call((callback) => store.set(live.id, live, callback));
 
 /** Saves the sessions with the numbers from 0 up to `count`, as new ones. */
-export const fill = (
+export async function fill(
   store: BenchStore,
   count: number,
   change: (live: Live, i: number) => void = () => {},
-) =>
-  all(count, (i) => {
-    const live = newSession(store, i);
-    change(live, i);
-    return save(store, live);
-  });
+): Promise<void> {
+  for (let from = 0; from < count; from += TOGETHER) {
+    await all(Math.min(TOGETHER, count - from), (n) => {
+      const live = newSession(store, from + n);
+      change(live, from + n);
+      return save(store, live);
+    });
+  }
+}
 
 /** The sessions of requests that have just loaded them. */
 export const loadAll = (store: BenchStore, sids: string[]): Promise<Live[]> =>
