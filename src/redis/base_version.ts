@@ -60,7 +60,7 @@ export function versionOf(base: BaseVersion | undefined): Version | undefined {
 export type Sent = Pick<BaseVersion, "own"> & { readonly revision: string };
 
 /** When a request reached the store. */
-interface RequestNote {
+interface RequestNote extends Note {
   /** At the latest, by our own clock that does not jump. */
   readonly begin: number;
   /** What a revocation that spares it calls it. */
@@ -71,7 +71,6 @@ interface RequestNote {
 
 /** What one store knows of live sessions and of requests, for as long as they exist. */
 export class BaseVersions {
-  readonly #requests = new WeakMap<object, RequestNote>();
   #loads = 0;
 
   /** Returns where `session`, or else that of its request, came from, whatever its id was. */
@@ -139,7 +138,8 @@ export class BaseVersions {
   /** Notes that `request` has reached the store, at the latest at `begin`. */
   reached(request: unknown, begin: number): void {
     if (!isObject(request) || this.#noteOf(request)) return;
-    this.#requests.set(request, { begin, mark: undefined, base: undefined });
+    const note = { owner: this, other: undefined, begin, mark: undefined, base: undefined };
+    Stamp.put(request, note satisfies RequestNote);
   }
 
   /** Returns when the request of `session` reached the store; now, if that is not known. */
@@ -156,6 +156,6 @@ export class BaseVersions {
   }
 
   #noteOf(request: unknown): RequestNote | undefined {
-    return isObject(request) ? this.#requests.get(request) : undefined;
+    return isObject(request) ? Stamp.find(request, this) as RequestNote | undefined : undefined;
   }
 }

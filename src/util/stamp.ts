@@ -13,11 +13,10 @@ class Foreign {
 }
 
 /**
- * What stores note on live sessions, where nobody but they can see it: in a
- * private field. A `WeakMap` would do the same, but make `get` a third slower, and
- * the garbage collector with it. It is the faster one for requests: Express gives
- * each its prototype, and thereby a shape of its own, to which V8 adds a field in
- * the time of twenty entries of a `WeakMap`.
+ * What stores note on objects that belong to somebody else, where nobody but
+ * they can see it: in a private field. A `WeakMap` would do the same, but make
+ * `get` a third slower, and the garbage collector with it. That takes as long as it
+ * saves with requests, each of which has a shape of its own in Express.
  */
 export class Stamp extends Foreign {
   #latest: Note;

@@ -88,7 +88,10 @@ export function rebaseCookie(
   base.date = dateOf(cookie);
 }
 
-/** Where a live session came from. */
+/**
+ * Where a live session came from. The same is noted on its request, since the
+ * session may be wrapped in a `Proxy`, which has no notes.
+ */
 interface BaseNote extends Note {
   readonly base: BaseVersion;
 }
@@ -108,8 +111,6 @@ const UNSAVED: Kept = {
  */
 export class BaseVersions {
   readonly #endings: Endings;
-  /** Where the session of a request came from: it may be wrapped in a `Proxy`, which has no notes. */
-  readonly #ofRequests = new WeakMap<object, BaseVersion>();
 
   constructor(endings: Endings) {
     this.#endings = endings;
@@ -198,18 +199,22 @@ export class BaseVersions {
     const own = this.#noteOn(session);
     if (own) return own.base;
     const request = requestOf(session);
-    return request && this.#ofRequests.get(request);
+    return request && this.#noteOn(request)?.base;
   }
 
   #note(session: SessionData, request: object | undefined, base: BaseVersion): void {
-    if (request) this.#ofRequests.set(request, base);
-    if (this.#noteOn(session)?.base === base) return;
-    const note: BaseNote = { owner: this, other: undefined, base };
-    Stamp.put(session, note);
+    this.#put(session, base);
+    if (request) this.#put(request, base);
   }
 
-  #noteOn(session: SessionData): BaseNote | undefined {
-    return Stamp.find(session, this) as BaseNote | undefined;
+  #noteOn(object: object): BaseNote | undefined {
+    return Stamp.find(object, this) as BaseNote | undefined;
+  }
+
+  #put(object: object, base: BaseVersion): void {
+    if (this.#noteOn(object)?.base === base) return;
+    const note: BaseNote = { owner: this, other: undefined, base };
+    Stamp.put(object, note);
   }
 }
 

@@ -1,4 +1,5 @@
 import { isObject } from "../../util/errors.ts";
+import { type Note, Stamp } from "../../util/stamp.ts";
 import type { Identity } from "../vault/entry.ts";
 import { type Ending, EndingLog, isOld } from "./ending_log.ts";
 
@@ -21,6 +22,11 @@ interface UserEnding extends Ending {
   readonly revocations: Revocation[];
 }
 
+/** The epoch at which a request reached a store. */
+interface Reached extends Note {
+  readonly epoch: number;
+}
+
 /**
  * What ended, and when: sessions that were destroyed, users that were revoked.
  * An epoch is the number of endings so far. A request that reached the store at
@@ -35,8 +41,6 @@ export class Endings {
   readonly #clock: () => number;
   readonly #users: EndingLog<UserEnding>;
   #sessions: EndingLog<Ending>;
-  /** The epoch at which each request reached the store. */
-  readonly #reached = new WeakMap<object, number>();
   #epoch = 0;
   #clearedAt = 0;
 
@@ -54,13 +58,16 @@ export class Endings {
 
   /** Notes that `request` has reached the store, at the latest at `epoch`. */
   reached(request: unknown, epoch: number = this.#epoch): void {
-    if (isObject(request) && !this.#reached.has(request)) this.#reached.set(request, epoch);
+    if (isObject(request) && this.#reachedAt(request) === undefined) {
+      const reached: Reached = { owner: this, other: undefined, epoch };
+      Stamp.put(request, reached);
+    }
   }
 
   /** Returns the epoch at which `request` reached the store; `loadedAt`, if that is not known. */
   epochOf(request: object | undefined, loadedAt: number | undefined): number {
     if (this.#epoch === 0) return 0;
-    return (request && this.#reached.get(request)) ?? loadedAt ?? this.#epoch;
+    return (request && this.#reachedAt(request)) ?? loadedAt ?? this.#epoch;
   }
 
   /**
@@ -136,6 +143,10 @@ export class Endings {
   #covers(one: Revocation, sid: string | undefined, request: object | undefined): boolean {
     if (sid !== undefined && sid !== one.sid) return false;
     if (!request || request === one.request?.deref()) return true;
-    return (this.#reached.get(request) ?? 0) >= one.epoch;
+    return (this.#reachedAt(request) ?? 0) >= one.epoch;
+  }
+
+  #reachedAt(request: object): number | undefined {
+    return (Stamp.find(request, this) as Reached | undefined)?.epoch;
   }
 }
