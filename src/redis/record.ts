@@ -58,37 +58,14 @@ export interface Content extends Life {
 /** What Redis keeps of a session. Each part is read when it is asked for: a load needs few of them. */
 export class StoredSession implements Content {
   readonly isMarked: boolean;
-  #raw: string;
-  /** What is to stand in it from the rank on. */
-  #patch: string;
 
   /**
    * @param raw The text with its mark.
    * @param met What counts as the creation of what another store has written.
    * @param end When such a session expires: Redis alone knows.
    */
-  constructor(raw: string, readonly met: number, readonly end = Infinity, patch = "") {
-    this.#raw = raw;
-    this.#patch = patch;
-    this.isMarked = patch !== "" || isMarked(raw);
-  }
-
-  /** The text with its mark. */
-  get raw(): string {
-    if (this.#patch !== "") {
-      const end = AT.rank + this.#patch.length;
-      this.#raw = this.#raw.slice(0, AT.rank) + this.#patch + this.#raw.slice(end);
-      this.#patch = "";
-    }
-    return this.#raw;
-  }
-
-  /**
-   * Returns the same session with `patch` in its text from the rank on. That is
-   * written when somebody asks for it: after the touch that ends a request, nobody does.
-   */
-  patched(patch: string): StoredSession {
-    return new StoredSession(this.raw, this.met, this.end, patch);
+  constructor(readonly raw: string, readonly met: number, readonly end = Infinity) {
+    this.isMarked = isMarked(raw);
   }
 
   /** Another one for each life of an id; "" if another store wrote the session. */
@@ -178,7 +155,8 @@ export function withLife(
     indexed = kept.indexed,
   }: Partial<Life>,
 ): StoredSession {
-  return kept.patched(lifeText({ rank, lastUsed, expires, indexed }));
+  const life = lifeText({ rank, lastUsed, expires, indexed });
+  return new StoredSession(kept.raw.slice(0, AT.rank) + life + kept.raw.slice(AT.user), kept.met);
 }
 
 /** A user as a mark has it. */

@@ -131,8 +131,10 @@ export class Toucher {
     const dates = template && withDate(kept.raw, template, date);
     if (dates !== undefined) {
       // Nothing but times has changed: they are written into the text that is there.
+      const { raw } = kept;
       const patch = lifeText(life) + dates;
-      return { next: kept.patched(patch), patch, expires, isIndexed };
+      const patched = raw.slice(0, AT.rank) + patch + raw.slice(AT.rank + patch.length);
+      return { next: new StoredSession(patched, kept.met), patch, expires, isIndexed };
     }
     const whole = this.#kept.parse(kept);
     whole.cookie = cookie;
@@ -222,11 +224,10 @@ function rebaseCookie(
   next: StoredSession,
   { cookie }: SessionData,
 ): void {
-  const isNewer = base.kept !== kept;
-  if (base.own || isNewer && base.kept.text !== kept.text) {
+  if (base.own || base.kept !== kept && base.kept.text !== kept.text) {
     base.own = { text: versionOf(base)!.text, cookie: plain(cookie) };
   }
-  base.isOvertaken ||= isNewer && kept.revision !== base.kept.revision;
+  base.isOvertaken ||= kept.revision !== base.kept.revision;
   base.kept = next;
   base.expires = dateOf(cookie);
 }
