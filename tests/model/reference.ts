@@ -202,9 +202,9 @@ export class Model {
   /** A request has loaded a session: that is a use, as far as `idleTimeout` goes. */
   load(base: BaseVersion | undefined, { isPoll }: { isPoll: boolean }): void {
     const { isIdleLimited, idleTimeout, absoluteTimeout } = this.#settings;
-    if (!isIdleLimited || !base || this.#endedSince(base)) return;
+    if (!isIdleLimited || !base) return;
     const kept = this.#meet(base.sid);
-    if (!kept || isPoll) return;
+    if (!kept || this.#endedSince(base) || isPoll) return;
     const session = JSON.parse(kept.text);
     const expires = Math.min(
       dateOf(session.cookie) ?? kept.end,
