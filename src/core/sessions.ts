@@ -451,7 +451,7 @@ export class Sessions {
     loaded: BaseVersion | undefined,
     now: number,
   ): boolean {
-    if (user === undefined || !this.#endings.hasRevocations) return false;
+    if (user === undefined) return false;
     return this.#endings.isStale(user, sid, requestOf(session), loaded?.epoch) &&
       this.vault.find(sid, now)?.user !== user;
   }

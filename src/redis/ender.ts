@@ -99,25 +99,32 @@ export class Ender {
     }
   }
 
+  /** Ends the session of `sid`, whoever's it is. */
+  async destroy(sid: string): Promise<void> {
+    const begin = realMonotonicNow();
+    const { ended } = await this.#end(sid, "*");
+    // Nobody waits for that: an index is a hint.
+    if (ended?.user !== undefined) this.#leave(ended.user, begin, [sid]).catch(() => {});
+  }
+
+  /** Takes sessions that have ended since `begin` out of an index. Who has signed in to their ids since stays. */
+  #leave(user: string, begin: number, sids: string[]): Promise<void> {
+    return this.#users.leave(user, this.#kept.clock.at(begin), sids);
+  }
+
   /** Ends a session, if it is as `which` says. Returns it, and one of another store instead. */
-  async end(
+  async #end(
     sid: string,
     which: string,
     at = "",
   ): Promise<{ ended: StoredSession | undefined; unmarked: StoredSession | undefined }> {
     const args = [which, at, String(MAX_REQUEST_MS), this.#kept.keys.channel, idText(sid)];
     const keys = this.#kept.keys.ofSession(sid);
-    const begin = realMonotonicNow();
     const connection = this.#confirmed ? await this.#ready() : this.#kept.connection;
     const [time, text, unmarked] = await connection.run(END, keys, args) as string[];
     this.#kept.hear(time);
     if (text && !this.#kept.surroundings.hearsItself) this.heard(`${idText(sid)}\n${text}`);
     const ended = text ? new StoredSession(text, now()) : undefined;
-    const user = ended?.user;
-    if (user !== undefined && which === "*") {
-      // Nobody waits for that: an index is a hint. Who has signed in to this id since stays there.
-      this.#users.leave(user, this.#kept.clock.at(begin), [sid]).catch(() => {});
-    }
     return {
       ended: ended && ended.expires > now() ? ended : undefined,
       unmarked: unmarked ? new StoredSession(unmarked, now()) : undefined,
@@ -130,7 +137,7 @@ export class Ender {
    * @param unread Takes the error if that can't be told.
    */
   async #endOfUser(sid: string, user: string, at: string, unread: unknown[]): Promise<boolean> {
-    const { ended, unmarked } = await this.end(sid, userText(user), at);
+    const { ended, unmarked } = await this.#end(sid, userText(user), at);
     if (unmarked) return await this.#endUnmarked(sid, unmarked, user, at, unread);
     return ended !== undefined;
   }
@@ -149,7 +156,7 @@ export class Ender {
       unread.push(error);
       return false;
     }
-    return (await this.end(sid, `#${sha1(kept.raw)}`, at)).ended !== undefined;
+    return (await this.#end(sid, `#${sha1(kept.raw)}`, at)).ended !== undefined;
   }
 
   /** Ends the sessions of a user that another store has written: no index knows of them. */
@@ -180,15 +187,11 @@ export class Ender {
     const others = members.filter((member) => member.sid !== sid);
     const spared = sid === undefined ? 0 : 1;
     const tooMany = others.slice(Math.max(0, this.#kept.options.maxSessionsPerUser - spared));
-    const ended = await Promise.all(
-      tooMany.map((member) => this.#endOfUser(member.sid, user, "", [])),
-    );
+    const sids = tooMany.map((member) => member.sid);
+    const begin = realMonotonicNow();
+    const ended = await Promise.all(sids.map((one) => this.#endOfUser(one, user, "", [])));
     this.#kept.counters.revoked += ended.filter(Boolean).length;
-    await this.#users.leave(
-      user,
-      this.#kept.clock.at(realMonotonicNow()),
-      tooMany.map((member) => member.sid),
-    );
+    await this.#leave(user, begin, sids);
   }
 
   /** Returns the connection for what ends sessions. */

@@ -101,7 +101,7 @@ export class Saver {
       }
       if (plan === "nothing") return undefined;
       if (plan === "destroy") {
-        await this.#ender.end(sid, "*");
+        await this.#ender.destroy(sid);
         return undefined;
       }
       const { next, life, user, isSignIn, isIndexed } = plan;

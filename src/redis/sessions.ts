@@ -90,7 +90,7 @@ export class RedisSessions {
 
   /** Forgets the session of `sid`, and whatever a request that had loaded it saves later. */
   async destroy(sid: string): Promise<void> {
-    await this.#turns.take(sid, () => this.#ender.end(sid, "*"));
+    await this.#turns.take(sid, () => this.#ender.destroy(sid));
     await this.#ender.confirm();
   }
 

@@ -51,7 +51,7 @@ export class Toucher {
       if (!kept || kept.expires <= time || base && isOther(kept, base.kept)) return;
       const plan = this.#plan(sid, session, base, kept, time);
       if (plan === "nothing") return;
-      if (plan === "destroy") return void await this.#ender.end(sid, "*");
+      if (plan === "destroy") return void await this.#ender.destroy(sid);
       const { next, patch, isIndexed } = plan;
       const life = plan.expires - time;
       let enteredAt = "";

@@ -5,7 +5,7 @@ import { Redis as IoRedis } from "ioredis";
 import process from "node:process";
 import { createClient } from "redis";
 import { type Redis, startRedis, startRedisCluster } from "../../scripts/support/redis_server.ts";
-import { ENROL, REVOKE, SAVE } from "../../src/redis/scripts.ts";
+import { END, ENROL, REVOKE, SAVE } from "../../src/redis/scripts.ts";
 import { eventually, hasRedis } from "../support/redis.ts";
 import { CLIENTS } from "../support/redis_clients.ts";
 import { session, type SessionData, sessionOf } from "../support/setup.ts";
@@ -87,6 +87,41 @@ if (hasRedis()) {
       assertEquals(Math.max(...later), second);
       store.close();
     });
+
+    const ends: Record<string, (store: Store) => Promise<unknown>> = {
+      "it was destroyed": (store) => store.destroy("a"),
+      "it was one too many": (store) => store.set("b", by("ada")),
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      it(`revokes who signs in to an id after ${name}, and before the answer comes`, async () => {
+        const prefix = `again, ${name}:`;
+        const other = new Lembro({ prefix, client });
+        let isFirst = true;
+        const slow = new Lembro({
+          prefix,
+          maxSessionsPerUser: 1,
+          client: watching({
+            sendCommand: async (args: string[]) => {
+              const answer = await client.sendCommand(args);
+              if (args[1] === END.sha && isFirst) {
+                isFirst = false;
+                await other.set("a", by("ada"));
+              }
+              return answer;
+            },
+          } as Pick<Client, "sendCommand">),
+        });
+        await other.set("a", by("ada"));
+        await end(slow);
+        // What nobody waits for has been sent by then.
+        await slow.get("nobody");
+        const live = await other.ids();
+        assert(!isFirst && live.includes("a"));
+        assertEquals(await other.revokeUser("ada"), live.length);
+        assertEquals(await other.ids(), []);
+        for (const store of [slow, other]) store.close();
+      });
+    }
 
     describe("a process that stops between two steps", () => {
       it("does not save a sign-in whose user was revoked after it was entered into the index", async () => {

@@ -97,11 +97,6 @@ export class Endings {
     return epoch < this.#clearedAt || epoch < this.#sessions.epochOf(sid);
   }
 
-  /** Whether any revocation is remembered: nearly always there is none. */
-  get hasRevocations(): boolean {
-    return !this.#users.isEmpty;
-  }
-
   /** Revokes a user, but for the session `sid` and whatever `request` saves. */
   revoke(user: string, sid: string | undefined, request: object | undefined): void {
     const time = this.#clock();
@@ -126,6 +121,8 @@ export class Endings {
     request: object | undefined,
     loadedAt: number | undefined,
   ): boolean {
+    // Nearly always nobody was revoked since.
+    if (this.#users.isEmpty) return false;
     const epoch = this.epochOf(request, loadedAt);
     if (epoch === this.#epoch) return false;
     if (epoch < this.#users.epochDropped(user)) return true;
