@@ -55,6 +55,19 @@ describe("Sessions", () => {
     assertEquals(sessions.info("a")?.session, sessionOf({ n: 1 }, {}));
   });
 
+  it("saves and touches what is kept, however many other ids have ended", () => {
+    const { sessions } = engine();
+    sessions.save("a", sessionOf({ n: 1 }));
+    const [saved, touched] = [sessions.get("a")!, sessions.get("a")!];
+    // More than are remembered one by one: "a" shares what is known of them with many.
+    for (let n = 0; n < 300_000; n++) sessions.destroy(`absent ${n}`);
+    sessions.touch("a", touched);
+    sessions.save("a", Object.assign(saved, { n: 2 }));
+    const { touches, lateWrites } = sessions.stats();
+    const { n } = sessions.get("a") as SessionData & { n?: number };
+    assertEquals([touches, lateWrites, n], [1, 0, 2]);
+  });
+
   for (const isTouch of [false, true]) {
     it(`keeps no template for cookies that are all different: ${isTouch ? "touch" : "save"}`, () => {
       const { sessions } = engine();
