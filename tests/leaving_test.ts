@@ -24,7 +24,10 @@ app.get("/sign-in/:user", (request, response) => {
   if (request.query.remember) request.session.cookie.maxAge = Number(request.query.remember);
   response.json("welcome");
 });
+let slow = 0;
+app.get("/slow", (_, response) => response.json(slow));
 app.get("/slow-sign-in/:user", async (request, response) => {
+  slow++;
   await new Promise((resolve) => setTimeout(resolve, ${SLOW}));
   request.session.user = request.params.user;
   response.json("welcome");
@@ -137,7 +140,7 @@ if (hasRedis()) {
       await Deno.writeTextFile(join(folder, "move-to-redis"), redis.url);
       const ada = new Visitor(app.url);
       const slow = ada.get("/slow-sign-in/Ada");
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      while (await new Visitor(app.url).get("/slow") === 0);
       assertEquals(await app.stop(), { said: "1 sessions moved, 0 failed\n", code: 0 });
       const moved = await redis.client.keys("sess:*");
       assertEquals([await slow, moved.length], ["welcome", 1]);
