@@ -278,6 +278,21 @@ describe("a lock", () => {
     assertEquals(await memory.names(), []);
   });
 
+  it("of another kernel is not watched any longer once the call is aborted", async () => {
+    using timers = new HeldTimers();
+    const memory = new MemoryDisk();
+    memory.put("/disk/file.lock.0mgk3x2a1-1-there-0123456789ab", new Uint8Array());
+    const abort = new AbortController();
+    const check = () => abort.signal.throwIfAborted();
+    const taking = Lock.acquire(memory, "/disk/file", { check });
+    const next = watched(taking.catch((error) => error));
+    await timers.tick(SECOND);
+    abort.abort("the app is closing");
+    await timers.tick(100);
+    assertEquals([next.isDone, (await memory.names()).length], [true, 1]);
+    assertEquals(await taking.catch((error) => error), "the app is closing");
+  });
+
   it("that a process has not finished is no lock, and is removed an hour later", async () => {
     using folder = new Folder();
     const target = `${folder.path}/file`;

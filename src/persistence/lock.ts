@@ -103,13 +103,13 @@ export class Lock {
   static async acquire(
     disk: Disk,
     target: string,
-    { wait = 0, check }: Patience = {},
+    { wait = 0, check = () => {} }: Patience = {},
   ): Promise<Lock> {
     await removeLeftovers(disk, `${target}.lock`, LEFTOVER, now() - HOUR);
     const start = monotonicNow();
-    const others = new Others(disk, target);
+    const others = new Others(disk, target, check);
     for (;;) {
-      check?.();
+      check();
       let other = await others.first();
       if (!other) {
         const lock = await Lock.#announce(disk, target, others.keeper);
@@ -192,13 +192,16 @@ export class Lock {
 class Others {
   readonly #disk: Disk;
   readonly #target: string;
+  readonly #check: () => void;
   /** Dead lock files that could not be removed. */
   readonly #dead = new Set<string>();
   #keeper: string | undefined;
 
-  constructor(disk: Disk, target: string) {
+  /** @param check Called while a lock file is watched. Throws to give that up. */
+  constructor(disk: Disk, target: string, check: () => void) {
     this.#disk = disk;
     this.#target = target;
+    this.#check = check;
   }
 
   /** Who keeps a lock file of this process alive. */
@@ -236,6 +239,7 @@ class Others {
     const before = await timeOf(this.#disk, path);
     for (let waited = 0; waited < SILENCE; waited += LOOK) {
       await pause(LOOK);
+      this.#check();
       const time = await timeOf(this.#disk, path);
       if (time === undefined) return false;
       if (time !== before) return true;
