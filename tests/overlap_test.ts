@@ -726,4 +726,19 @@ describe("createSession", () => {
     assertEquals(made.constructor, (session as unknown as { Session: unknown }).Session);
     assertEquals((request as { session: unknown }).session, made);
   });
+
+  it("makes one that is saved apart from the data that it was made of", async () => {
+    using store = new Lembro();
+    await store.set("a", sessionOf({ n: 1 }));
+    const data = (await store.get("a"))! as SessionData & Data;
+    const request = { sessionID: "a", sessionStore: store } as never;
+    const made = store.createSession(request, data) as unknown as SessionData & Data;
+    made.made = true;
+    await store.set("a", made);
+    await store.touch("a", made);
+    data.n = 2;
+    await store.set("a", data);
+    const { cookie: _, ...kept } = (await store.get("a"))!;
+    assertEquals(kept, { n: 2, made: true } as object);
+  });
 });

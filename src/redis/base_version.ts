@@ -36,8 +36,17 @@ export class BaseVersion implements Note, Origin {
   /** The saves that were sent and not answered: they may be kept or not. */
   readonly unconfirmed: Sent[] = [];
 
-  /** @param load Another one for each load: a session and its `Proxy` have the same. */
-  constructor(readonly owner: object, readonly load: number, origin: Origin) {
+  /**
+   * @param load Another one for each load: a session and its `Proxy` have the same.
+   * @param request What is known of its request, if it has one. To look that up takes longer: in
+   *   Express each request has a shape of its own.
+   */
+  constructor(
+    readonly owner: object,
+    readonly load: number,
+    origin: Origin,
+    readonly request: RequestNote | undefined,
+  ) {
     this.sid = origin.sid;
     this.kept = origin.kept;
     this.own = origin.own;
@@ -75,8 +84,8 @@ export class BaseVersions {
 
   /** Returns where `session`, or else that of its request, came from, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
-    const own = Stamp.find(session, this) as BaseVersion | undefined;
-    const ofRequest = this.#noteOf(requestOf(session))?.base;
+    const own = this.#own(session);
+    const ofRequest = own ? own.request?.base : this.#noteOf(requestOf(session))?.base;
     return own && ofRequest?.load !== own.load ? own : ofRequest;
   }
 
@@ -104,48 +113,57 @@ export class BaseVersions {
     const date: unknown = session.cookie?.expires;
     // Most loads need not know when that is. Anything but a string might be changed in place.
     const expires = typeof date === "string" ? date : dateOf(session.cookie);
-    this.rebase(session, { sid, kept, own: undefined, expires, begin }, ++this.#loads);
+    const origin = { sid, kept, own: undefined, expires, begin };
+    Stamp.put(session, new BaseVersion(this, ++this.#loads, origin, undefined));
   }
 
   /** Notes where `session` comes from. */
-  rebase(
-    session: SessionData,
-    origin: Origin,
-    load: number = this.find(session)?.load ?? ++this.#loads,
-  ): void {
-    const note = new BaseVersion(this, load, origin);
+  rebase(session: SessionData, origin: Origin): void {
+    const request = this.#noteOfRequest(session);
+    const load = this.find(session)?.load ?? ++this.#loads;
+    const note = new BaseVersion(this, load, origin, request);
     Stamp.put(session, note);
-    const ofRequest = this.#noteOf(requestOf(session));
-    if (ofRequest) ofRequest.base = note;
+    if (request) request.base = note;
   }
 
   /** Notes that `to`, the session of `request`, was made of what was loaded as `from`. */
   created(request: unknown, from: SessionData, to: SessionData, begin: number): void {
     Stamp.copy(from, to);
-    const base = Stamp.find(to, this) as BaseVersion | undefined;
-    this.reached(request, base?.begin ?? begin);
-    const ofRequest = this.#noteOf(request);
+    const loaded = this.#own(from);
+    const ofRequest = this.reached(request, loaded?.begin ?? begin);
+    if (ofRequest) ofRequest.base = undefined;
+    if (!loaded) return;
+    // Each of the two may be saved without the other.
+    const base = new BaseVersion(this, loaded.load, loaded, ofRequest);
+    Stamp.put(to, base);
     if (ofRequest) ofRequest.base = base;
   }
 
   /** Notes that `request` gets a new session, which was not loaded. */
   renewed(request: unknown, begin: number): void {
-    this.reached(request, begin);
-    const ofRequest = this.#noteOf(request);
+    const ofRequest = this.reached(request, begin);
     if (ofRequest) ofRequest.base = undefined;
   }
 
-  /** Notes that `request` has reached the store, at the latest at `begin`. */
-  reached(request: unknown, begin: number): void {
-    if (!isObject(request) || this.#noteOf(request)) return;
-    const note = { owner: this, other: undefined, begin, mark: undefined, base: undefined };
-    Stamp.put(request, note satisfies RequestNote);
+  /** Notes that `request` has reached the store, at the latest at `begin`; returns what is known of it. */
+  reached(request: unknown, begin: number): RequestNote | undefined {
+    if (!isObject(request)) return undefined;
+    const known = this.#noteOf(request);
+    if (known) return known;
+    const note: RequestNote = {
+      owner: this,
+      other: undefined,
+      begin,
+      mark: undefined,
+      base: undefined,
+    };
+    Stamp.put(request, note);
+    return note;
   }
 
   /** Returns when the request of `session` reached the store; now, if that is not known. */
   beginOf(session: SessionData): number {
-    return this.#noteOf(requestOf(session))?.begin ?? this.find(session)?.begin ??
-      realMonotonicNow();
+    return (this.#noteOfRequest(session) ?? this.#own(session))?.begin ?? realMonotonicNow();
   }
 
   /** Returns what revocations that spare `request` call it; with `isSpared`, it gets a name. */
@@ -153,6 +171,14 @@ export class BaseVersions {
     const ofRequest = this.#noteOf(request);
     if (ofRequest && isSpared) ofRequest.mark ??= randomId();
     return ofRequest?.mark;
+  }
+
+  #own(session: SessionData): BaseVersion | undefined {
+    return Stamp.find(session, this) as BaseVersion | undefined;
+  }
+
+  #noteOfRequest(session: SessionData): RequestNote | undefined {
+    return this.#own(session)?.request ?? this.#noteOf(requestOf(session));
   }
 
   #noteOf(request: unknown): RequestNote | undefined {

@@ -20,6 +20,7 @@ import {
   INSIDE,
   lifeArgument,
   lifeText,
+  patched,
   startOf,
   StoredSession,
   withLife,
@@ -131,10 +132,8 @@ export class Toucher {
     const dates = template && withDate(kept.raw, template, date);
     if (dates !== undefined) {
       // Nothing but times has changed: they are written into the text that is there.
-      const { raw } = kept;
       const patch = lifeText(life) + dates;
-      const patched = raw.slice(0, AT.rank) + patch + raw.slice(AT.rank + patch.length);
-      return { next: new StoredSession(patched, kept.met), patch, expires, isIndexed };
+      return { next: patched(kept, patch), patch, expires, isIndexed };
     }
     const whole = this.#kept.parse(kept);
     whole.cookie = cookie;

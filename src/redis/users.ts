@@ -5,7 +5,7 @@ import { realMonotonicNow } from "../util/time.ts";
 import type { BaseVersions } from "./base_version.ts";
 import type { Connection } from "./clients.ts";
 import { type KeptSessions, MAX_SAVE_MS } from "./kept_sessions.ts";
-import { AT, isMarked, lifeArgument, readHead, userText } from "./record.ts";
+import { AT, hasMark, lifeArgument, readHead, userText } from "./record.ts";
 import { ENROL, LEAVE, REVOKE } from "./scripts.ts";
 
 /** How long a request may take that an ending still has to stop, in milliseconds. */
@@ -140,10 +140,10 @@ export class Users {
     sids.forEach((sid, n) => {
       const head = heads[n];
       const { lastUsed, expires } = readHead(head);
-      if (isMarked(head) && head.slice(AT.user) === wanted && expires > now) {
+      if (hasMark(head) && head.slice(AT.user) === wanted && expires > now) {
         live.push({ sid, lastUsed });
       } // One that was entered a moment ago may be saved a moment later.
-      else if (!head || isMarked(head)) {
+      else if (!head || hasMark(head)) {
         if (Math.abs(Number(pairs[2 * n + 1])) < saved) dead.push(sid);
       }
     });

@@ -1,6 +1,6 @@
 import { now, realMonotonicNow } from "../util/time.ts";
 import type { KeptSessions } from "./kept_sessions.ts";
-import { AT, isMarked, readHead, type StoredSession } from "./record.ts";
+import { AT, hasMark, readHead, type StoredSession } from "./record.ts";
 
 /** Goes through all sessions, in parts: those that are there all the time come once each. */
 export class Walker {
@@ -45,7 +45,7 @@ export class Walker {
       const heads = await this.#heads(part);
       for (const [n, [sid]] of part.entries()) {
         const head = heads[n];
-        if (head && (!isMarked(head) || readHead(head).expires > now())) yield sid;
+        if (head && (!hasMark(head) || readHead(head).expires > now())) yield sid;
       }
     }
   }
@@ -54,7 +54,7 @@ export class Walker {
   async *unmarked(): AsyncGenerator<[sid: string, kept: StoredSession], void, undefined> {
     for await (const part of this.#parts()) {
       const heads = await this.#heads(part);
-      const found = part.filter((_, n) => heads[n] && !isMarked(heads[n]));
+      const found = part.filter((_, n) => heads[n] && !hasMark(heads[n]));
       for (const [sid] of found) {
         const kept = await this.#kept.read(sid);
         if (kept && !kept.isMarked) yield [sid, kept];
