@@ -633,6 +633,22 @@ describe("one session object in two stores", () => {
     assertEquals(await kept(here), { n: 1, here: 1 });
     assertEquals(await kept(there), { n: 1, there: 1 });
   });
+
+  it("is not ended in one of them by a date that its request did not change", async () => {
+    using clock = new HeldClock();
+    using here = new Lembro();
+    using there = new Lembro();
+    const { session: ours, sessionID } = await new Requests(here, { maxAge: SECOND }).create();
+    await there.set(sessionID, ours);
+    await here.set(sessionID, ours);
+    const theirs = (await there.get(sessionID))!;
+    theirs.cookie.expires = new Date(clock.now + 2 * SECOND);
+    await there.touch(sessionID, theirs);
+    clock.tick(SECOND);
+    ours.n = 1;
+    await there.set(sessionID, ours);
+    assertEquals(await kept(there, sessionID), { n: 1 });
+  });
 });
 
 describe("without an overlap", () => {
@@ -727,6 +743,38 @@ describe("createSession", () => {
     assertEquals((request as { session: unknown }).session, made);
   });
 
+  it("makes sessions of one load that are saved apart from each other", async () => {
+    using store = new Lembro();
+    await store.set("a", sessionOf({ n: 1 }));
+    const data = (await store.get("a"))! as SessionData & Data;
+    const request = { sessionID: "a", sessionStore: store } as never;
+    const make = (from: SessionData, of: never = request) =>
+      store.createSession(of, from) as unknown as SessionData & Data;
+    const [one, two] = [make(data), make(data)];
+    const third = make(new Proxy(one, {}), { sessionID: "a", sessionStore: store } as never);
+    for (const [at, live] of [one, two, third].entries()) {
+      live[`key${at}`] = at;
+      await store.set("a", live);
+    }
+    assertEquals(await kept(store), { n: 1, key0: 0, key1: 1, key2: 2 });
+    assertEquals(store.stats().merges, 2);
+  });
+
+  it("counts a merge with what others saved before the data was touched", async () => {
+    using store = new Lembro();
+    type List = SessionData & { list: number[] };
+    await store.set("a", sessionOf({ list: [1] }));
+    const data = await store.get("a") as List;
+    await store.update("a", (session) => void (session as List).list.push(2));
+    await store.touch("a", data);
+    const request = { sessionID: "a", sessionStore: store } as never;
+    const made = store.createSession(request, data) as unknown as List;
+    made.list.push(3);
+    await store.set("a", made);
+    assertEquals(await kept(store), { list: [1, 2, 3] });
+    assertEquals(store.stats().merges, 1);
+  });
+
   it("makes one that is saved apart from the data that it was made of", async () => {
     using store = new Lembro();
     await store.set("a", sessionOf({ n: 1 }));
@@ -738,7 +786,6 @@ describe("createSession", () => {
     await store.touch("a", made);
     data.n = 2;
     await store.set("a", data);
-    const { cookie: _, ...kept } = (await store.get("a"))!;
-    assertEquals(kept, { n: 2, made: true } as object);
+    assertEquals(await kept(store), { n: 2, made: true });
   });
 });

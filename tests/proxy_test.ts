@@ -10,7 +10,7 @@ import {
   save,
   touch,
 } from "./support/requests.ts";
-import { Lembro } from "./support/setup.ts";
+import { called, Lembro } from "./support/setup.ts";
 
 /** Ways to wrap the session of a request. */
 const WRAPPINGS: Record<string, (request: FakeRequest) => void> = {
@@ -139,6 +139,33 @@ it("a request whose sessions are in two stores has an origin in each of them", a
 });
 
 describe("a session that is saved through a Proxy and as it is by turns", () => {
+  it("does not undo the logout by which its request got another one", async () => {
+    using store = new Lembro();
+    const request = new Requests(store).begin();
+    const { session, sessionID } = request;
+    request.session = new Proxy(session, {});
+    session.passport = { user: "ada" };
+    await save(request);
+    await regenerate(request);
+    await store.set(sessionID, session);
+    assertEquals([await keptData(store, sessionID), store.stats().lateWrites], [undefined, 1]);
+  });
+
+  it("keeps what its request saved of the session from before a reload", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const { sessionID } = await requests.create({ n: 1 });
+    const request = await requests.load(sessionID);
+    const { session } = request;
+    await called((done) => (session as unknown as { reload(done: unknown): void }).reload(done));
+    request.session = new Proxy(request.session, {});
+    session.before = true;
+    await store.set(sessionID, session);
+    request.session.after = true;
+    await save(request);
+    assertEquals(await keptData(store, sessionID), { n: 1, before: true, after: true });
+  });
+
   for (const isNew of [true, false]) {
     it(`is one session, with what others append in between: ${isNew ? "new" : "loaded"}`, async () => {
       using store = new Lembro();

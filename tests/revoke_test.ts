@@ -58,6 +58,21 @@ describe("revokeUser", () => {
     assertEquals(await store.revokeUser("nobody"), 0);
   });
 
+  it("leaves a save alone into a session that the user has signed in to anew", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const { sessionID } = await requests.create({ n: 1 });
+    const request = await requests.load(sessionID);
+    await store.revokeUser("ada");
+    const signIn = await requests.load(sessionID);
+    Object.assign(signIn.session, ada);
+    await save(signIn);
+    Object.assign(request.session, ada, { n: 2 });
+    await save(request);
+    assertEquals(await keptData(store, sessionID), { ...ada, n: 2 });
+    assertEquals(store.stats().lateWrites, 0);
+  });
+
   test("does not count sessions that have expired: they expire", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ ttl: MINUTE });

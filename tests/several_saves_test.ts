@@ -6,12 +6,9 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
-import { inMemory, isOnRedis } from "./support/engines.ts";
-import { keptData, Requests, save, touch } from "./support/requests.ts";
+import { isOnRedis } from "./support/engines.ts";
+import { keptData, regenerate, Requests, save, touch } from "./support/requests.ts";
 import { called, Lembro } from "./support/setup.ts";
-
-/** For what only a store in memory promises. */
-const test = inMemory(it);
 
 // deno-lint-ignore no-explicit-any
 type Any = any;
@@ -174,7 +171,7 @@ describe("a request that has had two sessions", () => {
   const reload = ({ session }: Any) => called((done) => session.reload(done));
 
   for (const [first, wrap] of Object.entries({ itself: (made: Any) => made, proxied })) {
-    test(`saves a new one, ${first} at first, that it has reloaded since, and undoes nothing`, async () => {
+    it(`saves a new one, ${first} at first, that it has reloaded since, and undoes nothing`, async () => {
       using store = new Lembro();
       const requests = new Requests(store);
       const one = requests.begin();
@@ -199,7 +196,7 @@ describe("a request that has had two sessions", () => {
     });
   }
 
-  test("saves a new one that it had not saved when it loaded what others saved", async () => {
+  it("saves a new one that it had not saved when it loaded what others saved", async () => {
     using store = new Lembro();
     const requests = new Requests(store);
     const one = requests.begin();
@@ -215,6 +212,29 @@ describe("a request that has had two sessions", () => {
     one.session.more = true;
     await save(one);
     assertEquals(await keptData(store, sid), { mine: true, more: true });
+  });
+
+  it("saves its new one as any other, even if the one before is saved once more", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const request = requests.begin();
+    const { session: before, sessionID: idBefore } = request;
+    await regenerate(request);
+    await store.set(idBefore, before);
+    const { session, sessionID } = request as Any;
+    session.list = [1];
+    await save(request);
+    const other = await requests.load(sessionID);
+    (other.session.list as number[]).push(2);
+    await save(other);
+    session.list.push(3);
+    await save(request);
+    assertEquals(await keptData(store, sessionID), { list: [1, 2, 3] });
+    for (const [sid, live] of [[sessionID, session], [idBefore, before]]) {
+      await store.destroy(sid);
+      await store.set(sid, live);
+      assertEquals(await keptData(store, sid), undefined);
+    }
   });
 
   function proxied(made: Any): Any {

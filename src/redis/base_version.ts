@@ -22,8 +22,7 @@ export interface Origin {
 }
 
 /** Which kept version a live session came from. */
-export class BaseVersion implements Note, Origin {
-  other: Note | undefined;
+export class BaseVersion implements Origin {
   readonly sid: string;
   kept: StoredSession;
   own: Version | undefined;
@@ -36,17 +35,7 @@ export class BaseVersion implements Note, Origin {
   /** The saves that were sent and not answered: they may be kept or not. */
   readonly unconfirmed: Sent[] = [];
 
-  /**
-   * @param load Another one for each load: a session and its `Proxy` have the same.
-   * @param request What is known of its request, if it has one. To look that up takes longer: in
-   *   Express each request has a shape of its own.
-   */
-  constructor(
-    readonly owner: object,
-    readonly load: number,
-    origin: Origin,
-    readonly request: RequestNote | undefined,
-  ) {
+  constructor(readonly source: Source, origin: Origin) {
     this.sid = origin.sid;
     this.kept = origin.kept;
     this.own = origin.own;
@@ -58,6 +47,15 @@ export class BaseVersion implements Note, Origin {
   get date(): number | undefined {
     return dateOf(this);
   }
+
+  /** The same, for another live session that is made of this one: each may be saved without the other. */
+  copyFor(source: Source): BaseVersion {
+    const copy = new BaseVersion(source, this);
+    copy.isOvertaken = this.isOvertaken;
+    copy.isOver = this.isOver;
+    copy.unconfirmed.push(...this.unconfirmed);
+    return copy;
+  }
 }
 
 /** Returns what the request's own session was, as the base of a merge. */
@@ -68,25 +66,38 @@ export function versionOf(base: BaseVersion | undefined): Version | undefined {
 /** A save, as it becomes the base of the next one. */
 export type Sent = Pick<BaseVersion, "own"> & { readonly revision: string };
 
+/** What is known of a live session, and of each `Proxy` of it. */
+interface Source {
+  /** Its id, by which a `Proxy` finds it at its request: that one has no notes. */
+  readonly id: string;
+  /** Where it came from, or what it was saved as; nothing yet if it is new. */
+  base: BaseVersion | undefined;
+  /** What is known of its request, if it has one: to find that there takes longer. */
+  readonly request: RequestNote | undefined;
+}
+
+interface SessionNote extends Note {
+  readonly source: Source;
+}
+
 /** When a request reached the store. */
 interface RequestNote extends Note {
   /** At the latest, by our own clock that does not jump. */
   readonly begin: number;
   /** What a revocation that spares it calls it. */
   mark: string | undefined;
-  /** Where its session came from: that may be wrapped in a `Proxy`, which has no notes. */
-  base: BaseVersion | undefined;
+  /** What is known of its sessions: of the latest of each id. */
+  readonly sources: Source[];
 }
+
+/** A request has a session, and another one if it regenerates it: so many are remembered. */
+const MAX_SOURCES = 8;
 
 /** What one store knows of live sessions and of requests, for as long as they exist. */
 export class BaseVersions {
-  #loads = 0;
-
-  /** Returns where `session`, or else that of its request, came from, whatever its id was. */
+  /** Returns where `session`, or the one that it is a `Proxy` of, came from, whatever its id was. */
   find(session: SessionData): BaseVersion | undefined {
-    const own = this.#own(session);
-    const ofRequest = own ? own.request?.base : this.#noteOf(requestOf(session))?.base;
-    return own && ofRequest?.load !== own.load ? own : ofRequest;
+    return this.#sourceOf(session)?.base;
   }
 
   /** Returns where `session` came from, if that was the session of this `sid`. */
@@ -104,8 +115,7 @@ export class BaseVersions {
     session: SessionData,
     sid: string,
   ): BaseVersion | undefined {
-    const base = this.of(session, sid);
-    return !before || base?.load === before.load ? base : before;
+    return before ? before.source.base : this.of(session, sid);
   }
 
   /** Notes that `session` was read from `kept`. */
@@ -113,36 +123,31 @@ export class BaseVersions {
     const date: unknown = session.cookie?.expires;
     // Most loads need not know when that is. Anything but a string might be changed in place.
     const expires = typeof date === "string" ? date : dateOf(session.cookie);
-    const origin = { sid, kept, own: undefined, expires, begin };
-    Stamp.put(session, new BaseVersion(this, ++this.#loads, origin, undefined));
+    const source: Source = { id: sid, base: undefined, request: undefined };
+    source.base = new BaseVersion(source, { sid, kept, own: undefined, expires, begin });
+    this.#note(session, source);
   }
 
   /** Notes where `session` comes from. */
   rebase(session: SessionData, origin: Origin): void {
-    const request = this.#noteOfRequest(session);
-    const load = this.find(session)?.load ?? ++this.#loads;
-    const note = new BaseVersion(this, load, origin, request);
-    Stamp.put(session, note);
-    if (request) request.base = note;
+    const source = this.#sourceOf(session) ??
+      this.#enter(session, origin.sid, this.#noteOf(requestOf(session)));
+    // From now on a `Proxy` needs no request for that, which may get another session.
+    if (!this.#noteOn(session)) this.#note(session, source);
+    source.base = new BaseVersion(source, origin);
   }
 
   /** Notes that `to`, the session of `request`, was made of what was loaded as `from`. */
   created(request: unknown, from: SessionData, to: SessionData, begin: number): void {
     Stamp.copy(from, to);
-    const loaded = this.#own(from);
-    const ofRequest = this.reached(request, loaded?.begin ?? begin);
-    if (ofRequest) ofRequest.base = undefined;
-    if (!loaded) return;
-    // Each of the two may be saved without the other.
-    const base = new BaseVersion(this, loaded.load, loaded, ofRequest);
-    Stamp.put(to, base);
-    if (ofRequest) ofRequest.base = base;
+    const loaded = this.find(from);
+    const source = this.#enter(to, idIn(to), this.reached(request, loaded?.begin ?? begin));
+    source.base = loaded?.copyFor(source);
   }
 
-  /** Notes that `request` gets a new session, which was not loaded. */
-  renewed(request: unknown, begin: number): void {
-    const ofRequest = this.reached(request, begin);
-    if (ofRequest) ofRequest.base = undefined;
+  /** Notes that `made` is a new session of `request`, which was not loaded. */
+  generated(request: unknown, made: SessionData): void {
+    this.#enter(made, idIn(made), this.#noteOf(request));
   }
 
   /** Notes that `request` has reached the store, at the latest at `begin`; returns what is known of it. */
@@ -155,7 +160,7 @@ export class BaseVersions {
       other: undefined,
       begin,
       mark: undefined,
-      base: undefined,
+      sources: [],
     };
     Stamp.put(request, note);
     return note;
@@ -163,7 +168,9 @@ export class BaseVersions {
 
   /** Returns when the request of `session` reached the store; now, if that is not known. */
   beginOf(session: SessionData): number {
-    return (this.#noteOfRequest(session) ?? this.#own(session))?.begin ?? realMonotonicNow();
+    const source = this.#sourceOf(session);
+    const request = source?.request ?? this.#noteOf(requestOf(session));
+    return (request ?? source?.base)?.begin ?? realMonotonicNow();
   }
 
   /** Returns what revocations that spare `request` call it; with `isSpared`, it gets a name. */
@@ -173,15 +180,40 @@ export class BaseVersions {
     return ofRequest?.mark;
   }
 
-  #own(session: SessionData): BaseVersion | undefined {
-    return Stamp.find(session, this) as BaseVersion | undefined;
+  /** Notes a session of a request anew, which may have another one of that id. */
+  #enter(session: SessionData, id: string, request: RequestNote | undefined): Source {
+    const source: Source = { id, base: undefined, request };
+    this.#note(session, source);
+    if (!request) return source;
+    const { sources } = request;
+    const at = sources.findIndex((one) => one.id === id);
+    if (at >= 0) sources[at] = source;
+    else if (sources.push(source) > MAX_SOURCES) sources.shift();
+    return source;
   }
 
-  #noteOfRequest(session: SessionData): RequestNote | undefined {
-    return this.#own(session)?.request ?? this.#noteOf(requestOf(session));
+  #sourceOf(session: SessionData): Source | undefined {
+    const note = this.#noteOn(session);
+    if (note) return note.source;
+    const id = idIn(session);
+    return this.#noteOf(requestOf(session))?.sources.find((source) => source.id === id);
+  }
+
+  #note(session: SessionData, source: Source): void {
+    const note: SessionNote = { owner: this, other: undefined, source };
+    Stamp.put(session, note);
+  }
+
+  #noteOn(session: SessionData): SessionNote | undefined {
+    return Stamp.find(session, this) as SessionNote | undefined;
   }
 
   #noteOf(request: unknown): RequestNote | undefined {
     return isObject(request) ? Stamp.find(request, this) as RequestNote | undefined : undefined;
   }
+}
+
+/** The id that a session of express-session, or a `Proxy` of it, says it has. */
+function idIn(session: SessionData): string {
+  return String((session as { id?: unknown }).id);
 }

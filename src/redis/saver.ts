@@ -89,23 +89,16 @@ export class Saver {
         kept = await this.#kept.withLife(sid, kept);
       }
       const plan = this.#plan(pending, kept, mode, isFresh, time);
-      if (plan === "look again") {
-        isFresh = true;
-        kept = await this.#kept.read(sid);
-        if (!kept) {
-          return base!.kept.expires > time ? this.#kept.late(sid, base) : undefined;
-        }
-        if (isOther(kept, base!.kept)) return this.#kept.late(sid, base);
-        mode = modeOf(kept);
-        continue;
-      }
       if (plan === "nothing") return undefined;
       if (plan === "destroy") {
         await this.#ender.destroy(sid);
         return undefined;
       }
-      const { next, life, user, isSignIn, isIndexed } = plan;
-      if (isSignIn ? user !== entered?.user : !isIndexed) {
+      let isStale = false;
+      if (
+        plan !== "look again" && (plan.isSignIn ? plan.user !== entered?.user : !plan.isIndexed)
+      ) {
+        const { user, life, isSignIn } = plan;
         const enrolment = await this.#users.enrol(
           pending,
           user!,
@@ -113,9 +106,23 @@ export class Saver {
           isSignIn,
           mode === "unmarked",
         );
-        if (enrolment.isStale) return this.#kept.late(sid);
+        isStale = enrolment.isStale;
+        // The user may have signed in to it anew: then this is no sign-in.
+        if (isStale && (isFresh || !base)) return this.#kept.late(sid);
         if (isSignIn) entered = { user: user!, ...enrolment };
       }
+      if (plan === "look again" || isStale) {
+        isFresh = true;
+        entered = undefined;
+        kept = await this.#kept.read(sid);
+        if (!kept) {
+          return isStale || base!.kept.expires > time ? this.#kept.late(sid, base) : undefined;
+        }
+        if (isOther(kept, base!.kept)) return this.#kept.late(sid, base);
+        mode = modeOf(kept);
+        continue;
+      }
+      const { next, isSignIn } = plan;
       let reply: unknown;
       try {
         reply = await this.#write(pending, plan, kept, mode, isSignIn ? entered?.at : undefined);

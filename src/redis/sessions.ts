@@ -215,7 +215,12 @@ export class RedisSessions {
 
   /** Notes that a request has reached the store without a session. */
   reached(request: unknown): void {
-    this.#bases.renewed(request, realMonotonicNow());
+    this.#bases.reached(request, realMonotonicNow());
+  }
+
+  /** Notes that `made` is a new session of a request. */
+  generated(request: unknown, made: unknown): void {
+    if (isObject(made)) this.#bases.generated(request, made as SessionData);
   }
 
   /** Notes that `made`, the session of a request, was made of what was loaded as `loaded`. */

@@ -82,7 +82,11 @@ export function lembroRedis<Base extends object>(
         hearsItself: subscriber !== undefined,
         announce: (event, args) => announce(this, event, args),
       });
-      watchGenerate(this, (request) => this.#sessions.reached(request));
+      watchGenerate(
+        this,
+        (request) => this.#sessions.reached(request),
+        (request, made) => this.#sessions.generated(request, made),
+      );
       openTo(this, () => this.#sessions.restorer());
       this.#subscription = subscriber && new Subscription(
         subscriber,

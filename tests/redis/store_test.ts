@@ -429,27 +429,36 @@ if (hasRedis()) {
         await server[Symbol.asyncDispose]();
       });
 
-      it("finds its own write again whose answer was lost, and adds nothing twice", async () => {
-        let isCut = false;
-        const cutting = Object.assign(Object.create(client), {
-          sendCommand: async (args: string[]) => {
-            const reply = await client.sendCommand(args);
-            if (isCut && args[0] === "EVALSHA") throw new Error("the connection broke");
-            return reply;
-          },
-          withTypeMapping: () => {},
+      for (const isMade of [false, true]) {
+        const what = isMade
+          ? "by the session that is made of the same data then"
+          : "by the same data";
+        it(`finds its own write again whose answer was lost, and adds nothing twice: ${what}`, async () => {
+          let isCut = false;
+          const cutting = Object.assign(Object.create(client), {
+            sendCommand: async (args: string[]) => {
+              const reply = await client.sendCommand(args);
+              if (isCut && args[0] === "EVALSHA") throw new Error("the connection broke");
+              return reply;
+            },
+            withTypeMapping: () => {},
+          });
+          using store = storeOf({ client: cutting });
+          await store.set("a", by("ada", { list: ["a"] }));
+          const kept = await store.get("a") as Kept & { list: string[] };
+          kept.list.push("b");
+          isCut = true;
+          await assertRejects(() => store.set("a", kept));
+          isCut = false;
+          const request = { sessionID: "a", sessionStore: store } as never;
+          const again = isMade
+            ? store.createSession(request, kept) as unknown as typeof kept
+            : kept;
+          again.list.push("c");
+          await store.set("a", again);
+          assertEquals((await store.get("a") as typeof kept).list, ["a", "b", "c"]);
         });
-        using store = storeOf({ client: cutting });
-        await store.set("a", by("ada", { list: ["a"] }));
-        const kept = await store.get("a") as Kept & { list: string[] };
-        kept.list.push("b");
-        isCut = true;
-        await assertRejects(() => store.set("a", kept));
-        isCut = false;
-        kept.list.push("c");
-        await store.set("a", kept);
-        assertEquals((await store.get("a") as typeof kept).list, ["a", "b", "c"]);
-      });
+      }
     });
 
     describe("transferSessions to and from a store on Redis", () => {
