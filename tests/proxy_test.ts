@@ -151,6 +151,24 @@ describe("a session that is saved through a Proxy and as it is by turns", () => 
     assertEquals([await keptData(store, sessionID), store.stats().lateWrites], [undefined, 1]);
   });
 
+  it("keeps what others appended, though its request has read the session anew since", async () => {
+    using store = new Lembro();
+    const requests = new Requests(store);
+    const { sessionID } = await requests.create({ list: [] });
+    const request = await requests.load(sessionID);
+    const before = request.session = new Proxy(request.session, {});
+    const list = before.list as string[];
+    list.push("first");
+    await save(request);
+    const other = await requests.load(sessionID);
+    (other.session.list as string[]).push("theirs");
+    await save(other);
+    await called((done) => (before as unknown as { reload(done: unknown): void }).reload(done));
+    list.push("second");
+    await store.set(sessionID, before);
+    assertEquals(await keptData(store, sessionID), { list: ["first", "theirs", "second"] });
+  });
+
   it("keeps what its request saved of the session from before a reload", async () => {
     using store = new Lembro();
     const requests = new Requests(store);

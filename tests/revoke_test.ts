@@ -73,6 +73,18 @@ describe("revokeUser", () => {
     assertEquals(store.stats().lateWrites, 0);
   });
 
+  it("stops a sign-in that began before, though the session has expired by now", async () => {
+    using clock = new HeldClock();
+    using store = new Lembro({ ttl: MINUTE });
+    const requests = new Requests(store);
+    const request = await requests.load((await requests.create()).sessionID);
+    await store.revokeUser("ada");
+    clock.tick(MINUTE);
+    Object.assign(request.session, ada);
+    await save(request);
+    assertEquals([await usersSignedIn(store), store.stats().lateWrites], [[], 1]);
+  });
+
   test("does not count sessions that have expired: they expire", async () => {
     using clock = new HeldClock();
     using store = new Lembro({ ttl: MINUTE });

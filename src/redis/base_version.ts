@@ -52,7 +52,6 @@ export class BaseVersion implements Origin {
   copyFor(source: Source): BaseVersion {
     const copy = new BaseVersion(source, this);
     copy.isOvertaken = this.isOvertaken;
-    copy.isOver = this.isOver;
     copy.unconfirmed.push(...this.unconfirmed);
     return copy;
   }

@@ -109,11 +109,10 @@ export class Saver {
         isStale = enrolment.isStale;
         // The user may have signed in to it anew: then this is no sign-in.
         if (isStale && (isFresh || !base)) return this.#kept.late(sid);
-        if (isSignIn) entered = { user: user!, ...enrolment };
+        if (isSignIn && !isStale) entered = { user: user!, ...enrolment };
       }
       if (plan === "look again" || isStale) {
         isFresh = true;
-        entered = undefined;
         kept = await this.#kept.read(sid);
         if (!kept) {
           return isStale || base!.kept.expires > time ? this.#kept.late(sid, base) : undefined;
