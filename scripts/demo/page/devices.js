@@ -29,15 +29,11 @@ byId("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
   const button = event.submitter ?? byId("sign-in").querySelector("button");
   if (button.getAttribute("aria-disabled") === "true") return;
-  perform("devices", button, async () => {
-    await ensureSignedIn();
-    byId("devices-title").focus({ preventScroll: true });
-  });
+  perform("devices", button, ensureSignedIn);
 });
 
 onPress("devices", byId("sign-out"), async () => {
   await signOut();
-  byId("name").focus({ preventScroll: true });
   return "You are signed out.";
 });
 
@@ -86,7 +82,6 @@ function create({ id, name }) {
     await ask("devices/sign-out", { id });
     await look();
     isLeaving = false;
-    byId(isThis ? "name" : "device-list-title").focus({ preventScroll: true });
     return isThis ? "You are signed out." : `Signed out ${name}.`;
   });
   return item;
@@ -95,6 +90,12 @@ function create({ id, name }) {
 onState((state) => {
   if (!state) return;
   const user = state.me?.user;
+  const focused = document.activeElement;
+  const next = user === undefined
+    ? "name"
+    : shown === undefined
+    ? "devices-title"
+    : "device-list-title";
   if (shown !== undefined && user === undefined && !isLeaving) {
     report("devices", "You were signed out from another device.", false);
   }
@@ -120,4 +121,9 @@ onState((state) => {
     if (list.children[at] !== row) list.insertBefore(row, list.children[at] ?? null);
   });
   for (const row of rows.values()) row.remove();
+
+  // Whatever has brought this state, a press or a look now and then: the keyboard stays in place.
+  if (!focused.isConnected || focused.closest("[hidden]")) {
+    byId(next).focus({ preventScroll: true });
+  }
 });
